@@ -1,0 +1,1 @@
+"""Optical flow, warping and consistency masks."""

@@ -1,0 +1,1 @@
+"""MPI: the communicator, the messages, the dealing of segments and the ranks' two roles."""

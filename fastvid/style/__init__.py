@@ -1,0 +1,1 @@
+"""Style models: network grammar, checkpoints, painting."""
