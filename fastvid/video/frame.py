@@ -1,0 +1,57 @@
+"""What passes between decoding, painting and encoding: frames, and what is known of the video."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame.
+
+    index: position in the chosen part of the video, from 0, without gaps.
+    image: (H, W, 3) uint8 RGB, C-contiguous, full range, square pixels, upright.
+    pts, duration: presentation time stamp and duration in units of `VideoInfo.time_base`.
+    """
+
+    index: int
+    image: np.ndarray
+    pts: int
+    duration: int
+
+
+@dataclass(frozen=True)
+class ColorTags:
+    """Colour description of a stream, by the code points of ITU-T H.273 (2 is "unspecified").
+
+    full_range: True for 0..255 samples ("pc"), False for 16..235 ("tv").
+    """
+
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+    full_range: bool = False
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a source before its frames are decoded.
+
+    width, height: of the frames that the source yields (after rotation, square pixels, --size).
+    time_base: unit of every pts, seconds.
+    average_rate: frames per second, for rate-dependent choices, never for timestamps.
+    frame_count_estimate: what the header or the file's length suggests; headers lie, so it serves
+        for progress and disk estimates alone. None where nothing is known.
+    color: how the output is to be tagged.
+    notes: what the user should be told (tone-mapped, deinterlaced, rotated, ...).
+    """
+
+    path: str
+    width: int
+    height: int
+    time_base: Fraction
+    average_rate: Fraction
+    frame_count_estimate: int | None
+    color: ColorTags
+    notes: tuple[str, ...] = ()
