@@ -1,1 +1,1 @@
-"""Optical flow, warping and consistency masks."""
+"""Motion between frames: optical flow, warping along it, and where it can't be trusted."""

@@ -1,0 +1,116 @@
+"""Optical flow between two frames: DIS, DeepFlow and Farneback behind one interface."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from fastvid.errors import InputError
+
+# Kroeger, Timofte, Dai, Van Gool, "Fast Optical Flow using Dense Inverse Search", ECCV 2016, with
+# the three presets of OpenCV.
+_DIS_PRESETS = {
+    "dis-ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
+    "dis-fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
+    "dis-medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
+}
+
+# Farneback, "Two-Frame Motion Estimation Based on Polynomial Expansion", SCIA 2003. A window of 15
+# and polynomials over 7 pixels (sigma 1.5) are the smoother of the two sets in OpenCV's manual.
+_FARNEBACK_PYRAMID_SCALE = 0.5
+_FARNEBACK_LEVELS = 5
+_FARNEBACK_WINDOW_PX = 15
+_FARNEBACK_ITERATIONS = 3
+_FARNEBACK_POLY_PX = 7
+_FARNEBACK_POLY_SIGMA_PX = 1.5
+
+FLOW_METHODS = ("dis-ultrafast", "dis-fast", "dis-medium", "deepflow", "farneback")
+DEFAULT_FLOW_METHOD = "dis-medium"
+
+# OpenCV's DIS chooses its pyramid by the width alone and ends with a segmentation fault on frames
+# that are lower than 32 pixels; from there up to 12000 columns all its presets work.
+_MIN_SIDE_PX = 32
+
+_Solver = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+class FlowEstimator:
+    """Estimates dense flow between frames of one size.
+
+    method: one of FLOW_METHODS. scale: in (0, 1]; 0.5 computes the flow at half size and scales it
+    up, positions and values. Raises InputError for an unknown method or a scale out of range.
+
+    For given frames, processor and version of OpenCV the bytes of the flow are the same every time.
+    An estimator keeps working memory, so that each thread needs its own.
+    """
+
+    def __init__(self, method: str = DEFAULT_FLOW_METHOD, scale: float = 1.0) -> None:
+        if method not in FLOW_METHODS:
+            raise InputError(
+                f"unknown flow method {method!r}; choose one of {', '.join(FLOW_METHODS)}"
+            )
+        if not 0.0 < scale <= 1.0:
+            raise InputError(f"a flow scale of {scale:g} is outside 0..1; 0.5 means half size")
+        self.method = method
+        self.scale = scale
+        self._solve = _make_solver(method)
+
+    def __call__(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """The flow from source to target: source(x) ~ target(x + flow(x)).
+
+        source, target: (H, W, 3) uint8 RGB. Returns (H, W, 2) float32, pixels, (dx, dy).
+        The backward flow of frame i is `estimator(frame_i, frame_{i-1})`.
+        Raises ValueError if the two frames differ in size.
+        """
+        if source.shape != target.shape:
+            raise ValueError(f"frames of two sizes have no flow: {source.shape}, {target.shape}")
+        height, width = source.shape[:2]
+        source_grey = _prepare(source, self.scale)
+        target_grey = _prepare(target, self.scale)
+        small_height, small_width = source_grey.shape
+        flow = self._solve(_pad(source_grey), _pad(target_grey))[:small_height, :small_width]
+        if (small_height, small_width) == (height, width):
+            return np.ascontiguousarray(flow)
+        flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
+        flow *= np.array([width / small_width, height / small_height], np.float32)
+        return flow
+
+
+def _make_solver(method: str) -> _Solver:
+    if method == "deepflow":
+        deepflow = cv2.optflow.createOptFlow_DeepFlow()
+        return lambda source, target: deepflow.calc(source, target, None)
+    if method == "farneback":
+        return _farneback
+    dis = cv2.DISOpticalFlow.create(_DIS_PRESETS[method])
+    return lambda source, target: dis.calc(source, target, None)
+
+
+def _farneback(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    flow: np.ndarray = cv2.calcOpticalFlowFarneback(
+        source, target, None, _FARNEBACK_PYRAMID_SCALE, _FARNEBACK_LEVELS, _FARNEBACK_WINDOW_PX,
+        _FARNEBACK_ITERATIONS, _FARNEBACK_POLY_PX, _FARNEBACK_POLY_SIGMA_PX,
+        cv2.OPTFLOW_FARNEBACK_GAUSSIAN,
+    )
+    return flow
+
+
+def _prepare(frame: np.ndarray, scale: float) -> np.ndarray:
+    """The frame in grey at the working size, (h, w) uint8."""
+    height, width = frame.shape[:2]
+    grey: np.ndarray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if size == (width, height):
+        return grey
+    grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return grey.reshape(size[1], size[0])
+
+
+def _pad(grey: np.ndarray) -> np.ndarray:
+    """Tiny frames grown to the right and down to what the methods accept, the edge replicated."""
+    height, width = grey.shape
+    if min(height, width) >= _MIN_SIDE_PX:
+        return grey
+    below, right = max(0, _MIN_SIDE_PX - height), max(0, _MIN_SIDE_PX - width)
+    padded: np.ndarray = cv2.copyMakeBorder(grey, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    return padded
