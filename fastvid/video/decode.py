@@ -1,0 +1,242 @@
+"""Decodes a file (or a folder of numbered images) to upright RGB frames with their own times."""
+
+import logging
+import os
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av.video.frame import VideoFrame
+
+from fastvid.errors import InputError
+from fastvid.video.colors import source_color
+from fastvid.video.container import best_video_stream, check_size, open_container, reason
+from fastvid.video.filters import Deinterlacer, RgbConverter
+from fastvid.video.fingerprint import fingerprint
+from fastvid.video.frame import Frame, VideoInfo
+from fastvid.video.geometry import square_size, working_size
+from fastvid.video.images import open_images
+from fastvid.video.orientation import display_matrix, swaps_sides, upright_filters
+from fastvid.video.recovery import Failure, Placed, Recovery
+from fastvid.video.scan import Scan, scan_file
+from fastvid.video.source import (VideoSource, check_part, check_part_within, format_part)
+from fastvid.video.timeline import without_second_fields
+
+__all__ = ["VideoSource", "fingerprint", "open_source"]
+
+_log = logging.getLogger(__name__)
+
+ON_ERROR_CHOICES = ("stop", "keep-going")
+# Interlaced streams: decoded frames from which the frame period is measured.
+_PROBE_FRAMES = 8
+# bwdif looks one frame back and one ahead: a part is decoded with that much around it, so that
+# its frames are the same as in the whole.
+_FILTER_REACH = 1
+
+
+def open_source(path: str, *, size: tuple[int, int] | None = None,
+                frames: tuple[int, int | None] | None = None, fps: Fraction | None = None,
+                on_error: str = "stop") -> VideoSource:
+    """Opens a video file or a folder of numbered images.
+
+    size: (w, h) of the frames, one may be -1; None keeps the size. frames: half-open range of frame
+    numbers, the end may be None. fps: frames per second of a folder of images; needed there and
+    an error elsewhere. on_error: "stop" or "keep-going", see the README.
+
+    Raises InputError for everything that the user can put right, most of it before any decoding.
+    """
+    if on_error not in ON_ERROR_CHOICES:
+        raise InputError(f"--on-error {on_error}: must be one of {', '.join(ON_ERROR_CHOICES)}")
+    part = check_part(frames)
+    if os.path.isdir(path):
+        return open_images(path, size, part, fps, on_error)
+    if fps is not None:
+        raise InputError(f"--fps {fps}: is for a folder of numbered images; {path} has its own "
+                         "times")
+    return _open_file(path, size, part, on_error)
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """First decoded frame of a stream; times of the first few frames if it is interlaced."""
+
+    frame: VideoFrame
+    pixel_aspect: Fraction | None
+    times: tuple[int, ...]
+
+
+def _decoder_events(path: str, packet_count: int) -> Generator[VideoFrame | Failure, None, None]:
+    """Decoded frames in presentation order, and failures where they surface."""
+    with open_container(path) as container:
+        stream = best_video_stream(container, path)
+        context = stream.codec_context
+        count = 0
+        try:
+            for packet in container.demux(stream):
+                if packet.size == 0:
+                    continue
+                count += 1
+                if count > packet_count:
+                    break
+                if packet.is_corrupt:
+                    yield Failure("the packet is damaged", loses_frame=False)
+                try:
+                    yield from context.decode(packet)
+                except av.FFmpegError as error:
+                    yield Failure(reason(error))
+        except av.FFmpegError as error:
+            yield Failure(reason(error), loses_frame=False)
+        try:
+            yield from context.decode(None)
+        except av.EOFError:
+            return
+        except av.FFmpegError as error:
+            yield Failure(reason(error), loses_frame=False)
+
+
+def _probe(path: str, packet_count: int) -> _Probe:
+    first: VideoFrame | None = None
+    times: list[int] = []
+    failure = "the decoder gives no picture"
+    with closing(_decoder_events(path, packet_count)) as events:
+        for event in events:
+            if isinstance(event, Failure):
+                failure = event.reason
+                continue
+            first = first or event
+            if event.pts is not None:
+                times.append(event.pts)
+            if not first.interlaced_frame or len(times) >= _PROBE_FRAMES:
+                break
+    if first is None:
+        raise InputError(f"{path}: none of its {packet_count} frames can be decoded ({failure})")
+    with open_container(path) as container:
+        pixel_aspect = best_video_stream(container, path).sample_aspect_ratio
+    return _Probe(first, pixel_aspect, tuple(times))
+
+
+def _open_file(path: str, size: tuple[int, int] | None, part: tuple[int, int | None],
+               on_error: str) -> "FileSource":
+    scan = scan_file(path)
+    probe = _probe(path, scan.packet_count)
+    if probe.frame.interlaced_frame and len(probe.times) > 2:
+        steps = [b - a for a, b in zip(probe.times, probe.times[1:])]
+        scan = _with_timeline(scan, max(steps))
+    check_part_within(path, *part, len(scan.timeline))
+    _check_not_cut_short(path, scan, part, on_error)
+    return FileSource(path, scan, probe, size, part, on_error)
+
+
+def _with_timeline(scan: Scan, frame_period: int) -> Scan:
+    timeline = without_second_fields(scan.timeline, frame_period)
+    return Scan(scan.stream_index, scan.time_base, scan.rate, timeline, scan.packet_count,
+                scan.cut_short)
+
+
+def _check_not_cut_short(path: str, scan: Scan, part: tuple[int, int | None],
+                         on_error: str) -> None:
+    """Raises InputError where frames of the chosen part are known to be missing at the end."""
+    first, stop = part
+    readable, total = scan.timeline.readable, len(scan.timeline)
+    if not scan.cut_short or on_error == "keep-going" or (stop is not None and stop <= readable):
+        return
+    seconds = float((scan.timeline.time(readable) - scan.timeline.time(0)) * scan.time_base)
+    known = f"{readable} of {total}" if total > readable else f"{readable}"
+    raise InputError(
+        f"{path}: is cut short ({scan.cut_short}): {known} frames can be read, up to "
+        f"{seconds:.2f} s.\n--on-error keep-going repeats the last good frame for the rest, "
+        f"--frames {format_part(min(first, readable - 1), readable)} takes only what is there")
+
+
+def _notes(probe: _Probe, scan: Scan, turn: str, upright: tuple[int, int]) -> list[str]:
+    frame, color = probe.frame, source_color(probe.frame)
+    notes = list(scan.timeline.notes)
+    if frame.interlaced_frame:
+        notes.append("interlaced: made into whole frames (bwdif)")
+    if turn:
+        notes.append(turn)
+    if set(upright) != {frame.width, frame.height}:
+        notes.append(f"pixels are not square ({probe.pixel_aspect}): resampled from "
+                     f"{frame.width}x{frame.height} to {upright[0]}x{upright[1]}")
+    if color.hdr:
+        notes.append(f"HDR ({color.hdr.upper()}): tone-mapped to SDR, BT.709")
+    if color.note:
+        notes.append(color.note)
+    if any(component.is_alpha for component in frame.format.components):
+        notes.append("transparency is dropped")
+    return notes
+
+
+class FileSource(VideoSource):
+    """The frames of a video file; see VideoSource."""
+
+    def __init__(self, path: str, scan: Scan, probe: _Probe, size: tuple[int, int] | None,
+                 part: tuple[int, int | None], on_error: str) -> None:
+        self._scan, self._part, self._keep_going = scan, part, on_error == "keep-going"
+        self._turn, turned = upright_filters(display_matrix(probe.frame))
+        width, height = square_size(probe.frame.width, probe.frame.height, probe.pixel_aspect)
+        if swaps_sides(self._turn):
+            width, height = height, width
+        final = working_size(path, width, height, size)
+        self._coded_size = probe.frame.width, probe.frame.height
+        timeline = scan.timeline
+        first, stop = part
+        last = (len(timeline) if stop is None else stop) - 1
+        self.frame_count = last + 1 - first
+        self.stream_index = scan.stream_index
+        self.first_pts, self.end_pts = timeline.time(first), timeline.time(last + 1)
+        self.damage, self.late_notes = [], []
+        self.info = VideoInfo(path, *final, scan.time_base, scan.rate, self.frame_count,
+                              source_color(probe.frame).tags,
+                              tuple(_notes(probe, scan, turned, (width, height))))
+
+    def __iter__(self) -> Iterator[Frame]:
+        first, stop = self._part
+        self.damage, self.late_notes = [], []
+        converter = RgbConverter(self.info.width, self.info.height, self._turn)
+        timeline = self._scan.timeline
+        done = 0
+        for index, picture in self._whole_frames():
+            if index < first:
+                continue
+            if stop is not None and index >= stop:
+                break
+            self._notice_size(index, picture)
+            self.end_pts = timeline.time(index + 1)
+            yield Frame(index - first, converter(picture), timeline.time(index),
+                        timeline.duration(index))
+            done = index + 1
+        self._check_complete(done)
+
+    def _whole_frames(self) -> Iterator[tuple[int, VideoFrame]]:
+        """(index in the file, deinterlaced picture), from a little before the chosen part."""
+        deinterlacer = Deinterlacer()
+        with closing(self._placed()) as placed:
+            for item in placed:
+                if item.index >= self._part[0] - _FILTER_REACH:
+                    yield from deinterlacer.push(item.index, item.picture)
+        yield from deinterlacer.flush()
+
+    def _placed(self) -> Generator[Placed, None, None]:
+        first, stop = self._part
+        recovery = Recovery(self.info.path, self._scan, (first, stop), self._keep_going,
+                            self.damage)
+        with closing(_decoder_events(self.info.path, self._scan.packet_count)) as events:
+            yield from recovery.place(events)
+
+    def _notice_size(self, index: int, picture: VideoFrame) -> None:
+        size = picture.width, picture.height
+        if size == self._coded_size or self.late_notes:
+            return
+        check_size(self.info.path, *size)
+        self.late_notes.append(
+            f"frame {index} has {size[0]}x{size[1]} pixels, the first had {self._coded_size[0]}x"
+            f"{self._coded_size[1]}; it and later ones are scaled to the first frame's size")
+
+    def _check_complete(self, done: int) -> None:
+        _, stop = self._part
+        if stop is not None and done < stop:
+            check_part_within(self.info.path, self._part[0], stop, done)
+        _log.debug("%s: decoded up to frame %d", self.info.path, done)
