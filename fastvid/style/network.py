@@ -167,8 +167,8 @@ def for_painting(network: nn.Sequential) -> nn.Sequential:
     `d` layers continue their input at the border instead of adding zeros. Zeros are an edge that no
     frame has: on a flat frame (a fade to black) instance norm blows it up to a bright frame, 40
     pixels wide with five residual blocks; mirrored margins alone would have to be as wide as that.
-    And `U, norm, ReLU` becomes `norm, ReLU, U`: nearest upsampling repeats values, mean and variance
-    stay, and the norm costs a fourth. The modules are shared with `network`, its keys are not kept.
+    And `U, norm, ReLU` becomes `norm, ReLU, U`: nearest upsampling repeats values, so mean and
+    variance stay, and the norm costs a fourth. The modules are shared with `network`, its keys are not kept.
     """
     modules = list(network)
     for position, module in enumerate(network):

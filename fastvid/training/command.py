@@ -1,0 +1,185 @@
+"""`fastvid train`: its options, and the run from the files to the exported styles."""
+
+import argparse
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from fastvid.errors import InputError
+from fastvid.style.checkpoint import checkpoint_bytes
+from fastvid.training.lossnet import load_loss_network
+from fastvid.training.photos import PhotoSet, find_photos, read_painting, read_photo
+from fastvid.training.report import SHEET_PHOTOS, SHEET_SIDE, LossTable, square, write_sheet
+from fastvid.training.settings import TrainingSettings, choose_device
+from fastvid.training.state import (
+    STATE_NAME,
+    parse_state,
+    read_state_bytes,
+    state_bytes,
+    write_atomically,
+)
+from fastvid.training.trainer import TERMS, Trainer
+from fastvid.training.world import World, connected, from_rank_0
+
+_LOG = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `fastvid train`."""
+    default = TrainingSettings()
+    add = parser.add_argument
+    add("--style", nargs="+", required=True, metavar="PAINTING", dest="paintings",
+        help="one painting, or several for one network that exports a style for each")
+    add("--data", required=True, metavar="DIR", help="folder of photographs")
+    add("--loss-network", required=True, metavar="FILE",
+        help="SqueezeNet v1.0 (.npz) or torchvision's VGG-16/19 state dict")
+    add("-o", "--output", required=True, metavar="FILE|DIR",
+        help="checkpoint to write, with several paintings a folder of PAINTING.pt")
+    add("--state", metavar="DIR", help="folder to continue from (default: OUTPUT.training)")
+    add("--arch", default=default.arch, help="network in the grammar of the design")
+    add("--steps", type=int, default=default.steps)
+    add("--size", type=int, default=default.size, help="side of the training pictures")
+    add("--painting-side", type=int, default=default.painting_side,
+        help="longer side of the painting: smaller gives finer strokes")
+    add("--batch", type=int, default=default.batch, help="pictures at once, all in one style")
+    add("--accumulate", type=int, default=default.accumulate, help="batches per step")
+    add("--learning-rate", type=float, default=default.learning_rate)
+    add("--content-weight", type=float, default=default.content_weight)
+    add("--style-weight", type=float, nargs="+", default=list(default.style_weights),
+        help="one number, or one for each painting", dest="style_weights")
+    add("--tv-weight", type=float, default=default.tv_weight)
+    add("--palette-weight", type=float, default=default.palette_weight)
+    add("--temporal-weight", type=float, default=default.temporal_weight,
+        help="0 trains without stability")
+    add("--stability-start", type=float, default=default.stability_start, metavar="SHARE",
+        help="share of the steps that train on single pictures first")
+    add("--precision", default=default.precision, choices=("float32", "bfloat16"))
+    add("--seed", type=int, default=default.seed)
+    add("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    add("--threads", type=int, default=None, help="threads on the CPU (default: torch's choice)")
+    add("--report-every", type=int, default=50, metavar="STEPS")
+    add("--save-every", type=int, default=250, metavar="STEPS",
+        help="steps between saved states, exported styles and pictures")
+
+
+def run(
+    args: argparse.Namespace, world: World = World(), say: Callable[[str], None] = _LOG.info
+) -> None:
+    """Train to the end of `--steps`, continuing from the state folder if there is one.
+
+    Rank 0 alone writes files and calls `say` with a line of progress. Raises InputError for what
+    the user gave, FastvidError if training diverges, StorageError if a file can't be written.
+    """
+    settings = settings_of(args)
+    settings.check()
+    if args.threads is not None:
+        torch.set_num_threads(args.threads)
+    torch.set_flush_denormal(True)
+    device = choose_device(args.device, world.rank)
+    outputs = output_paths(args.paintings, args.output)
+    folder = Path(args.state or f"{args.output}.training")
+    photos = find_photos(args.data, settings.size)
+    paintings = [read_painting(path, settings.painting_side) for path in args.paintings]
+    loss_network = load_loss_network(args.loss_network)
+    with connected(world, device):
+        trainer = Trainer(settings, photos, paintings, loss_network, device, world)
+        identity = {**settings.identity(), "paintings": _hashes(args.paintings)}
+        _restore(trainer, folder, identity)
+        if world.rank == 0:
+            _make_folders(folder, outputs)
+            say(
+                f"{len(photos.training)} photographs, {len(outputs)} styles, {device}, "
+                f"step {trainer.step_number} of {settings.steps}; state in {folder}"
+            )
+        _train(trainer, args, folder, identity, outputs, say)
+
+
+def settings_of(args: argparse.Namespace) -> TrainingSettings:
+    """The settings in the parsed options; one style weight is meant for all paintings."""
+    weights = tuple(args.style_weights)
+    if len(weights) == 1:
+        weights *= len(args.paintings)
+    if len(weights) != len(args.paintings):
+        raise InputError(
+            f"--style-weight: {len(weights)} numbers for {len(args.paintings)} paintings; "
+            "give one, or one for each"
+        )
+    names = TrainingSettings.__dataclass_fields__.keys() - {"style_weights"}
+    return TrainingSettings(style_weights=weights, **{name: getattr(args, name) for name in names})
+
+
+def output_paths(paintings: list[str], output: str) -> list[Path]:
+    """Where the style of each painting goes; raises InputError if two would be the same file."""
+    if len(paintings) == 1:
+        return [Path(output)]
+    paths = [Path(output) / f"{Path(painting).stem}.pt" for painting in paintings]
+    if len(set(paths)) < len(paths):
+        raise InputError("--style: two paintings have the same file name; rename one")
+    return paths
+
+
+def export_styles(trainer: Trainer, outputs: list[Path]) -> None:
+    """Write a plain checkpoint of every style, each one atomically."""
+    for style, path in enumerate(outputs):
+        weights = trainer.average.exported(style)
+        write_atomically(path, checkpoint_bytes(trainer.settings.arch, weights, path.stem))
+
+
+def _train(
+    trainer: Trainer, args: argparse.Namespace, folder: Path, identity: dict[str, object],
+    outputs: list[Path], say: Callable[[str], None],
+) -> None:
+    settings, lead = trainer.settings, trainer.world.rank == 0
+    table = LossTable(folder, trainer.step_number)
+    shown = _sheet_photos(trainer.photos) if lead else []
+    sums, count, started = dict.fromkeys(TERMS, 0.0), 0, time.perf_counter()
+    while trainer.step_number < settings.steps:
+        terms = trainer.step()
+        sums = {name: sums[name] + terms[name] for name in TERMS}
+        count += 1
+        step, last = trainer.step_number, trainer.step_number == settings.steps
+        if lead and (last or step % args.report_every == 0):
+            seconds = (time.perf_counter() - started) / count
+            means = {name: sums[name] / count for name in TERMS}
+            table.add(step, seconds, means)
+            say(_progress_line(step, settings.steps, seconds, means))
+            sums, count, started = dict.fromkeys(TERMS, 0.0), 0, time.perf_counter()
+        if lead and (last or step % args.save_every == 0):
+            state = {**trainer.state(), "identity": identity}
+            write_atomically(folder / STATE_NAME, state_bytes(state))
+            export_styles(trainer, outputs)
+            say(f"saved; pictures in {write_sheet(trainer, shown, folder)}")
+
+
+def _restore(trainer: Trainer, folder: Path, identity: dict[str, object]) -> None:
+    data = read_state_bytes(folder) if trainer.world.rank == 0 else None
+    data = from_rank_0(trainer.world, data, trainer.device)
+    if data is not None:
+        trainer.restore(parse_state(data, folder, identity))
+
+
+def _make_folders(folder: Path, outputs: list[Path]) -> None:
+    for path in {folder, *(output.parent for output in outputs)}:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{path}: cannot make the folder: {error.strerror}") from error
+
+
+def _sheet_photos(photos: PhotoSet) -> list:
+    chosen = photos.held_out[:SHEET_PHOTOS]
+    return [square(read_photo(path, SHEET_SIDE)) for path in chosen]
+
+
+def _progress_line(step: int, steps: int, seconds: float, means: dict[str, float]) -> str:
+    left = (steps - step) * seconds
+    terms = "  ".join(f"{name} {means[name]:.4f}" for name in TERMS)
+    return f"step {step}/{steps}  {seconds:.2f} s/step  {left / 60:.0f} min left  {terms}"
+
+
+def _hashes(paintings: list[str]) -> list[str]:
+    return [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paintings]

@@ -1,0 +1,69 @@
+"""The state of a training run on disk: all that is needed to go on as if nothing had happened."""
+
+import io
+import os
+import pickle
+from pathlib import Path
+
+import torch
+
+from fastvid.errors import InputError, StorageError
+
+STATE_NAME = "state.pt"
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file at once: after a kill or a full disk it is the old one or the new one, whole.
+
+    Raises StorageError if it can't be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise StorageError(f"{path}: cannot write: {error.strerror}") from error
+
+
+def state_bytes(state: dict[str, object]) -> bytes:
+    """The content of a state file."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def read_state_bytes(folder: Path) -> bytes | None:
+    """The state file of a run, None for a new run."""
+    try:
+        return (folder / STATE_NAME).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{folder / STATE_NAME}: cannot read: {error.strerror}") from error
+
+
+def parse_state(data: bytes, folder: Path, identity: dict[str, object]) -> dict:
+    """The state in the bytes of a file, if it belongs to a run with this identity.
+
+    Raises InputError if the file is damaged, or names the first setting in which the runs differ.
+    """
+    path = folder / STATE_NAME
+    way_out = "give the settings of that run, another --state folder, or remove the file"
+    try:
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.PickleError, EOFError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: the training state is damaged; remove the file") from error
+    found = state.get("identity") if isinstance(state, dict) else None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: no training state; {way_out}")
+    for name in sorted(set(identity) | set(found)):
+        if identity.get(name) != found.get(name):
+            raise InputError(
+                f"{path}: belongs to another run ({name} was {found.get(name)}, "
+                f"now {identity.get(name)}); {way_out}"
+            )
+    return state

@@ -1,0 +1,209 @@
+"""The training loop: from (settings, photographs, paintings) to weights, one step after the other.
+
+What step k does is a function of the settings, the weights before it and k: the order of the
+photographs and all random numbers are derived from the seed and the number of the item. A run that
+is continued from a saved state does the same arithmetic as one that was never interrupted.
+"""
+
+import copy
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from fastvid.errors import FastvidError
+from fastvid.training import losses
+from fastvid.training.bank import StyleBank
+from fastvid.training.lossnet import LossNetwork
+from fastvid.training.pairs import FramePair, make_pair, make_single
+from fastvid.training.photos import PhotoSet, read_photo
+from fastvid.training.settings import TrainingSettings
+from fastvid.training.world import World, average
+
+WARM_UP_STEPS = 50
+# The learning rate falls along a cosine to this share of its start.
+FINAL_RATE = 0.05
+# The exported weights are a running mean of the trained ones: less noise, and never a bad moment.
+AVERAGE_DECAY = 0.998
+
+TERMS = ("content", "style", "variation", "palette", "temporal", "total")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One micro-batch: (N, 3, H, W) images, and for pairs the first frames, flow and visibility."""
+
+    style: int
+    images: torch.Tensor
+    content: torch.Tensor
+    first: torch.Tensor | None = None
+    backward_flow: torch.Tensor | None = None
+    visible: torch.Tensor | None = None
+
+
+class Trainer:
+    """Weights, optimiser and position of a run. `average` holds the weights that are exported."""
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        photos: PhotoSet,
+        paintings: list[np.ndarray],
+        loss_network: LossNetwork,
+        device: torch.device,
+        world: World = World(),
+    ) -> None:
+        self.settings, self.photos, self.world, self.device = settings, photos, world, device
+        self.loss_network = loss_network.to(device, memory_format=torch.channels_last)
+        self.targets = [
+            losses.style_target(self.loss_network, as_images([painting], device))
+            for painting in paintings
+        ]
+        torch.manual_seed(settings.seed)
+        bank = StyleBank(settings.arch, len(paintings))
+        self.bank = bank.to(device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.bank).requires_grad_(False)
+        self.adam = torch.optim.Adam(self.bank.parameters(), lr=settings.learning_rate)
+        self.step_number = 0
+
+    def step(self) -> dict[str, float]:
+        """Train one step; returns the mean of each loss term (unweighted; `total` is weighted).
+
+        Raises FastvidError, before the weights are touched, if the loss is no finite number.
+        """
+        self.adam.zero_grad()
+        sums = torch.zeros(len(TERMS), device=self.device)
+        for micro in range(self.settings.accumulate):
+            terms = self._terms(self._sample(micro))
+            (terms["total"] / self.settings.accumulate).backward()
+            sums += torch.stack([terms[name].detach() for name in TERMS])
+        sums /= self.settings.accumulate
+        gradients = [p.grad for p in self.bank.parameters() if p.grad is not None]
+        average(self.world, [*gradients, sums])
+        if not bool(torch.isfinite(sums).all()):
+            raise FastvidError(
+                f"training diverged in step {self.step_number + 1}: the loss is not a finite "
+                "number. The last saved state is good; use a lower --learning-rate"
+            )
+        for group in self.adam.param_groups:
+            group["lr"] = self._learning_rate()
+        self.adam.step()
+        self.step_number += 1
+        self._update_average()
+        return dict(zip(TERMS, sums.tolist()))
+
+    def state(self) -> dict[str, object]:
+        """All that `restore` needs; random numbers are functions of the position."""
+        return {
+            "step": self.step_number,
+            "bank": self.bank.state_dict(),
+            "average": self.average.state_dict(),
+            "adam": self.adam.state_dict(),
+        }
+
+    def restore(self, state: dict) -> None:
+        """Go on from a state of a run with the same settings."""
+        self.bank.load_state_dict(state["bank"])
+        self.average.load_state_dict(state["average"])
+        self.adam.load_state_dict(state["adam"])
+        self.step_number = int(state["step"])
+
+    def paint(self, images: torch.Tensor, style: int) -> torch.Tensor:
+        """Paint (N, 3, H, W) BGR 0..255 with the averaged weights."""
+        with torch.no_grad(), self._precision():
+            return self.average(images, style)
+
+    def _terms(self, sample: Sample) -> dict[str, torch.Tensor]:
+        settings, target = self.settings, self.targets[sample.style]
+        with self._precision():
+            painted = self.bank(sample.images, sample.style)
+            features = self.loss_network(painted)
+            with torch.no_grad():
+                wanted = self.loss_network(sample.content)
+        content_layer = self.loss_network.layers.content
+        terms = {
+            "content": losses.content_loss(features[content_layer], wanted[content_layer]),
+            "style": losses.style_loss(features, painted, target),
+            "variation": losses.total_variation(painted),
+            "palette": losses.palette_loss(painted, target),
+            "temporal": self._temporal(sample, painted),
+        }
+        weights = {
+            "content": settings.content_weight,
+            "style": settings.style_weights[sample.style],
+            "variation": settings.tv_weight,
+            "palette": settings.palette_weight,
+            "temporal": settings.temporal_weight,
+        }
+        weighted = [weights[name] * terms[name] for name in weights]
+        return {**terms, "total": torch.stack(weighted).sum()}
+
+    def _temporal(self, sample: Sample, painted: torch.Tensor) -> torch.Tensor:
+        if sample.first is None or sample.backward_flow is None or sample.visible is None:
+            return torch.zeros((), device=self.device)
+        with self._precision():
+            first = self.bank(sample.first, sample.style)
+        return losses.temporal_loss(first, painted, sample.backward_flow, sample.visible)
+
+    def _sample(self, micro: int) -> Sample:
+        """The micro-batch of this rank; styles take turns."""
+        settings = self.settings
+        turn = self.step_number * settings.accumulate + micro
+        turn = turn * self.world.size + self.world.rank
+        style = turn % len(self.targets)
+        items = range(turn * settings.batch, (turn + 1) * settings.batch)
+        stable = self.step_number >= settings.stability_start * settings.steps
+        if not stable or settings.temporal_weight == 0:
+            singles = [self._single(item) for item in items]
+            images, contents = zip(*singles)
+            return Sample(
+                style, as_images(images, self.device), as_images(contents, self.device)
+            )
+        pairs = [self._pair(item) for item in items]
+        return Sample(
+            style,
+            as_images([pair.second for pair in pairs], self.device),
+            as_images([pair.content for pair in pairs], self.device),
+            as_images([pair.first for pair in pairs], self.device),
+            torch.from_numpy(np.stack([pair.backward_flow for pair in pairs])).to(self.device),
+            torch.from_numpy(np.stack([pair.visible for pair in pairs])).to(self.device),
+        )
+
+    def _single(self, item: int) -> tuple[np.ndarray, np.ndarray]:
+        path, _ = self.photos.chosen(item, self.settings.seed)
+        photo = read_photo(path, self.settings.size)
+        return make_single(photo, self.settings.size, self._random(item))
+
+    def _pair(self, item: int) -> FramePair:
+        paths = self.photos.chosen(item, self.settings.seed)
+        photo, other = (read_photo(path, self.settings.size) for path in paths)
+        return make_pair(photo, other, self.settings.size, self._random(item))
+
+    def _random(self, item: int) -> np.random.Generator:
+        return np.random.default_rng([self.settings.seed, item, 2])
+
+    def _learning_rate(self) -> float:
+        """Linear warm-up, then a cosine from 1 to FINAL_RATE of the setting."""
+        warm_up = min(1.0, (self.step_number + 1) / WARM_UP_STEPS)
+        progress = min(1.0, self.step_number / self.settings.steps)
+        share = FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * progress)) / 2
+        return self.settings.learning_rate * warm_up * share
+
+    def _update_average(self) -> None:
+        # Early on the mean is over the few steps that there are.
+        decay = min(AVERAGE_DECAY, self.step_number / (self.step_number + 10))
+        with torch.no_grad():
+            for mean, current in zip(self.average.parameters(), self.bank.parameters()):
+                mean.lerp_(current, 1 - decay)
+
+    def _precision(self) -> torch.autocast:
+        low = self.settings.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=low)
+
+
+def as_images(pictures: list[np.ndarray] | tuple[np.ndarray, ...], device: torch.device
+              ) -> torch.Tensor:
+    """Pictures (H, W, 3) BGR to a tensor (N, 3, H, W) float32 in channels-last layout."""
+    stacked = torch.from_numpy(np.stack(pictures).astype(np.float32))
+    return stacked.permute(0, 3, 1, 2).to(device)
