@@ -1,4 +1,5 @@
-"""The errors that fastvid raises on purpose, and the exit status that each ends the program with."""
+"""The errors that fastvid raises on purpose, and the exit status that each ends the program
+with."""
 
 EXIT_FAILURE = 1
 EXIT_BAD_INPUT = 2
@@ -22,7 +23,8 @@ class InputError(FastvidError):
 
 
 class StorageError(FastvidError):
-    """The run file or the output can't be written any further: disk full, quota, file system gone."""
+    """The run file or the output can't be written any further: disk full, quota, file system
+    gone."""
 
 
 class RemoteError(FastvidError):

@@ -1,0 +1,77 @@
+"""Guards, parses, calls. Whatever goes wrong on whatever rank ends all ranks, with one message."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from fastvid.errors import EXIT_FAILURE, FastvidError
+from fastvid.parallel.communicator import Communicator, Kind, connect, leave
+from fastvid.parallel.engine import still_computing
+from fastvid.parallel.launch import LaunchError, launched_rank
+from fastvid.parallel.serve import serve
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the program on this rank; returns its exit status."""
+    # A rank's threads are set from the cores it has; until then libraries must not take them all.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        comm = connect()
+    except FastvidError as error:
+        # Programs that do not know of each other: let the first one speak for all.
+        if not isinstance(error, LaunchError) or launched_rank(os.environ) == 0:
+            _complain(str(error))
+        return error.exit_status
+    try:
+        if comm.rank != 0:
+            return serve(comm)
+        return _lead(comm, sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        return _give_up(comm, "interrupted", 130)
+    except BaseException:  # an error of ours: the others must not wait for this rank
+        where = f"rank {comm.rank} on {comm.peers[comm.rank].host}: " if comm.size > 1 else ""
+        return _give_up(comm, where + traceback.format_exc().strip(), EXIT_FAILURE)
+
+
+def _lead(comm: Communicator, arguments: Sequence[str]) -> int:
+    """Rank 0: runs the command line and sends the others home with its exit status."""
+    from fastvid.cli import run_command_line
+
+    try:
+        status = run_command_line(list(arguments), comm)
+    except FastvidError as error:
+        _complain(str(error))
+        status = error.exit_status
+    except SystemExit as request:  # argparse: --help or a usage error, already written
+        status = request.code if isinstance(request.code, int) else EXIT_FAILURE
+    comm.send_all(Kind.QUIT, [status])
+    if not comm.drain():
+        comm.abort(status or EXIT_FAILURE)
+    return status
+
+
+def _give_up(comm: Communicator, message: str, status: int) -> int:
+    _complain(message)
+    if comm.size > 1:
+        comm.abort(status)
+    return status
+
+
+def _complain(message: str) -> None:
+    sys.stderr.write(f"fastvid: error: {message}\n")
+    sys.stderr.flush()
+
+
+def run() -> None:
+    """The entry point of `fastvid` and `python -m fastvid`."""
+    status = main()
+    if still_computing():
+        # The interpreter can't end beside a thread that is deep in a library: it would crash.
+        sys.stdout.flush()
+        leave(status)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    run()

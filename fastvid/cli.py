@@ -1,0 +1,186 @@
+"""The command line: every option of every command, turned into calls. Runs on rank 0 alone."""
+
+import argparse
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+from fastvid.errors import EXIT_BAD_INPUT, InputError
+from fastvid.motion.flow import FLOW_METHODS
+from fastvid.options import KEEPABLE, StylizeOptions
+from fastvid.parallel.communicator import Communicator
+from fastvid.progress import PROGRESS_MODES, Progress
+from fastvid.temporal import MAX_STRENGTH
+from fastvid.version import __version__
+from fastvid.video.codecs import available_codecs
+
+_DESCRIPTION = "Repaints a whole video in the style of a painting, without flicker, in parallel."
+_EPILOG = """commands:
+  stylize    repaint a video (the default: `fastvid in.mp4 -o out.mp4`)
+  styles     list the bundled styles
+  encode     encode a finished run again, without computing
+  evaluate   measure the steadiness and sharpness of a finished run
+  clip       write the generated demonstration clip
+
+In parallel: mpirun -n 16 python -m fastvid in.mp4 -o out.mp4
+Help for a command: python -m fastvid COMMAND --help
+"""
+_COMMANDS = ("stylize", "styles", "encode", "evaluate", "clip")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Usage errors as one message with exit status 2, like every other bad input."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise InputError(f"{message}\nSee `python -m {self.prog} --help`.")
+
+
+def run_command_line(arguments: list[str], comm: Communicator) -> int:
+    """Runs one command; returns the exit status. Raises FastvidError for what goes wrong."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        sys.stdout.write(f"usage: python -m fastvid [COMMAND] ...\n\n{_DESCRIPTION}\n\n{_EPILOG}")
+        return 0 if arguments else EXIT_BAD_INPUT
+    if arguments[0] in ("-V", "--version"):
+        sys.stdout.write(f"fastvid {__version__}\n")
+        return 0
+    if arguments[0] in _COMMANDS:
+        command, rest = arguments[0], arguments[1:]
+    else:
+        command, rest = "stylize", arguments
+    if command == "stylize":
+        return _stylize(rest, comm)
+    # The commands below are for one process; the other ranks wait meanwhile.
+    from fastvid import commands
+
+    parser = _Parser(prog=f"fastvid {command}")
+    commands.ADD_ARGUMENTS[command](parser)
+    return commands.RUN[command](parser.parse_args(rest))
+
+
+def _stylize(arguments: list[str], comm: Communicator) -> int:
+    parsed = stylize_parser().parse_args(arguments)
+    options = stylize_options(parsed)
+    from fastvid.job import run_job
+
+    run_job(options, comm, Progress(parsed.progress))
+    return 0
+
+
+def stylize_parser() -> argparse.ArgumentParser:
+    """The parser of `fastvid stylize`."""
+    default = StylizeOptions(Path(), Path())
+    parser = _Parser(prog="fastvid stylize", description=_DESCRIPTION)
+    parser.add_argument("input", type=Path, help="a video, or a folder of numbered images")
+    parser.add_argument("-o", "--output", type=Path, required=True,
+                        help="the video to write (.mp4 .mkv .mov ...), or a folder of PNGs (NAME/)")
+    parser.add_argument("--style", default=default.style, metavar="NAME|PATH",
+                        help="a bundled style or a checkpoint (default: %(default)s)")
+    parser.add_argument("--run-file", type=Path, metavar="FILE.h5",
+                        help="where the frames are gathered (default: the output's name, .h5)")
+
+    part = parser.add_argument_group("which part, at which size")
+    part.add_argument("--frames", type=_frame_range, metavar="A:B",
+                      help="only frames A to B-1, counted from 0; either may be left out")
+    part.add_argument("--size", type=_size, metavar="WxH",
+                      help="working size; -1 for one side keeps the shape")
+    part.add_argument("--fps", type=_rate, help="frames per second of a folder of images")
+    part.add_argument("--cuts", default=default.cuts, metavar="auto|none|FILE.csv",
+                      help="where shots begin: found, nowhere, or one frame number a line "
+                      "(default: %(default)s)")
+    part.add_argument("--on-error", choices=("stop", "keep-going"), default=default.on_error,
+                      help="at frames that can't be decoded: stop, or repeat the last good frame "
+                      "(default: %(default)s)")
+
+    picture = parser.add_argument_group("the picture")
+    picture.add_argument("--strength", type=_number, default=default.strength, metavar="0..1",
+                         help="mixes the painting with the film (default: %(default)g)")
+    picture.add_argument("--keep-colors", action="store_true",
+                         help="paints the luminance only; the film keeps its colours")
+    picture.add_argument("--temporal-strength", type=_number, metavar=f"0..{MAX_STRENGTH}",
+                         default=default.temporal_strength,
+                         help="how much of the frame before is kept where it can be trusted; 0 "
+                         "paints frame by frame (default: %(default)g)")
+    picture.add_argument("--flow", choices=FLOW_METHODS, default=default.flow,
+                         help="optical flow method (default: %(default)s)")
+    picture.add_argument("--flow-scale", type=_number, default=default.flow_scale, metavar="S",
+                         help="computes the flow at this share of the size (default: %(default)g)")
+    picture.add_argument("--mask-boundaries", action="store_true",
+                         help="counts motion boundaries as unreliable, as the 2016 tool did")
+
+    output = parser.add_argument_group("the output")
+    output.add_argument("--codec", metavar="NAME", help=" ".join(available_codecs()))
+    output.add_argument("--crf", type=_number, help="constant quality; lower is better and larger")
+    output.add_argument("--preset", help="speed of the encoder, such as fast, medium, slow")
+    output.add_argument("--keep", type=_keep, default=default.keep, metavar="flow,occlusion",
+                        help="stores these in the run file too")
+    output.add_argument("--compression", choices=("none", "gzip"), default=default.compression,
+                        help="of the frames in the run file (default: %(default)s; gzip saves "
+                        "about a tenth)")
+    output.add_argument("--discard-frames", action="store_true",
+                        help="frees frames in the run file as soon as they are safely encoded")
+    output.add_argument("--overwrite", action="store_true",
+                        help="replaces an output that no run file belongs to")
+
+    job = parser.add_argument_group("the job")
+    job.add_argument("--threads", type=int, metavar="N",
+                     help="threads of each rank (default: the cores that it has)")
+    job.add_argument("--segment-length", type=int, default=default.segment_length, metavar="N",
+                     help="frames dealt to a rank at a time (default: %(default)s)")
+    job.add_argument("--lookahead", type=int, default=default.lookahead, metavar="N",
+                     help="unfinished segments that a rank may hold (default: %(default)s)")
+    job.add_argument("--restart", action="store_true",
+                     help="starts over instead of continuing the run file")
+    job.add_argument("--progress", choices=PROGRESS_MODES, default="auto",
+                     help="a live bar, lines for a log, or none (default: %(default)s)")
+    return parser
+
+
+def stylize_options(parsed: argparse.Namespace) -> StylizeOptions:
+    """The options in what `stylize_parser` has parsed."""
+    values = {name: value for name, value in vars(parsed).items() if name != "progress"}
+    # A trailing slash means a folder; Path drops it.
+    return StylizeOptions(**values)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if value != value or value in (float("inf"), float("-inf")):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
+    return value
+
+
+def _frame_range(text: str) -> tuple[int, int | None]:
+    first, colon, stop = text.partition(":")
+    if not colon or not all(part.isascii() and (part == "" or part.isdigit())
+                            for part in (first, stop)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range A:B of frame numbers")
+    return int(first or 0), int(stop) if stop else None
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, cross, height = text.lower().partition("x")
+    try:
+        if not cross:
+            raise ValueError
+        return int(width), int(height)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a size like 1280x720 or 1280x-1") from None
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate like 25 or 30000/1001") from None
+    if rate <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return rate
+
+
+def _keep(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        if name not in KEEPABLE:
+            raise argparse.ArgumentTypeError(f"{name!r} can't be kept, only {', '.join(KEEPABLE)}")
+    return names

@@ -1,0 +1,351 @@
+"""Rank 0's two threads behind the ranks: one stores finished segments, one encodes frames in order.
+
+Both work while the ranks compute. The storing thread alone touches the run file; it passes frames
+on to the encoder in their order, from memory where they come in order and from the run file where
+not. Their
+memory is bounded: `room` tells whether another segment may be fetched, the encoder's queue holds a
+few frames.
+"""
+
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from fastvid.errors import InputError, StorageError
+from fastvid.parallel.segments import Segment
+from fastvid.runfile.writer import RunWriter, SegmentRecord
+from fastvid.video.encode import OutputPlan
+
+# Fetched but not yet stored: at most this much, and at least this many segments.
+_MAX_BACKLOG_BYTES = 256 << 20
+_MIN_BACKLOG_SEGMENTS = 2
+_ENCODER_QUEUE_FRAMES = 8
+# With --discard-frames a part is closed, and its frames are freed, after this many frames.
+PART_FRAMES = 240
+_POLL_S = 0.02
+
+
+class PartEncoder(Protocol):
+    """One part of the encoded video (`OutputPlan.open_encoder`)."""
+
+    def write(self, image: np.ndarray, pts: int, duration: int) -> None:
+        """Encodes a frame."""
+
+    def close(self) -> None:
+        """Finishes the part; from here on it is safe on the disk."""
+
+    def abort(self) -> None:
+        """Removes the unfinished part."""
+
+
+def part_folder(output: Path) -> Path:
+    """Where the parts of an output lie until they are put together."""
+    return output.with_name(f".{output.name}.parts")
+
+
+@dataclass
+class EncoderThread:
+    """Encodes frames in order into parts.
+
+    part_frames: frames in a part, None for one part. parts: the closed ones, as (first frame, end,
+    path). seconds: time spent encoding. failed: called in the thread with what went wrong.
+    """
+
+    plan: OutputPlan
+    folder: Path
+    threads: int
+    part_frames: int | None
+    parts: list[tuple[int, int, Path]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._queue: queue.Queue[tuple[int, np.ndarray, int, int] | None] = queue.Queue(
+            _ENCODER_QUEUE_FRAMES)
+        self._part: PartEncoder | None = None
+        self._first = 0
+        self._cancelled = False
+        self.failed: Callable[[BaseException], None] = _ignore
+        self._thread = threading.Thread(target=self._run, name="fastvid-encode", daemon=True)
+
+    def take_over(self, stop: int) -> None:
+        """Counts the parts of an earlier run, which hold the frames before `stop`, as closed.
+
+        Raises InputError if one of them is gone.
+        """
+        starts = list(range(0, stop, self.part_frames or stop))
+        for first, end in zip(starts, [*starts[1:], stop]):
+            if not self._path(first).exists():
+                raise InputError(
+                    f"{self._path(first)} is gone, which held frames that --discard-frames freed.\n"
+                    "Start over with --restart."
+                )
+            self.parts.append((first, end, self._path(first)))
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def room(self) -> bool:
+        """Whether `put` would not wait."""
+        return not self._queue.full()
+
+    def put(self, index: int, image: np.ndarray, pts: int, duration: int) -> None:
+        """Takes the next frame; waits while the queue is full."""
+        self._queue.put((index, image, pts, duration))
+
+    def finish(self) -> None:
+        """Says that no frame will follow, and waits until the last part is closed."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def cancel(self) -> None:
+        """Drops what is not encoded yet and removes the unfinished part."""
+        self._cancelled = True
+        while self._thread.is_alive():
+            try:
+                self._queue.put(None, timeout=_POLL_S)
+                break
+            except queue.Full:
+                continue
+        self._thread.join()
+
+    def _run(self) -> None:
+        stop = self._first
+        try:
+            while (item := self._queue.get()) is not None:
+                if self._cancelled:
+                    continue
+                began = time.perf_counter()
+                index, image, pts, duration = item
+                if self._part is None:
+                    self._first = index
+                    self._part = self.plan.open_encoder(self._path(index), threads=self.threads)
+                self._part.write(image, pts, duration)
+                stop = index + 1
+                if self.part_frames is not None and stop - self._first >= self.part_frames:
+                    self._close_part(stop)
+                self.seconds += time.perf_counter() - began
+            if self._cancelled and self._part is not None:
+                self._part.abort()
+            elif self._part is not None:
+                began = time.perf_counter()
+                self._close_part(stop)
+                self.seconds += time.perf_counter() - began
+        except BaseException as error:  # handed to the main thread, whatever it is
+            if self._part is not None:
+                self._part.abort()
+            self.failed(error)
+            while self._queue.get() is not None:
+                pass  # whoever puts frames must not wait for ever
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"{index:09d}.part"
+
+    def _close_part(self, stop: int) -> None:
+        assert self._part is not None
+        self._part.close()
+        self._part = None
+        self.parts.append((self._first, stop, self._path(self._first)))
+
+
+@dataclass
+class _Result:
+    record: SegmentRecord
+    frames: list[np.ndarray]
+    flows: list[np.ndarray]
+    occlusions: list[np.ndarray]
+
+
+class Gatherer:
+    """Stores finished segments in the run file and feeds the encoder (the coordinator's sink).
+
+    writer: the run file. encoder: not started yet. discard: free the frames of closed parts.
+    """
+
+    def __init__(self, writer: RunWriter, encoder: EncoderThread, *, discard: bool,
+                 wake: threading.Event) -> None:
+        self._writer = writer
+        self._encoder = encoder
+        self._discard = discard
+        self._wake = wake
+        self._queue: queue.SimpleQueue[_Result | Segment | None] = queue.SimpleQueue()
+        self._backlog = 0
+        self._segment_bytes = 1
+        self._lock = threading.Lock()
+        self._errors: list[BaseException] = []
+        self._cancelled = False
+        encoder.failed = self._fail
+        self._next_frame = (max(writer.encoded) + 1) if writer.encoded else 0
+        self._at_hand: dict[int, np.ndarray] = {}
+        self._known_stop = 0
+        self._discarded_parts = len(encoder.parts)
+        self.frames_stored = 0
+        self.frames_continued = 0
+        self.seconds = 0.0
+        self._thread = threading.Thread(target=self._run, name="fastvid-store", daemon=True)
+
+    # -- the coordinator's side ------------------------------------------------------------------
+
+    def has(self, start: int, stop: int) -> bool:
+        """Whether the frames [start, stop) were stored before this run began."""
+        return self._writer.has(start, stop)
+
+    def room(self) -> bool:
+        """Whether another segment may be fetched now."""
+        with self._lock:
+            if self._backlog < _MIN_BACKLOG_SEGMENTS:
+                return True
+            return (self._backlog + 1) * self._segment_bytes <= _MAX_BACKLOG_BYTES
+
+    def expect(self) -> None:
+        """Notes that a segment is on its way here."""
+        with self._lock:
+            self._backlog += 1
+
+    def put(self, record: SegmentRecord, frames: list[np.ndarray], flows: list[np.ndarray],
+            occlusions: list[np.ndarray]) -> None:
+        """Takes a finished segment, in any order."""
+        size = sum(a.nbytes for group in (frames, flows, occlusions) for a in group)
+        with self._lock:
+            self._segment_bytes = max(self._segment_bytes, size)
+        self._queue.put(_Result(record, frames, flows, occlusions))
+
+    def skip(self, segment: Segment) -> None:
+        """Notes a segment that was stored by an earlier run."""
+        self.frames_continued += len(segment)
+        self._queue.put(segment)
+
+    def stored_frame(self, index: int) -> np.ndarray:
+        """A frame stored by an earlier run (HDF5 calls are serialised by h5py)."""
+        return self._writer.read_frame(index)
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Starts both threads."""
+        self._encoder.start()
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raises what went wrong in one of the threads, if anything did."""
+        if self._errors:
+            raise self._errors[0]
+
+    def busy_seconds(self) -> float:
+        """Seconds that the two threads have worked so far."""
+        return self.seconds + self._encoder.seconds
+
+    def finish(self) -> None:
+        """Says that all segments were put; returns at once, `alive` tells when all is done."""
+        self._queue.put(None)
+
+    def alive(self) -> bool:
+        """Whether frames are still being stored or encoded."""
+        return self._thread.is_alive()
+
+    def cancel(self) -> None:
+        """Stops both threads; what is stored stays stored. Harmless when called again."""
+        self._cancelled = True
+        self._queue.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+        self._encoder.cancel()
+
+    # -- the storing thread ----------------------------------------------------------------------
+
+    def _fail(self, error: BaseException) -> None:
+        self._errors.append(error)
+        self._wake.set()
+
+    def _run(self) -> None:
+        try:
+            while not (self._errors or self._cancelled):
+                try:
+                    item = self._queue.get(timeout=_POLL_S)
+                except queue.Empty:
+                    self._feed(wait=False)
+                    continue
+                if item is None:
+                    break
+                self._take(item)
+                self._feed(wait=False)
+            if self._errors or self._cancelled:
+                self._store_the_rest()
+            else:
+                self._feed(wait=True)
+                self._encoder.finish()
+                self._discard_closed_parts()
+        except BaseException as error:  # handed to the main thread, whatever it is
+            self._fail(error)
+        self._wake.set()
+
+    def _store_the_rest(self) -> None:
+        """What has arrived is finished and must not be lost, unless it is storing that fails."""
+        while not any(isinstance(error, StorageError) for error in self._errors):
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if item is not None:
+                self._take(item)
+
+    def _take(self, item: "_Result | Segment") -> None:
+        began = time.perf_counter()
+        if isinstance(item, _Result):
+            record = item.record
+            self._writer.store(record, item.frames, item.flows, item.occlusions)
+            in_order = record.start == self._next_frame + len(self._at_hand)
+            if in_order and len(self._at_hand) < _ENCODER_QUEUE_FRAMES:
+                self._at_hand.update(zip(range(record.start, record.stop), item.frames))
+            with self._lock:
+                self._backlog -= 1
+            stop = record.stop
+            self.frames_stored += len(item.frames)
+        else:
+            stop = item.stop
+            self.frames_stored += len(item)
+        self._known_stop = max(self._known_stop, stop)
+        self.seconds += time.perf_counter() - began
+        self._wake.set()
+
+    def _feed(self, wait: bool) -> None:
+        """Passes frames on to the encoder, as long as the next in order is stored and it has
+        room."""
+        while self._next_frame < self._known_stop and self._next_frame in self._writer.stored:
+            if self._errors or self._cancelled or not (wait or self._encoder.room()):
+                return
+            index = self._next_frame
+            image = self._at_hand.pop(index, None)
+            if image is None:
+                began = time.perf_counter()
+                image = self._writer.read_frame(index)
+                self.seconds += time.perf_counter() - began
+            self._encoder.put(index, image, *self._writer.read_time(index))
+            self._next_frame += 1
+            self._discard_closed_parts()
+
+    def _discard_closed_parts(self) -> None:
+        if not self._discard:
+            return
+        for start, stop, _ in self._encoder.parts[self._discarded_parts:]:
+            self._writer.mark_encoded(start, stop)
+            # The part's last frame stays until the next part is closed: if the run is continued
+            # from here, the next segment needs it.
+            self._writer.free(max(0, start - 1), stop - 1)
+            self._discarded_parts += 1
+
+
+def _ignore(error: BaseException) -> None:
+    """The thread has nobody to report to."""
+
+
+def clear_parts(folder: Path) -> None:
+    """Removes the parts of an output."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,78 @@
+"""What a user can set for a run, with the defaults, in one place."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from fastvid.errors import InputError
+from fastvid.motion.flow import DEFAULT_FLOW_METHOD
+from fastvid.temporal import DEFAULT_STRENGTH, check_strength
+
+# Small segments keep the wavefront tight (DESIGN.md: 4 frames .99/.88 at 16/64 ranks, 8 frames
+# .99/.81).
+DEFAULT_SEGMENT_LENGTH = 4
+# Segments that a rank may hold unfinished: what is painted ahead of the in-order temporal pass.
+DEFAULT_LOOKAHEAD = 4
+KEEPABLE = ("flow", "occlusion")
+
+
+@dataclass(frozen=True)
+class StylizeOptions:
+    """The settings of one run. `fastvid stylize --help` explains each."""
+
+    input: Path
+    output: Path
+    style: str = "starry_night"
+    run_file: Path | None = None
+    # Which part, at which size
+    frames: tuple[int, int | None] | None = None
+    size: tuple[int, int] | None = None
+    fps: Fraction | None = None
+    on_error: str = "stop"
+    cuts: str = "auto"
+    # The picture
+    flow: str = DEFAULT_FLOW_METHOD
+    flow_scale: float = 1.0
+    mask_boundaries: bool = False
+    temporal_strength: float = DEFAULT_STRENGTH
+    strength: float = 1.0
+    keep_colors: bool = False
+    # The output
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    compression: str = "none"
+    keep: tuple[str, ...] = ()
+    discard_frames: bool = False
+    # The job
+    segment_length: int = DEFAULT_SEGMENT_LENGTH
+    lookahead: int = DEFAULT_LOOKAHEAD
+    threads: int | None = None
+    restart: bool = False
+    overwrite: bool = False
+
+    def check(self) -> None:
+        """Raises InputError for values that contradict themselves; files are looked at later."""
+        if not 0.0 <= self.strength <= 1.0:
+            raise InputError(f"--strength {self.strength:g} is outside 0..1.")
+        check_strength(self.temporal_strength)
+        if not 0.0 < self.flow_scale <= 1.0:
+            raise InputError(f"--flow-scale {self.flow_scale:g} is outside 0..1; 0.5 is half size.")
+        for name, count in (("--segment-length", self.segment_length),
+                            ("--lookahead", self.lookahead), ("--threads", self.threads)):
+            if count is not None and count < 1:
+                raise InputError(f"{name} {count} is less than 1.")
+        if self.on_error not in ("stop", "keep-going"):
+            raise InputError(f"--on-error {self.on_error} is neither stop nor keep-going.")
+        if self.compression not in ("none", "gzip"):
+            raise InputError(f"--compression {self.compression} is neither none nor gzip.")
+        for name in self.keep:
+            if name not in KEEPABLE:
+                raise InputError(f"--keep {name} is unknown; what can be kept: flow, occlusion.")
+
+    @property
+    def run_path(self) -> Path:
+        """The run file: as given, else the output's name with the ending .h5."""
+        if self.run_file is not None:
+            return self.run_file
+        return self.output.parent / (self.output.stem + ".h5")

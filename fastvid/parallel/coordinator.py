@@ -1,0 +1,202 @@
+"""Rank 0's part in a job: deals segments, says who hands over to whom, fetches what is finished.
+
+Like the worker it never waits. Its memory is bounded: segments are decoded only as far ahead as
+they are asked for, and results stay with the ranks until there is room for them here.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from fastvid.errors import RemoteError
+from fastvid.parallel.communicator import Communicator, Kind, Message
+from fastvid.parallel.schedule import Dealer
+from fastvid.parallel.segments import Segment
+from fastvid.runfile.writer import SegmentRecord
+from fastvid.stages import STAGES
+from fastvid.video.readahead import ReadAhead
+
+# Segments that are decoded and announced beyond those that somebody has asked for.
+_READY_SEGMENTS = 2
+
+
+class Sink(Protocol):
+    """Where finished segments go."""
+
+    def has(self, start: int, stop: int) -> bool:
+        """Whether the frames [start, stop) are stored already."""
+
+    def room(self) -> bool:
+        """Whether another segment may be fetched now."""
+
+    def expect(self) -> None:
+        """Notes that a segment is on its way here."""
+
+    def put(self, record: SegmentRecord, frames: list[np.ndarray], flows: list[np.ndarray],
+            occlusions: list[np.ndarray]) -> None:
+        """Takes a finished segment, in any order."""
+
+    def skip(self, segment: Segment) -> None:
+        """Notes a segment that was stored by an earlier run."""
+
+    def stored_frame(self, index: int) -> np.ndarray:
+        """A frame stored by an earlier run."""
+
+
+@dataclass
+class _Dealt:
+    segment: Segment
+    rank: int
+    dealt_start: float = field(default_factory=time.time)
+
+
+class Coordinator:
+    """Runs a job from rank 0.
+
+    segments: of the whole video, in order. sink: takes what is finished. may_compute_here: asked
+    before rank 0 is dealt a segment, which has the video to decode, store and encode besides.
+    """
+
+    def __init__(self, comm: Communicator, segments: ReadAhead[Segment], sink: Sink,
+                 keep: tuple[str, ...], may_compute_here: Callable[[], bool]) -> None:
+        self._comm = comm
+        self._segments = segments
+        self._sink = sink
+        self._keep = keep
+        self._may_compute_here = may_compute_here
+        self._own_request = False
+        self._skipped: set[int] = set()
+        self._dealer = Dealer()
+        self._ready: dict[int, Segment] = {}
+        self._dealt: dict[int, _Dealt] = {}
+        self._finished: dict[int, int] = {}
+        self._hungry = 0
+        self._all_decoded = False
+        self.frames_decoded = 0
+        self.shots = 0
+        self.segments_dealt = 0
+        self.stage_seconds = {stage: 0.0 for stage in STAGES}
+
+    @property
+    def done(self) -> bool:
+        """Whether every segment of the video has been handed to the sink."""
+        return self._all_decoded and not self._ready and not self._dealt
+
+    def step(self) -> bool:
+        """Takes in decoded segments, deals, fetches; whether anything happened."""
+        active = self._take_decoded()
+        if self._own_request and self._may_compute_here():
+            self._own_request = False
+            self._accept_request(self._comm.rank)
+        deals, hand_overs = self._dealer.deal()
+        for deal in deals:
+            self._send_segment(self._ready.pop(deal.segment), deal.rank)
+            self._hungry -= 1
+        for hand_over in hand_overs:
+            self._comm.send(hand_over.owner, Kind.SUCCESSOR,
+                            [hand_over.segment, hand_over.successor])
+        return self._fetch() or bool(deals) or active
+
+    def handle(self, message: Message) -> None:
+        """Reacts to a message of the kinds REQUEST, FINISHED, RESULT and FAILURE.
+
+        Raises RemoteError for a failure, with rank and host.
+        """
+        if message.kind is Kind.REQUEST:
+            if message.source == self._comm.rank:
+                self._own_request = True
+            else:
+                self._accept_request(message.source)
+        elif message.kind is Kind.FINISHED:
+            self._finished[message.header[0]] = message.source
+        elif message.kind is Kind.RESULT:
+            self._gather(message)
+        elif message.kind is Kind.FAILURE:
+            peer = self._comm.peers[message.source]
+            where = f"rank {peer.rank} on {peer.host}: " if self._comm.size > 1 else ""
+            raise RemoteError(where + message.text(), message.header[0])
+
+    def _accept_request(self, rank: int) -> None:
+        self._dealer.request(rank)
+        self._hungry += 1
+
+    def _take_decoded(self) -> bool:
+        active = False
+        while not self._all_decoded and self._segments.ready():
+            if len(self._ready) >= self._hungry + _READY_SEGMENTS:
+                break
+            active = True
+            try:
+                segment = next(self._segments)
+            except StopIteration:
+                self._all_decoded = True
+                self._dealer.close()
+                break
+            self.frames_decoded = segment.stop
+            self.shots = segment.shot + 1
+            if self._sink.has(segment.start, segment.stop):
+                self._sink.skip(segment)
+                self._skipped.add(segment.index)
+            else:
+                self._ready[segment.index] = segment
+                self._dealer.add(segment.index, segment.begins_shot)
+        return active
+
+    def _send_segment(self, segment: Segment, rank: int) -> None:
+        images = [frame.image for frame in segment.frames]
+        if segment.halo is not None:
+            images.insert(0, segment.halo.image)
+        header = [segment.index, segment.start, int(segment.halo is not None)]
+        self._comm.send(rank, Kind.SEGMENT, header, images)
+        if not segment.begins_shot and segment.index - 1 in self._skipped:
+            # Finished by an earlier run: nobody but the run file has the frame before this segment.
+            boundary = self._sink.stored_frame(segment.start - 1)
+            self._comm.send(rank, Kind.BOUNDARY, [segment.index], [boundary])
+        # The images are on their way; only the facts of the segment are needed from here on.
+        facts = replace(segment, halo=None, frames=tuple(
+            replace(frame, image=_NO_IMAGE) for frame in segment.frames))
+        self._dealt[segment.index] = _Dealt(facts, rank)
+        self.segments_dealt += 1
+
+    def _fetch(self) -> bool:
+        active = False
+        while self._finished and self._sink.room():
+            index = min(self._finished)
+            self._comm.send(self._finished.pop(index), Kind.FETCH, [index])
+            self._sink.expect()
+            active = True
+        return active
+
+    def _gather(self, message: Message) -> None:
+        dealt = self._dealt.pop(message.header[0])
+        segment = dealt.segment
+        times, *images = message.arrays
+        frames, rest = images[: len(segment)], images[len(segment):]
+        kept = {}
+        for name in ("flow", "occlusion"):
+            if name in self._keep:
+                kept[name], rest = rest[: len(segment)], rest[len(segment):]
+        stage_times = {"dealt_start": dealt.dealt_start, "stored_start": time.time()}
+        for stage, (start, seconds) in zip(STAGES, times.tolist(), strict=True):
+            stage_times[f"{stage.value}_start"] = start
+            stage_times[f"{stage.value}_seconds"] = seconds
+            self.stage_seconds[stage] += seconds
+        record = SegmentRecord(
+            index=segment.index,
+            start=segment.start,
+            stop=segment.stop,
+            shot=segment.shot,
+            shot_start=segment.shot_start,
+            rank=message.source,
+            host=self._comm.peers[message.source].host,
+            pts=[frame.pts for frame in segment.frames],
+            durations=[frame.duration for frame in segment.frames],
+            times=stage_times,
+        )
+        self._sink.put(record, frames, kept.get("flow", []), kept.get("occlusion", []))
+
+
+_NO_IMAGE = np.empty((0, 0, 3), dtype=np.uint8)

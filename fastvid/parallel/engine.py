@@ -1,0 +1,216 @@
+"""The thread of a rank that computes, one step at a time, the most urgent step first.
+
+A step is one stage of one frame. The temporal pass comes before everything else (it holds up every
+rank behind this one), then the heavy stages of the earliest segment. So a boundary frame that
+arrives never waits for longer than one stage of one frame, and a rank never uses more than its own
+cores.
+"""
+
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fastvid.errors import EXIT_FAILURE, FastvidError
+from fastvid.stages import STAGES, Motion, Stage, Stages
+
+# A step of a large frame takes seconds; a thread that is still at it then is left behind.
+_STOP_PATIENCE_S = 5.0
+
+
+@dataclass
+class StageTime:
+    """When a stage of a segment first began (seconds since the epoch), and the seconds it took."""
+
+    start: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass
+class Task:
+    """A segment at work on a rank.
+
+    frames: its input images. halo: the input image before them, None where the segment begins its
+    shot. boundary: the finished frame before the segment, once it is there.
+    """
+
+    index: int
+    start: int
+    frames: Sequence[np.ndarray]
+    halo: np.ndarray | None
+    boundary: np.ndarray | None = None
+    motions: list[Motion | None] = field(default_factory=list)
+    painted: list[np.ndarray | None] = field(default_factory=list)
+    finished: list[np.ndarray] = field(default_factory=list)
+    times: dict[Stage, StageTime] = field(
+        default_factory=lambda: {stage: StageTime() for stage in STAGES}
+    )
+
+    def next_step(self) -> Stage | None:
+        """The next heavy stage, None if all of them are done."""
+        if len(self.motions) > len(self.painted):
+            return Stage.PAINT
+        return Stage.MOTION if len(self.motions) < len(self.frames) else None
+
+    def can_blend(self) -> bool:
+        """Whether the next frame in order is painted and the frame before it is finished."""
+        position = len(self.finished)
+        if position >= len(self.painted):
+            return False
+        return position > 0 or self.halo is None or self.boundary is not None
+
+    def complete(self) -> bool:
+        """Whether all frames are finished."""
+        return len(self.finished) == len(self.frames)
+
+
+@dataclass(frozen=True)
+class LastFrame:
+    """The last frame of a segment is finished: the next segment of the shot may want it."""
+
+    segment: int
+    image: np.ndarray
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A step raised: the message for the user, and the exit status that goes with it."""
+
+    message: str
+    exit_status: int
+
+
+Event = LastFrame | Task | Failed
+_NAME = "fastvid-engine"
+
+
+def still_computing() -> bool:
+    """Whether a stopped engine of this process has not come to the end of its step."""
+    return any(thread.name == _NAME for thread in threading.enumerate())
+
+
+class Engine(threading.Thread):
+    """Works on the tasks it was given; what happens comes out of `events`.
+
+    A `Task` among the events is a finished segment. `wake` is set at each event, so that the thread
+    that talks to the other ranks need not look all the time.
+    """
+
+    def __init__(self, stages: Stages, wake: threading.Event) -> None:
+        super().__init__(name=_NAME, daemon=True)
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.doing = "waiting"
+        self._stages = stages
+        self._wake = wake
+        self._tasks: list[Task] = []
+        self._condition = threading.Condition()
+        self._stopping = False
+
+    def add(self, task: Task) -> None:
+        """Takes a segment on; segments come in order."""
+        with self._condition:
+            self._tasks.append(task)
+            self._condition.notify()
+
+    def hand_boundary(self, segment: int, image: np.ndarray) -> None:
+        """Delivers the finished frame before `segment`."""
+        with self._condition:
+            for task in self._tasks:
+                if task.index == segment:
+                    task.boundary = image
+            self._condition.notify()
+
+    def heavy_frames_left(self) -> int:
+        """How many frames still need flow or paint, the one at work included."""
+        with self._condition:
+            return sum(len(task.frames) - len(task.painted) for task in self._tasks)
+
+    def stop(self) -> None:
+        """Ends the thread after the step at hand, and waits for that, but not for ever."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        if self.ident is not None:
+            self.join(_STOP_PATIENCE_S)
+
+    def run(self) -> None:
+        """Steps until stopped; the first exception ends the thread and comes out as `Failed`."""
+        try:
+            while True:
+                step = self._wait_for_step()
+                if step is None:
+                    return
+                self._take(*step)
+        except MemoryError:
+            self._report(Failed(f"{self.doing}: out of memory. Fewer ranks a node, shorter "
+                                "--segment-length or a smaller --size need less.", EXIT_FAILURE))
+        except FastvidError as error:
+            self._report(Failed(f"{self.doing}: {error}", error.exit_status))
+        except Exception as error:  # whatever it is, the job must end with its text
+            self._report(Failed(f"{self.doing}: {type(error).__name__}: {error}\n"
+                                f"{traceback.format_exc().strip()}", EXIT_FAILURE))
+
+    def _report(self, event: Event) -> None:
+        self.events.put(event)
+        self._wake.set()
+
+    def _wait_for_step(self) -> tuple[Task, Stage] | None:
+        with self._condition:
+            while not self._stopping:
+                for task in self._tasks:
+                    if task.can_blend():
+                        return task, Stage.BLEND
+                for task in self._tasks:
+                    stage = task.next_step()
+                    if stage is not None:
+                        return task, stage
+                self.doing = "waiting"
+                self._condition.wait()
+            return None
+
+    def _take(self, task: Task, stage: Stage) -> None:
+        position = {
+            Stage.MOTION: len(task.motions),
+            Stage.PAINT: len(task.painted),
+            Stage.BLEND: len(task.finished),
+        }[stage]
+        self.doing = f"{stage.value} of frame {task.start + position}"
+        began = time.time()
+        clock = time.perf_counter()
+        if stage is Stage.MOTION:
+            previous = task.frames[position - 1] if position else task.halo
+            motion = None
+            if previous is not None:
+                motion = self._stages.motion(task.frames[position], previous)
+            task.motions.append(motion)
+        elif stage is Stage.PAINT:
+            task.painted.append(self._stages.paint(task.frames[position]))
+        else:
+            self._blend(task, position)
+        timing = task.times[stage]
+        timing.start = timing.start or began
+        timing.seconds += time.perf_counter() - clock
+
+    def _blend(self, task: Task, position: int) -> None:
+        painted, motion = task.painted[position], task.motions[position]
+        assert painted is not None
+        if motion is None:
+            finished = painted
+        else:
+            previous = task.finished[-1] if position else task.boundary
+            assert previous is not None
+            finished = self._stages.blend(painted, previous, motion)
+            motion.prepared = None  # the gate and the warp are not needed again
+        task.painted[position] = None
+        with self._condition:
+            task.finished.append(finished)
+            complete = task.complete()
+            if complete:
+                self._tasks.remove(task)
+        if complete:
+            self._report(LastFrame(task.index, finished))
+            self._report(task)

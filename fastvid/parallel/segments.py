@@ -1,0 +1,77 @@
+"""Cutting a video into segments: the unit of dealing, hand-over, gathering, checkpoint, progress.
+
+A segment is a run of consecutive frames of one shot, at most `length` of them, with the frame
+before it (the halo) unless it begins its shot. The last segment of a shot is short, never dropped,
+never stretched.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from fastvid.video.frame import Frame
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Frames [start, stop) of one shot.
+
+    index: number of the segment in the video. shot: number of the shot. shot_start: first frame of
+    the shot. halo: frame start - 1, or None where the segment begins its shot.
+    """
+
+    index: int
+    start: int
+    stop: int
+    shot: int
+    shot_start: int
+    frames: tuple[Frame, ...] = field(repr=False, default=())
+    halo: Frame | None = field(repr=False, default=None)
+
+    @property
+    def begins_shot(self) -> bool:
+        """Whether the first frame of the segment is the first of its shot."""
+        return self.start == self.shot_start
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+def cut_into_segments(
+    frames: Iterable[tuple[Frame, bool]], length: int
+) -> Iterator[Segment]:
+    """Yields the segments of a stream of frames, in order, as soon as each is complete.
+
+    frames: (frame, whether a new shot begins with it); the first frame always begins one.
+    length: frames in a segment, at least 1.
+    """
+    if length < 1:
+        raise ValueError(f"a segment has at least 1 frame, not {length}")
+    index, shot, shot_start = 0, -1, 0
+    halo: Frame | None = None
+    held: list[Frame] = []
+
+    def complete() -> Segment:
+        return Segment(
+            index=index,
+            start=held[0].index,
+            stop=held[-1].index + 1,
+            shot=shot,
+            shot_start=shot_start,
+            frames=tuple(held),
+            halo=halo,
+        )
+
+    for frame, begins_shot in frames:
+        new_shot = begins_shot or shot < 0
+        if held and (new_shot or len(held) == length):
+            yield complete()
+            index += 1
+            halo = held[-1]
+            held = []
+        if new_shot:
+            shot += 1
+            shot_start = frame.index
+            halo = None
+        held.append(frame)
+    if held:
+        yield complete()

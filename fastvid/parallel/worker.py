@@ -1,0 +1,135 @@
+"""A rank's part in a job: takes segments, computes them, hands boundary frames on, delivers
+results.
+
+The main thread talks (this class), the engine's thread computes. Nothing here waits: `handle`
+reacts to a message, `step` to what the engine has done.
+"""
+
+import queue
+from collections.abc import Sequence
+
+import numpy as np
+
+from fastvid.parallel.communicator import Communicator, Kind, Message
+from fastvid.parallel.engine import Engine, Failed, LastFrame, Task
+from fastvid.parallel.schedule import NOBODY
+from fastvid.stages import STAGES, Motion
+
+# The next segment is asked for when this many frames still need heavy work, so that its frames
+# travel while the last one is painted.
+_PREFETCH_FRAMES = 1
+
+
+class Worker:
+    """The worker of one rank.
+
+    lookahead: segments that the rank may hold at a time, from their arrival until rank 0 fetches
+    them.
+    keep: "flow" and "occlusion" are delivered with the frames if they are named here.
+    """
+
+    def __init__(self, comm: Communicator, engine: Engine, lookahead: int,
+                 keep: Sequence[str] = ()) -> None:
+        self._comm = comm
+        self._engine = engine
+        self._lookahead = lookahead
+        self._keep = keep
+        self._asked = False
+        self._held = 0
+        self._done: dict[int, Task] = {}
+        self._successors: dict[int, int] = {}
+        self._last_frames: dict[int, np.ndarray] = {}
+        self._early_boundaries: dict[int, np.ndarray] = {}
+        self._present: set[int] = set()
+
+    def step(self) -> bool:
+        """Passes on what the engine has done and asks for work; whether anything happened."""
+        active = False
+        while True:
+            try:
+                event = self._engine.events.get_nowait()
+            except queue.Empty:
+                break
+            active = True
+            if isinstance(event, LastFrame):
+                self._last_frames[event.segment] = event.image
+                self._hand_over(event.segment)
+            elif isinstance(event, Task):
+                self._done[event.index] = event
+                self._present.discard(event.index)
+                self._comm.send(0, Kind.FINISHED, [event.index])
+            elif isinstance(event, Failed):
+                self._comm.send_text(0, Kind.FAILURE, event.message, [event.exit_status])
+        return self._ask() or active
+
+    def handle(self, message: Message) -> None:
+        """Reacts to a message of the kinds SEGMENT, SUCCESSOR, BOUNDARY and FETCH."""
+        if message.kind is Kind.SEGMENT:
+            self._take_on(message)
+        elif message.kind is Kind.SUCCESSOR:
+            segment, successor = message.header
+            self._successors[segment] = successor
+            self._hand_over(segment)
+        elif message.kind is Kind.BOUNDARY:
+            (segment,) = message.header
+            if segment in self._present:
+                self._engine.hand_boundary(segment, message.arrays[0])
+            else:
+                self._early_boundaries[segment] = message.arrays[0]
+        elif message.kind is Kind.FETCH:
+            self._deliver(self._done.pop(message.header[0]))
+
+    def _ask(self) -> bool:
+        if self._asked or self._held >= self._lookahead:
+            return False
+        if self._engine.heavy_frames_left() > _PREFETCH_FRAMES:
+            return False
+        self._asked = True
+        self._comm.send(0, Kind.REQUEST)
+        return True
+
+    def _take_on(self, message: Message) -> None:
+        index, start, has_halo = message.header
+        images = message.arrays
+        task = Task(
+            index=index,
+            start=start,
+            frames=images[1:] if has_halo else images,
+            halo=images[0] if has_halo else None,
+            boundary=self._early_boundaries.pop(index, None),
+        )
+        self._asked = False
+        self._held += 1
+        self._present.add(index)
+        self._engine.add(task)
+
+    def _hand_over(self, segment: int) -> None:
+        """Sends the last frame of a segment on, once it is finished and its successor is known."""
+        if segment not in self._successors or segment not in self._last_frames:
+            return
+        successor = self._successors.pop(segment)
+        image = self._last_frames.pop(segment)
+        if successor != NOBODY:
+            self._comm.send(successor, Kind.BOUNDARY, [segment + 1], [image])
+
+    def _deliver(self, task: Task) -> None:
+        times = [[task.times[s].start, task.times[s].seconds] for s in STAGES]
+        arrays: list[np.ndarray] = [np.array(times, dtype=np.float64), *task.finished]
+        if "flow" in self._keep:
+            arrays += [_kept_flow(motion, task.frames[0]) for motion in task.motions]
+        if "occlusion" in self._keep:
+            arrays += [_kept_occlusion(motion, task.frames[0]) for motion in task.motions]
+        self._held -= 1
+        self._comm.send(0, Kind.RESULT, [task.index], arrays)
+
+
+def _kept_flow(motion: Motion | None, frame: np.ndarray) -> np.ndarray:
+    if motion is None or motion.backward is None:
+        return np.zeros((*frame.shape[:2], 2), dtype=np.float32)
+    return motion.backward
+
+
+def _kept_occlusion(motion: Motion | None, frame: np.ndarray) -> np.ndarray:
+    if motion is None or motion.reliable is None:
+        return np.ones(frame.shape[:2], dtype=np.uint8)
+    return (~motion.reliable).astype(np.uint8)

@@ -1,0 +1,114 @@
+"""The layout of the run file. `docs/run-file.md` shows it to readers.
+
+    /frames/stylized   (N, H, W, 3) uint8, one frame a chunk    the finished frames
+    /frames/pts        (N,) int64, in units of `time_base`       presentation time stamps
+    /frames/duration   (N,) int64, in units of `time_base`
+    /frames/stored     (N,) uint8                                 1 once the frame can be read
+    /frames/encoded    (N,) uint8                                 1 once freed by --discard-frames
+    /shots             (S,) table                                 first frame and end of each shot
+    /segments          (K,) table                                 who did what when
+    /flow/backward     (N, H, W, 2) float32                       with --keep flow
+    /occlusion         (N, H, W) uint8                            with --keep occlusion
+
+Every frame is a chunk that declares the deflate filter. With `--compression none` (the default) the
+filter is skipped chunk by chunk, which any HDF5 library reads, so that frames are written as fast
+as the disk takes them; the filter is there so that a frame can be replaced by a few bytes when it
+is discarded.
+"""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from fastvid.stages import STAGES
+
+FORMAT_NAME = "fastvid run file"
+FORMAT_VERSION = 1
+
+FRAMES = "frames/stylized"
+PTS = "frames/pts"
+DURATION = "frames/duration"
+STORED = "frames/stored"
+ENCODED = "frames/encoded"
+SHOTS = "shots"
+SEGMENTS = "segments"
+FLOW = "flow/backward"
+OCCLUSION = "occlusion"
+
+# Level 1: on painted frames the higher levels gain nothing (1.09 and 1.14 at levels 1 and 4).
+DEFLATE_LEVEL = 1
+# Of HDF5's filter mask: bit 0 set means that the first filter (deflate) was not applied.
+SKIP_DEFLATE = 1
+_SCALAR_CHUNK = 1024
+_HOST_BYTES = 64
+
+SHOT_DTYPE = np.dtype([("start", "<i8"), ("stop", "<i8")])
+SEGMENT_DTYPE = np.dtype(
+    [
+        ("start", "<i8"),
+        ("stop", "<i8"),
+        ("shot", "<i8"),
+        ("rank", "<i4"),
+        ("host", f"S{_HOST_BYTES}"),
+        ("dealt_start", "<f8"),
+        ("stored_start", "<f8"),
+    ]
+    + [(f"{s.value}_{what}", "<f8") for s in STAGES for what in ("start", "seconds")]
+)
+
+_DESCRIPTIONS = {
+    FRAMES: "Stylized frames in presentation order: frame, row, column, channel (red, green, "
+    "blue).",
+    PTS: "Presentation time stamp of each frame, in units of the root attribute time_base (s).",
+    DURATION: "Duration of each frame, in units of the root attribute time_base (s).",
+    STORED: "1 where the frame is finished and can be read, 0 where it is still missing.",
+    ENCODED: "1 where the frame was encoded and its pixels were freed (--discard-frames).",
+    SHOTS: "Shots: first frame, and the frame behind the last one. A cut lies before each start "
+    "but the first.",
+    SEGMENTS: "Segments: frames [start, stop) of a shot, the rank and host that worked on them, "
+    "and for each stage when it began and how long it computed. Times in seconds since "
+    "1970-01-01 UTC, durations in seconds. motion: flow, masks, gate; paint: the network; "
+    "blend: the temporal pass.",
+    FLOW: "Backward optical flow: x and y displacement in pixels from frame i to frame i-1. Zero "
+    "in the first frame of a shot.",
+    OCCLUSION: "1 where the backward flow is not reliable (occluded or inconsistent), else 0. "
+    "All 1 in the first frame of a shot.",
+}
+
+
+def create(path: Path, height: int, width: int, keep: tuple[str, ...]) -> h5py.File:
+    """Creates an empty run file and leaves it open for writing. Raises OSError."""
+    file = h5py.File(path, "w", locking=False)
+    file.attrs["format"] = FORMAT_NAME
+    file.attrs["format_version"] = FORMAT_VERSION
+    _add(file, FRAMES, (height, width, 3), "u1", compression="gzip",
+         compression_opts=DEFLATE_LEVEL)
+    for name in (PTS, DURATION):
+        _add(file, name, (), "<i8")
+    for name in (STORED, ENCODED):
+        _add(file, name, (), "u1")
+    _add(file, SHOTS, (), SHOT_DTYPE)
+    _add(file, SEGMENTS, (), SEGMENT_DTYPE)
+    if "flow" in keep:
+        _add(file, FLOW, (height, width, 2), "<f4", compression="gzip",
+             compression_opts=DEFLATE_LEVEL, shuffle=True)
+    if "occlusion" in keep:
+        _add(file, OCCLUSION, (height, width), "u1", compression="gzip",
+             compression_opts=DEFLATE_LEVEL, fillvalue=1)
+    return file
+
+
+def _add(file: h5py.File, name: str, item: tuple[int, ...], dtype: object,
+         **options: object) -> None:
+    """Adds a dataset that grows along its first axis; arrays are one item a chunk."""
+    chunk = (1, *item) if item else (_SCALAR_CHUNK,)
+    dataset = file.create_dataset(name, shape=(0, *item), maxshape=(None, *item), dtype=dtype,
+                                  chunks=chunk, **options)
+    dataset.attrs["description"] = _DESCRIPTIONS[name]
+
+
+def grow(dataset: h5py.Dataset, length: int) -> None:
+    """Makes a dataset at least `length` items long."""
+    if dataset.shape[0] < length:
+        dataset.resize(length, axis=0)

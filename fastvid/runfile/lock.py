@@ -1,0 +1,73 @@
+"""One run at a time owns a run file: an advisory lock on a small file beside it."""
+
+import errno
+import fcntl
+import logging
+import os
+import socket
+from pathlib import Path
+from types import TracebackType
+
+from fastvid.errors import InputError
+
+_LOG = logging.getLogger(__name__)
+# File systems without locks answer so (some Lustre and NFS mounts).
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class RunLock:
+    """Holds `.NAME.lock` beside the run file NAME until closed; it ends with the process, however
+    that ends. A context manager.
+
+    Raises InputError if another run holds it, naming its host and process.
+    """
+
+    def __init__(self, run_file: Path) -> None:
+        self.path = run_file.with_name(f".{run_file.name}.lock")
+        self._descriptor = self._acquire(run_file)
+
+    def _acquire(self, run_file: Path) -> int:
+        while True:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                owner = os.read(descriptor, 200).decode("utf-8", errors="replace").strip()
+                os.close(descriptor)
+                raise InputError(
+                    f"{run_file} belongs to a run that is still going ({owner or 'unknown'}).\n"
+                    "Wait for it, or give this run another file with --run-file."
+                ) from error
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    os.close(descriptor)
+                    raise
+                _LOG.warning("%s: this file system has no locks; do not start two runs with the "
+                             "same run file", run_file)
+            if self._is_current(descriptor):
+                os.truncate(descriptor, 0)
+                os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+                return descriptor
+            os.close(descriptor)  # the owner before us removed it in between
+
+    def _is_current(self, descriptor: int) -> bool:
+        try:
+            there = os.stat(self.path)
+        except FileNotFoundError:
+            return False
+        here = os.fstat(descriptor)
+        return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+
+    def close(self) -> None:
+        """Gives the run file free."""
+        if self._descriptor >= 0:
+            self.path.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> "RunLock":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()

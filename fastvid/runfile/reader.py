@@ -1,0 +1,170 @@
+"""Reading a run file, which may come from anybody: checked first, and nothing outside it is
+touched."""
+
+import json
+import os
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from fastvid.errors import InputError
+from fastvid.runfile import layout
+
+# Far above any video: a claim beyond it is damage, not data.
+_MAX_SIDE_PX = 65535
+_REQUIRED = (layout.FRAMES, layout.PTS, layout.DURATION, layout.STORED, layout.ENCODED,
+             layout.SHOTS, layout.SEGMENTS)
+
+
+class RunFile:
+    """A run file opened for reading; a context manager.
+
+    frame_count: frames known so far. height, width: of each. time_base: seconds, unit of pts.
+    Raises InputError if the file is missing, is no run file or is damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._file = _open(self.path)
+        try:
+            self._check()
+        except (InputError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            self._file.close()
+            if isinstance(error, InputError):
+                raise
+            raise self._damaged(str(error)) from error
+
+    def _check(self) -> None:
+        if _text(self._file.attrs.get("format")) != layout.FORMAT_NAME:
+            raise InputError(f"{self.path} is an HDF5 file, but not a run file of fastvid.")
+        version = int(self._file.attrs["format_version"])
+        if version != layout.FORMAT_VERSION:
+            raise InputError(
+                f"{self.path} has version {version} of the run file's layout; this fastvid reads "
+                f"version {layout.FORMAT_VERSION}."
+            )
+        for name in _REQUIRED:
+            self._check_dataset(name)
+        frames = self._file[layout.FRAMES]
+        self.frame_count, self.height, self.width = (int(side) for side in frames.shape[:3])
+        sides = (self.height, self.width)
+        if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
+            raise self._damaged(f"{layout.FRAMES} is {frames.shape} {frames.dtype}")
+        if not all(1 <= side <= _MAX_SIDE_PX for side in sides) or frames.chunks != (1, *sides, 3):
+            raise self._damaged(f"{layout.FRAMES} is {frames.shape} in chunks of {frames.chunks}")
+        for name in (layout.PTS, layout.DURATION, layout.STORED, layout.ENCODED):
+            if self._file[name].shape != (self.frame_count,):
+                raise self._damaged(f"{name} has not one entry a frame")
+        if (self._file[layout.SHOTS].dtype != layout.SHOT_DTYPE
+                or self._file[layout.SEGMENTS].dtype != layout.SEGMENT_DTYPE):
+            raise self._damaged("the tables of shots or segments have other columns")
+        numerator, denominator = (int(part) for part in self._file.attrs["time_base"])
+        self.time_base = Fraction(numerator, denominator)
+        numerator, denominator = (int(part) for part in self._file.attrs["average_rate"])
+        self.average_rate = Fraction(numerator, denominator)
+        if self.time_base <= 0 or self.average_rate <= 0:
+            raise self._damaged("its time base or frame rate is not positive")
+        self.stored = self._file[layout.STORED][:].astype(bool)
+        self.encoded = self._file[layout.ENCODED][:].astype(bool)
+
+    def _check_dataset(self, name: str) -> None:
+        """Only datasets stored in the file itself count: a link could read any file of the user."""
+        group, _, leaf = name.rpartition("/")
+        parent = self._file
+        for part in [group] if group else []:
+            if not isinstance(parent.get(part, getlink=True), h5py.HardLink):
+                raise self._damaged(f"{part} is missing")
+            parent = parent[part]
+        if not isinstance(parent.get(leaf, getlink=True), h5py.HardLink):
+            raise self._damaged(f"{name} is missing")
+        dataset = parent[leaf]
+        if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
+            raise self._damaged(f"{name} is not stored in the file")
+
+    def _damaged(self, what: str) -> InputError:
+        return InputError(
+            f"{self.path} is damaged: {what}.\n"
+            "Start the run again with --restart, which replaces the file."
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run that made the file came to its end."""
+        return bool(self._file.attrs.get("complete", False))
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The attributes of the whole run, texts as str."""
+        return {name: _text(value) for name, value in self._file.attrs.items()}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that shape the picture, as they were recorded."""
+        try:
+            settings = json.loads(_text(self._file.attrs["settings"]))
+        except (KeyError, ValueError) as error:
+            raise self._damaged("its settings can't be read") from error
+        if not isinstance(settings, dict):
+            raise self._damaged("its settings are not a table")
+        return settings
+
+    def frame(self, index: int) -> np.ndarray:
+        """Frame `index`, (H, W, 3) uint8 RGB. Raises InputError if it is missing or unreadable."""
+        if not (0 <= index < self.frame_count) or not self.stored[index]:
+            raise InputError(f"{self.path} does not hold frame {index} (yet).")
+        if self.encoded[index]:
+            raise InputError(
+                f"{self.path} does not hold frame {index} any more: it was freed by "
+                "--discard-frames after it had been encoded."
+            )
+        try:
+            return self._file[layout.FRAMES][index]
+        except OSError as error:
+            raise self._damaged(f"frame {index} can't be read") from error
+
+    def times(self) -> tuple[np.ndarray, np.ndarray]:
+        """Timestamps and durations of all frames, (N,) int64 each, in units of `time_base`."""
+        return self._file[layout.PTS][:], self._file[layout.DURATION][:]
+
+    def shots(self) -> list[tuple[int, int]]:
+        """(start, stop) of each shot."""
+        return [(int(row["start"]), int(row["stop"])) for row in self._file[layout.SHOTS][:]]
+
+    def segments(self) -> np.ndarray:
+        """The table of segments, dtype `layout.SEGMENT_DTYPE`."""
+        return self._file[layout.SEGMENTS][:]
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def __enter__(self) -> "RunFile":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _open(path: Path) -> h5py.File:
+    if not path.exists():
+        raise InputError(f"There is no run file {path}.")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a run file.")
+    try:
+        return h5py.File(path, "r", locking=False)
+    except (OSError, RuntimeError) as error:
+        reason = "it can't be opened as HDF5"
+        if isinstance(error, PermissionError):
+            reason = "you may not read it"
+        raise InputError(f"{path} is not a usable run file: {reason}.") from error
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return value

@@ -1,0 +1,217 @@
+"""Writing a run file, so that it can be opened after a kill at any moment.
+
+Frames are written as ready-made chunks and flushed one by one, the segment's marks behind them:
+measured with random SIGKILLs, a file that is flushed right after its creation and after every frame
+opens and holds every acknowledged frame. Room is reserved before anything is written, because a
+disk that fills up in the middle of a flush would take the file with it.
+"""
+
+import json
+import math
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from fastvid.errors import StorageError
+from fastvid.runfile import layout
+
+# What a segment adds beside its frames: index nodes, marks, a table row.
+_METADATA_RESERVE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class SegmentRecord:
+    """What is stored with a segment: a row of /segments and the timestamps of its frames."""
+
+    index: int
+    start: int
+    stop: int
+    shot: int
+    shot_start: int
+    rank: int
+    host: str
+    pts: Sequence[int]
+    durations: Sequence[int]
+    times: Mapping[str, float]
+
+
+class RunWriter:
+    """The run file of a run that goes on. Used from one thread.
+
+    compression: "none" or "gzip".
+    Every method raises StorageError if the file system does not take what is written; what was
+    stored before stays readable.
+    """
+
+    def __init__(self, path: Path, file: h5py.File, compression: str) -> None:
+        self.path = path
+        self._file = file
+        self._deflate = compression == "gzip"
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self.stored: set[int] = set(np.flatnonzero(file[layout.STORED][:]).tolist())
+        self.encoded: set[int] = set(np.flatnonzero(file[layout.ENCODED][:]).tolist())
+
+    @classmethod
+    def create(cls, path: Path, height: int, width: int, attributes: Mapping[str, Any],
+               keep: tuple[str, ...], compression: str) -> "RunWriter":
+        """Starts a new run file; an old one of that name is replaced."""
+        try:
+            file = layout.create(path, height, width, keep)
+            for name, value in attributes.items():
+                file.attrs[name] = value
+            file.attrs["complete"] = False
+            file.flush()
+            return cls(path, file, compression)
+        except OSError as error:
+            raise _storage_error(path, error) from error
+
+    @classmethod
+    def continue_run(cls, path: Path, compression: str) -> "RunWriter":
+        """Opens the run file of an unfinished run."""
+        try:
+            return cls(path, h5py.File(path, "r+", locking=False), compression)
+        except OSError as error:
+            raise _storage_error(path, error) from error
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run that the file belongs to came to its end."""
+        return bool(self._file.attrs["complete"])
+
+    def has(self, start: int, stop: int) -> bool:
+        """Whether all frames of [start, stop) are stored."""
+        return all(index in self.stored for index in range(start, stop))
+
+    def store(self, record: SegmentRecord, frames: Sequence[np.ndarray],
+              flows: Sequence[np.ndarray] = (), occlusions: Sequence[np.ndarray] = ()) -> None:
+        """Stores a finished segment; when this returns, its frames survive the process."""
+        try:
+            size = sum(a.nbytes for group in (frames, flows, occlusions) for a in group)
+            self._reserve(size + _METADATA_RESERVE_BYTES)
+            self._store_times(record)
+            for index, frame in zip(range(record.start, record.stop), frames, strict=True):
+                self._write_chunk(index, frame)
+                self._file.flush()
+            for name, images in ((layout.FLOW, flows), (layout.OCCLUSION, occlusions)):
+                if images:
+                    layout.grow(self._file[name], record.stop)
+                    self._file[name][record.start: record.stop] = np.stack(images)
+            self._store_rows(record)
+            self._file.flush()
+            self._file[layout.STORED][record.start: record.stop] = 1
+            self._file.flush()
+        except OSError as error:
+            raise _storage_error(self.path, error) from error
+        self.stored.update(range(record.start, record.stop))
+
+    def read_frame(self, index: int) -> np.ndarray:
+        """A stored frame, (H, W, 3) uint8 RGB."""
+        try:
+            return self._file[layout.FRAMES][index]
+        except OSError as error:
+            raise _storage_error(self.path, error) from error
+
+    def read_time(self, index: int) -> tuple[int, int]:
+        """Timestamp and duration of a stored frame, in units of the time base."""
+        return int(self._file[layout.PTS][index]), int(self._file[layout.DURATION][index])
+
+    def mark_encoded(self, start: int, stop: int) -> None:
+        """Notes that the frames [start, stop) are safely encoded and their pixels may go."""
+        try:
+            self._file[layout.ENCODED][start:stop] = 1
+            self._file.flush()
+        except OSError as error:
+            raise _storage_error(self.path, error) from error
+        self.encoded.update(range(start, stop))
+
+    def free(self, start: int, stop: int) -> None:
+        """Frees the pixels of the frames [start, stop); the file reuses their room for later
+        ones."""
+        dataset = self._file[layout.FRAMES]
+        try:
+            black = zlib.compress(bytes(math.prod(dataset.chunks)), layout.DEFLATE_LEVEL)
+            for index in range(start, stop):
+                dataset.id.write_direct_chunk((index, 0, 0, 0), black)
+                self._file.flush()
+        except OSError as error:
+            raise _storage_error(self.path, error) from error
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Writes attributes of the whole run."""
+        try:
+            for name, value in attributes.items():
+                self._file.attrs[name] = value
+            self._file.flush()
+        except OSError as error:
+            raise _storage_error(self.path, error) from error
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        try:
+            self._file.close()
+        except OSError as error:
+            raise _storage_error(self.path, error) from error
+
+    def _reserve(self, size: int) -> None:
+        """Takes `size` bytes behind the end of the file from the disk, or raises OSError
+        (ENOSPC)."""
+        end = os.fstat(self._descriptor).st_size
+        os.posix_fallocate(self._descriptor, end, size)
+        # The blocks stay only as long as the file does; HDF5 counts its own end.
+        os.truncate(self._descriptor, end)
+
+    def _store_times(self, record: SegmentRecord) -> None:
+        for name, values in ((layout.PTS, record.pts), (layout.DURATION, record.durations)):
+            layout.grow(self._file[name], record.stop)
+            self._file[name][record.start: record.stop] = np.asarray(values, dtype=np.int64)
+        for name in (layout.FRAMES, layout.STORED, layout.ENCODED):
+            layout.grow(self._file[name], record.stop)
+
+    def _write_chunk(self, index: int, frame: np.ndarray) -> None:
+        chunk = np.ascontiguousarray(frame)
+        dataset = self._file[layout.FRAMES].id
+        if self._deflate:
+            dataset.write_direct_chunk(
+                (index, 0, 0, 0), zlib.compress(chunk.data, layout.DEFLATE_LEVEL)
+            )
+        else:
+            dataset.write_direct_chunk((index, 0, 0, 0), chunk.data,
+                                       filter_mask=layout.SKIP_DEFLATE)
+
+    def _store_rows(self, record: SegmentRecord) -> None:
+        shots = self._file[layout.SHOTS]
+        layout.grow(shots, record.shot + 1)
+        known_stop = int(shots[record.shot]["stop"])
+        shots[record.shot] = np.array((record.shot_start, max(known_stop, record.stop)),
+                                      dtype=layout.SHOT_DTYPE)
+        segments = self._file[layout.SEGMENTS]
+        layout.grow(segments, record.index + 1)
+        row = np.zeros((), dtype=layout.SEGMENT_DTYPE)
+        for name in ("start", "stop", "shot", "rank"):
+            row[name] = getattr(record, name)
+        row["host"] = record.host.encode("utf-8")
+        for name, value in record.times.items():
+            row[name] = value
+        segments[record.index] = row
+
+
+def _storage_error(path: Path, error: OSError) -> StorageError:
+    reason = error.strerror or str(error)
+    return StorageError(
+        f"{path} can't be written any further: {reason}.\n"
+        "What was finished before is kept: make room and start the same command again."
+    )
+
+
+def to_json(value: object) -> str:
+    """The text of a settings attribute, in a fixed order."""
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,93 @@
+"""The settings that shape the picture, as they travel to the ranks and stand in the run file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fastvid.errors import InputError
+from fastvid.options import StylizeOptions
+from fastvid.video.cuts import read_cuts
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    """Everything that the bytes of the stylized frames depend on, beside input and style.
+
+    threads and processor are among them: sums are rounded in another order with other numbers of
+    threads or vector units.
+    """
+
+    flow: str
+    flow_scale: float
+    mask_boundaries: bool
+    temporal_strength: float
+    strength: float
+    keep_colors: bool
+    threads: int
+    processor: str
+
+    def to_json(self) -> str:
+        """As text, for a message to another rank."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "PictureSettings":
+        """The settings in a text of `to_json`."""
+        return cls(**json.loads(text))
+
+
+# How the settings in a run file are called on the command line.
+_OPTION_NAMES = {
+    "input_sha256": "the content of the input",
+    "style_sha256": "the style",
+    "frames": "--frames",
+    "size": "the size of the frames",
+    "fps": "--fps",
+    "cuts": "--cuts",
+    "processor": "the kind of processor",
+}
+
+
+def run_identity(options: StylizeOptions, settings: PictureSettings, *, input_sha256: str,
+                 style_sha256: str, size: tuple[int, int],
+                 encoding: tuple[str, float | None, str | None]) -> dict[str, Any]:
+    """What must be the same for a run to be continued, as a table for the run file.
+
+    encoding: codec, crf and preset; they count only where encoded frames are discarded, because
+    those can't be encoded again.
+    """
+    identity = asdict(settings)
+    cuts = options.cuts
+    if cuts not in ("auto", "none"):
+        cuts = ",".join(str(cut) for cut in sorted(read_cuts(Path(cuts))))
+    identity.update(
+        input_sha256=input_sha256,
+        style_sha256=style_sha256,
+        frames=list(options.frames) if options.frames else None,
+        size=list(size),
+        fps=str(options.fps) if options.fps else None,
+        cuts=cuts,
+        keep=sorted(options.keep),
+        discard_frames=" ".join(map(str, encoding)) if options.discard_frames else None,
+    )
+    return identity
+
+
+def check_same_run(path: object, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raises InputError that names what changed since the run file was begun."""
+    changed = [name for name in wanted if recorded.get(name) != wanted[name]]
+    if not changed:
+        return
+    words = []
+    for name in changed:
+        label = _OPTION_NAMES.get(name, "--" + name.replace("_", "-"))
+        if name.endswith("sha256"):
+            words.append(f"{label} is another")
+        else:
+            words.append(f"{label} was {recorded.get(name)}, is {wanted[name]}")
+    raise InputError(
+        f"{path} was begun with other settings: {'; '.join(words)}.\n"
+        "Give the old settings to continue it, --restart to start over, or another --run-file."
+    )

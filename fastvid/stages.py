@@ -1,0 +1,48 @@
+"""The stages of a frame, as the ranks see them: what is computed, not how.
+
+The real ones are in `fastvid.repaint`; benchmarks put sleeping ones in their place.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+
+
+class Stage(Enum):
+    """The stages that a segment is timed by."""
+
+    MOTION = "motion"  # optical flow, consistency mask, trust gate
+    PAINT = "paint"  # the frame model and the looks
+    BLEND = "blend"  # the temporal pass
+
+
+STAGES = tuple(Stage)
+
+
+@dataclass
+class Motion:
+    """What the temporal pass needs to know of one frame against the frame before it.
+
+    prepared: whatever `Stages.blend` wants. backward: (H, W, 2) float32 and reliable: (H, W) bool,
+    kept only where they are to be stored.
+    """
+
+    prepared: object
+    backward: np.ndarray | None = None
+    reliable: np.ndarray | None = None
+
+
+class Stages(Protocol):
+    """The work on a frame; images are (H, W, 3) uint8 RGB. Each is called from one thread only."""
+
+    def motion(self, frame: np.ndarray, previous: np.ndarray) -> Motion | None:
+        """Flow, mask and gate of `frame` against the frame before it; None if they do not
+        matter."""
+
+    def paint(self, frame: np.ndarray) -> np.ndarray:
+        """The frame painted on its own."""
+
+    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
+        """The finished frame, from the painted one and the finished frame before it."""
