@@ -8,6 +8,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from fastvid.errors import InputError
+from fastvid.video.truncation import ends_early
 
 # Demuxers that open other files or addresses (playlists, scripts, session descriptions), devices,
 # and those that show any text or bytes as a picture: a "video" of that kind is never meant.
@@ -52,19 +53,28 @@ def open_container(path: str) -> InputContainer:
     """
     require_readable_file(path)
     options = {"format_whitelist": _allowed_formats(), "protocol_whitelist": "file",
-               "max_pixels": str(MAX_PIXELS), **_PROBE_OPTIONS}
+               **_PROBE_OPTIONS}
     try:
         # The prefix keeps a name such as "concat:x" or "http:x" a name.
         container = av.open("file:" + os.path.abspath(path), mode="r", container_options=options,
                             metadata_errors="replace")
     except (av.FFmpegError, ValueError) as error:
-        raise InputError(f"{path}: is not a video that FFmpeg can read "
-                         f"({reason(error)}). Playlists and scripts are not followed") from error
+        hint = cut_short_hint(path) or ". Playlists and scripts are not followed"
+        raise InputError(f"{path}: is not a video that FFmpeg can read ({reason(error)}){hint}"
+                         ) from error
     if container.format.name.endswith("_pipe"):
         container.close()
         raise InputError(f"{path}: is a still image ({container.format.name[:-5]}), not a video. "
                          "Give a folder of numbered images and --fps to paint a sequence")
     return container
+
+
+def cut_short_hint(path: str) -> str:
+    """For a file of which nothing can be read: what to say if that is because its end is gone."""
+    if not ends_early(path):
+        return ""
+    return (".\nThe file is cut short and what describes its frames was at the end, so none can be "
+            "decoded: copy or download it again")
 
 
 def best_video_stream(container: InputContainer, path: str) -> VideoStream:
@@ -83,6 +93,7 @@ def best_video_stream(container: InputContainer, path: str) -> VideoStream:
         raise InputError(f"{path}: no decoder is known for video stream {best.index}")
     check_size(path, best.codec_context.width, best.codec_context.height)
     best.codec_context.thread_count = DECODER_THREADS
+    best.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     for stream in container.streams:
         if stream.index != best.index:
             stream.discard = av.stream.Discard.all

@@ -194,7 +194,8 @@ class FileSource(VideoSource):
 
     def __iter__(self) -> Iterator[Frame]:
         first, stop = self._part
-        self.damage, self.late_notes = [], []
+        self.damage.clear()
+        self.late_notes.clear()
         converter = RgbConverter(self.info.width, self.info.height, self._turn)
         timeline = self._scan.timeline
         done = 0
@@ -228,9 +229,11 @@ class FileSource(VideoSource):
 
     def _notice_size(self, index: int, picture: VideoFrame) -> None:
         size = picture.width, picture.height
-        if size == self._coded_size or self.late_notes:
+        if size == self._coded_size:
             return
         check_size(self.info.path, *size)
+        if self.late_notes:
+            return
         self.late_notes.append(
             f"frame {index} has {size[0]}x{size[1]} pixels, the first had {self._coded_size[0]}x"
             f"{self._coded_size[1]}; it and later ones are scaled to the first frame's size")

@@ -106,6 +106,14 @@ class Deinterlacer:
         return finished
 
 
+def _planes_12bit(frame: VideoFrame) -> np.ndarray:
+    """(3, height, width) uint16 of a gbrp12le frame, in the order red, green, blue."""
+    green, blue, red = (
+        np.frombuffer(memoryview(plane), np.uint16).reshape(frame.height, -1)[:, :frame.width]
+        for plane in frame.planes)
+    return np.stack([red, green, blue])
+
+
 class RgbConverter:
     """Decoded frames of any size and pixel format to (height, width, 3) uint8 RGB of one size.
 
@@ -128,10 +136,10 @@ class RgbConverter:
             self._mapper = ToneMapper(color.hdr, source_peak_nits(frame)) if color.hdr else None
             self._chain = self._build(frame)
         self._chain.push(frame)
-        image = next(self._chain.pull()).to_ndarray()
+        made = next(self._chain.pull())
         if self._mapper is not None:
-            image = self._mapper(image)
-        return np.ascontiguousarray(image)
+            return self._mapper(_planes_12bit(made))
+        return np.ascontiguousarray(made.to_ndarray())
 
     def _build(self, frame: VideoFrame) -> _Chain:
         color = source_color(frame)
@@ -143,7 +151,7 @@ class RgbConverter:
                  f"in_range={'full' if color.full_range else 'limited'}")
         if not frame.format.is_rgb:
             scale += f":in_color_matrix={color.matrix_name}"
-        filters = [("scale", scale), ("format", "rgb48le" if color.hdr else "rgb24")]
+        filters = [("scale", scale), ("format", "gbrp12le" if color.hdr else "rgb24")]
         for step in self._turn.split(",") if self._turn else []:
             name, _, arguments = step.partition("=")
             filters.append((name, arguments))

@@ -87,8 +87,9 @@ def read_image(path: str) -> VideoFrame:
     try:
         with open(path, "rb") as stream, av.open(
                 stream, mode="r", format=demuxer,
-                container_options={"protocol_whitelist": "", "max_pixels": str(MAX_PIXELS)}) as box:
+                container_options={"protocol_whitelist": ""}) as box:
             video = box.streams.video[0]
+            video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             check_size(path, video.codec_context.width, video.codec_context.height)
             video.codec_context.thread_count = 1
             for frame in box.decode(video):
@@ -147,7 +148,7 @@ class ImageSource(VideoSource):
         raise AssertionError("the chosen part is never empty")
 
     def __iter__(self) -> Iterator[Frame]:
-        self.damage = []
+        self.damage.clear()
         converter = RgbConverter(self.info.width, self.info.height, self._turn)
         last = self._first_readable() if self._keep_going else None
         for index, path in enumerate(self._paths):

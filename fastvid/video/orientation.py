@@ -1,5 +1,6 @@
 """How a picture must be turned to stand upright, from the display matrix of the container."""
 
+import math
 import struct
 
 from av.sidedata.sidedata import Type
@@ -22,17 +23,32 @@ _ZERO = 0.05
 
 
 def side_data_of(frame: VideoFrame, kind: Type) -> bytes:
-    """The raw content of the frame's side data of one kind, empty if it has none."""
-    return bytes(frame.side_data[kind]) if kind in frame.side_data.keys() else b""
+    """The raw content of the frame's side data of one kind, empty if it has none.
+
+    PyAV refuses all side data of a frame that has a kind which it does not know (FFmpeg 8 added
+    EXIF); it is empty then as well.
+    """
+    try:
+        side_data = frame.side_data
+    except ValueError:
+        return b""
+    return bytes(side_data[kind]) if kind in side_data.keys() else b""
 
 
 def display_matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:
-    """The elements a, b, c, d of the frame's display matrix in 16.16 fixed point, if it has one."""
-    side_data = side_data_of(frame, Type.DISPLAYMATRIX)
-    if len(side_data) < 36:
+    """The elements a, b, c, d of the frame's display matrix in 16.16 fixed point, if it has one.
+
+    Where side data can't be read, PyAV's angle stands for it, which knows nothing of mirroring.
+    """
+    content = side_data_of(frame, Type.DISPLAYMATRIX)
+    if len(content) >= 36:
+        a, b, _, c, d, *_ = struct.unpack("=9i", content[:36])
+        return a, b, c, d
+    if not frame.rotation:
         return None
-    a, b, _, c, d, *_ = struct.unpack("=9i", side_data[:36])
-    return a, b, c, d
+    angle = math.radians(frame.rotation)
+    a, b = round(math.cos(angle) * 65536), round(-math.sin(angle) * 65536)
+    return a, b, -b, a
 
 
 def upright_filters(matrix: tuple[int, int, int, int] | None) -> tuple[str, str]:

@@ -109,9 +109,10 @@ class Recovery:
     def _describe(self, start: int, stop: int, why: str) -> str:
         which = f"frame {start}" if stop - start == 1 else f"frames {start} to {stop - 1}"
         what = f"could not be decoded ({why})" if why else "gave no picture"
-        shown = "the last good picture is repeated" if self._last is not None \
-            else "the first good picture is shown"
-        return f"{which} (from {self._seconds(start):.2f} s) {what}; {shown}"
+        spread = "; those up to the next key frame may look wrong" if why else ""
+        shown = ("the last good picture is repeated" if self._last is not None
+                 else "the first good picture is shown")
+        return f"{which} (from {self._seconds(start):.2f} s) {what}; {shown}{spread}"
 
     def _report_visible_damage(self, index: int) -> None:
         if not self._in_part(index):
@@ -127,9 +128,10 @@ class Recovery:
             ways += f", --frames {format_part(self._part[0], index)} takes what comes before"
         else:
             ways += f", --frames {index + 1}: starts after it"
+        sound = (f"the {index} frames before it can, up to {self._seconds(index):.2f} s" if index
+                 else "it is the first one")
         raise InputError(f"{self._path}: frame {index} (at {self._seconds(index):.2f} s) can't be "
-                         f"decoded ({why}); {index} frames before it can, up to "
-                         f"{self._seconds(index):.2f} s.\n{ways}")
+                         f"decoded ({why}); {sound}.\n{ways}")
 
     def _seconds(self, index: int) -> float:
         return float((self._timeline.time(index) - self._timeline.time(0)) * self._scan.time_base)

@@ -10,11 +10,14 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from fastvid.errors import InputError
-from fastvid.video.container import best_video_stream, file_size, open_container, reason
+from fastvid.video.container import (best_video_stream, cut_short_hint, file_size, open_container,
+                                     reason)
 from fastvid.video.timeline import (NO_TIME, PacketTable, Timeline, build_timeline, with_lost_tail,
                                     with_missing_frames)
 from fastvid.video.truncation import ends_early
 
+# Demuxers of broadcasts and bare streams, which may begin anywhere.
+_STARTS_ANYWHERE = frozenset({"mpegts", "mpeg", "mpegvideo", "h264", "hevc", "vvc"})
 # For what has neither a rate nor time stamps.
 _FALLBACK_RATE = Fraction(25)
 # A header may claim any duration; one lost frame a byte is more than any file can have lost.
@@ -58,9 +61,9 @@ def scan_file(path: str) -> Scan:
         time_base = stream.time_base or Fraction(1, 90000)
         rate = stream.average_rate or stream.guessed_rate or stream.base_rate or _FALLBACK_RATE
         period = 1 / (rate * time_base)
-        timeline = build_timeline(packets, period)
+        timeline = build_timeline(packets, period, container.format.name in _STARTS_ANYWHERE)
         if not len(timeline):
-            raise InputError(f"{path}: its video stream has no frames")
+            raise InputError(f"{path}: its video stream has no frames" + cut_short_hint(path))
         if not failure and ends_early(path):
             failure = "the file ends before its container does"
         if failure:
@@ -111,9 +114,9 @@ def _with_lost_frames(path: str, stream: VideoStream, timeline: Timeline, period
     if lost:
         all_dts = np.array([e.timestamp for e in entries if not e.is_discard], np.int64)
         return with_lost_tail(timeline, all_dts, lost), failure
-    if stream.frames and stream.frames == len(timeline):
-        return timeline, ""
     promised = stream.frames or _promised_frames(stream, timeline, period)
+    if 0 < promised <= len(timeline):
+        return timeline, ""
     missing = min(promised - len(timeline), limit * _MAX_LOST_PER_BYTE)
     if missing > 0:
         timeline = with_missing_frames(timeline, missing, period)

@@ -68,13 +68,15 @@ class Timeline:
         return self.time(index + 1) - self.time(index)
 
 
-def build_timeline(packets: PacketTable, frame_period: Fraction) -> Timeline:
+def build_timeline(packets: PacketTable, frame_period: Fraction,
+                   starts_anywhere: bool = False) -> Timeline:
     """Presentation times from the packets of one stream.
 
     frame_period: nominal frame duration in units of the time base (may be fractional), for what
-    the packets do not say.
+    the packets do not say. starts_anywhere: the format is one of recordings that may begin
+    between two key frames; elsewhere the first picture is taken for a key frame.
     """
-    usable, notes = _from_first_keyframe(packets)
+    usable, notes = _from_first_keyframe(packets, starts_anywhere)
     if not len(usable):
         return Timeline(np.zeros(0, np.int64), 1, False, 0, notes)
     complete = bool((usable.pts != NO_TIME).all())
@@ -90,15 +92,16 @@ def build_timeline(packets: PacketTable, frame_period: Fraction) -> Timeline:
     return Timeline(times, max(1, last_duration), exact, len(times), notes)
 
 
-def _from_first_keyframe(packets: PacketTable) -> tuple[PacketTable, tuple[str, ...]]:
+def _from_first_keyframe(packets: PacketTable,
+                         starts_anywhere: bool) -> tuple[PacketTable, tuple[str, ...]]:
     """Without the pictures that precede the first key frame in decoding or presentation order.
 
-    They refer to pictures that this file does not have (recordings that start in mid-broadcast).
+    They refer to pictures that this file does not have.
     """
     keyframes = np.flatnonzero(packets.keyframe)
     if not len(keyframes):
         return packets, ()
-    first = int(keyframes[0])
+    first = int(keyframes[0]) if starts_anywhere else 0
     usable = np.arange(len(packets)) >= first
     if packets.pts[first] != NO_TIME:
         usable &= (packets.pts == NO_TIME) | (packets.pts >= packets.pts[first])

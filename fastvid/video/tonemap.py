@@ -37,12 +37,15 @@ BT709_TO_BT2020 = np.array([[0.6274, 0.3293, 0.0433],
                             [0.0691, 0.9195, 0.0114],
                             [0.0164, 0.0880, 0.8956]])
 BT2020_TO_BT709 = np.linalg.inv(BT709_TO_BT2020)
+_TO_BT709 = BT2020_TO_BT709.astype(np.float32)
 # ITU-R BT.1886.
 _DISPLAY_GAMMA = 2.4
-_CODES = 65536
-_CURVE_STEPS = 4096
-# Rows handled at a time: the intermediate arrays then stay in the processor's cache.
-_STRIP_PIXELS = 1 << 16
+# Code values as libswscale makes them for 12-bit RGB: white is 255 << 4, not 4095.
+_CODES = 4096
+WHITE_CODE = 255 << 4
+_STEPS = 8192
+# Pixels handled at a time: the intermediate arrays then stay in the processor's cache.
+_STRIP_PIXELS = 1 << 14
 
 
 def pq_to_nits(code: np.ndarray) -> np.ndarray:
@@ -93,13 +96,13 @@ def source_peak_nits(frame: VideoFrame) -> float:
 
 
 class ToneMapper:
-    """Maps 16-bit HDR pictures to 8-bit SDR.
+    """Maps HDR pictures to 8-bit SDR.
 
     transfer: "pq" or "hlg". peak_nits: brightest light of PQ content (HLG: that of its display).
     """
 
     def __init__(self, transfer: str, peak_nits: float = DEFAULT_PEAK_NITS) -> None:
-        codes = np.arange(_CODES) / (_CODES - 1)
+        codes = np.minimum(np.arange(_CODES) / WHITE_CODE, 1)
         self._hlg = transfer == "hlg"
         if self._hlg:
             peak_nits = HLG_PEAK_NITS
@@ -107,32 +110,36 @@ class ToneMapper:
         else:
             light = np.minimum(pq_to_nits(codes), peak_nits) / peak_nits
         self._light = light.astype(np.float32)
-        # Sampled evenly in the square root of light, where the eye and the curve are smooth.
-        steps = np.square(np.linspace(0, 1, _CURVE_STEPS)) * peak_nits
-        gain = np.ones(_CURVE_STEPS)
-        gain[1:] = bt2390_curve(steps[1:], peak_nits) / steps[1:]
+        # Tables are looked up by the square root of light, where even steps are fine enough for
+        # the darks as well.
+        roots = np.arange(_STEPS) / (_STEPS - 1)
+        nits = np.square(roots) * peak_nits
+        gain = np.ones(_STEPS)
+        gain[1:] = bt2390_curve(nits[1:], peak_nits) / nits[1:]
         self._gain = (gain * peak_nits / SDR_WHITE_NITS).astype(np.float32)
-        self._matrix = BT2020_TO_BT709.T.astype(np.float32)
-        # Looked up by the square root of light: even steps in light are too coarse near black.
-        shown = np.power(np.arange(_CODES) / (_CODES - 1), 2 / _DISPLAY_GAMMA)
-        self._code = np.rint(255 * shown).astype(np.uint8)
+        self._shown = np.rint(255 * np.power(roots, 2 / _DISPLAY_GAMMA)).astype(np.uint8)
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint16 R'G'B' in BT.2020, full range, to (H, W, 3) uint8 in BT.709."""
-        height, width = image.shape[:2]
+    def __call__(self, planes: np.ndarray) -> np.ndarray:
+        """(3, H, W) uint16 R'G'B' in BT.2020, 0..WHITE_CODE, to (H, W, 3) uint8 in BT.709."""
+        _, height, width = planes.shape
         result = np.empty((height, width, 3), np.uint8)
         rows = max(1, _STRIP_PIXELS // width)
         for top in range(0, height, rows):
-            result[top:top + rows] = self._map(image[top:top + rows])
+            strip = planes[:, top:top + rows]
+            mapped = self._map(strip.reshape(3, -1))
+            result[top:top + rows] = mapped.reshape(strip.shape).transpose(1, 2, 0)
         return result
 
-    def _map(self, image: np.ndarray) -> np.ndarray:
-        light = self._light[image]
+    def _map(self, codes: np.ndarray) -> np.ndarray:
+        """(3, N) uint16 to (3, N) uint8."""
+        light = self._light[codes]
         if self._hlg:
-            luminance = light @ _LUMINANCE_2020
-            light *= np.power(luminance, np.float32(_HLG_GAMMA - 1))[..., None]
-        brightest = np.sqrt(light.max(axis=-1))
-        step = np.minimum(brightest * (_CURVE_STEPS - 1) + 0.5, _CURVE_STEPS - 1).astype(np.int32)
-        light *= self._gain[step][..., None]
-        shown = np.sqrt(np.clip(light @ self._matrix, 0, 1))
-        return self._code[(shown * (_CODES - 1) + 0.5).astype(np.int32)]
+            light *= np.power(_LUMINANCE_2020 @ light, np.float32(_HLG_GAMMA - 1))
+        brightest = np.maximum(np.maximum(light[0], light[1]), light[2])
+        light *= self._gain[_step(brightest)]
+        return self._shown[_step(np.clip(_TO_BT709 @ light, 0, 1))]
+
+
+def _step(light: np.ndarray) -> np.ndarray:
+    """Index into a table of _STEPS entries over the square root of light 0..1."""
+    return (np.sqrt(light) * (_STEPS - 1) + np.float32(0.5)).astype(np.uint16)
