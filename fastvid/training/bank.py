@@ -51,6 +51,10 @@ class StyleBank(nn.Module):
             norm.style = style
         return self._painting[0](images - self.mean).float() * SCALE + self.mean
 
+    def norm_parameters(self) -> list[nn.Parameter]:
+        """The scales and shifts of all styles."""
+        return [parameter for norm in self._norms for parameter in norm.parameters()]
+
     def exported(self, style: int) -> dict[str, torch.Tensor]:
         """The state dict of the plain network of one style, on the CPU."""
         return pick_style(self.network.state_dict(), style)

@@ -24,6 +24,8 @@ from fastvid.training.world import World, average
 WARM_UP_STEPS = 50
 # The learning rate falls along a cosine to this share of its start.
 FINAL_RATE = 0.05
+# The norms are all that tells styles apart, and see only the batches of their own style.
+NORM_RATE = 8.0
 # The exported weights are a running mean of the trained ones: less noise, and never a bad moment.
 AVERAGE_DECAY = 0.998
 
@@ -64,7 +66,13 @@ class Trainer:
         bank = StyleBank(settings.arch, len(paintings))
         self.bank = bank.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.bank).requires_grad_(False)
-        self.adam = torch.optim.Adam(self.bank.parameters(), lr=settings.learning_rate)
+        norms = self.bank.norm_parameters()
+        known = {id(parameter) for parameter in norms}
+        shared = [p for p in self.bank.parameters() if id(p) not in known]
+        self.adam = torch.optim.Adam(
+            [{"params": shared, "rate": 1.0}, {"params": norms, "rate": NORM_RATE}],
+            lr=settings.learning_rate,
+        )
         self.step_number = 0
 
     def step(self) -> dict[str, float]:
@@ -87,7 +95,7 @@ class Trainer:
                 "number. The last saved state is good; use a lower --learning-rate"
             )
         for group in self.adam.param_groups:
-            group["lr"] = self._learning_rate()
+            group["lr"] = group["rate"] * self._learning_rate()
         self.adam.step()
         self.step_number += 1
         self._update_average()
