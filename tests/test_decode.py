@@ -188,6 +188,18 @@ def test_interlaced_frames_are_deinterlaced_one_for_one(tmp_path: Path) -> None:
     assert [frame.pts for frame in part] == [frame.pts for frame in frames[3:7]]
 
 
+def test_interlaced_frames_in_mid_stream(tmp_path: Path) -> None:
+    """What is progressive before them stays; the picture numbers show that none is lost."""
+    fields = {"x264-params": "tff=1:qp=0", "flags": "+ilme+ildct"}
+    plain = numbered_clip(tmp_path / "a.h264", 4)
+    laced = write_clip(tmp_path / "b.h264", [numbered_picture(i) for i in range(4, 9)],
+                       options=fields)
+    (tmp_path / "c.h264").write_bytes(plain.read_bytes() + laced.read_bytes())
+    source, frames = read_all(tmp_path / "c.h264")
+    assert numbers(frames) == list(range(9))
+    assert source.late_notes == ["interlaced from frame 4 on: made into whole frames (bwdif)"]
+
+
 def test_progressive_frames_are_left_alone(tmp_path: Path) -> None:
     _, frames = read_all(write_clip(tmp_path / "p.mkv", [combed(3)], codec="ffv1"))
     assert combing(frames[0].image) == pytest.approx(combing(combed(3)), rel=0.05)

@@ -181,6 +181,8 @@ class FileSource(VideoSource):
             width, height = height, width
         final = working_size(path, width, height, size)
         self._coded_size = probe.frame.width, probe.frame.height
+        self._interlaced = probe.frame.interlaced_frame
+        self._said: set[str] = set()
         timeline = scan.timeline
         first, stop = part
         last = (len(timeline) if stop is None else stop) - 1
@@ -196,6 +198,7 @@ class FileSource(VideoSource):
         first, stop = self._part
         self.damage.clear()
         self.late_notes.clear()
+        self._said.clear()
         converter = RgbConverter(self.info.width, self.info.height, self._turn)
         timeline = self._scan.timeline
         done = 0
@@ -217,6 +220,7 @@ class FileSource(VideoSource):
         with closing(self._placed()) as placed:
             for item in placed:
                 if item.index >= self._part[0] - _FILTER_REACH:
+                    self._notice_fields(item)
                     yield from deinterlacer.push(item.index, item.picture)
         yield from deinterlacer.flush()
 
@@ -232,11 +236,19 @@ class FileSource(VideoSource):
         if size == self._coded_size:
             return
         check_size(self.info.path, *size)
-        if self.late_notes:
-            return
-        self.late_notes.append(
-            f"frame {index} has {size[0]}x{size[1]} pixels, the first had {self._coded_size[0]}x"
-            f"{self._coded_size[1]}; it and later ones are scaled to the first frame's size")
+        self._say_once("size", f"frame {index} has {size[0]}x{size[1]} pixels, the first had "
+                               f"{self._coded_size[0]}x{self._coded_size[1]}; it and others like "
+                               "it are scaled to the first frame's size")
+
+    def _notice_fields(self, item: Placed) -> None:
+        if item.picture.interlaced_frame and not self._interlaced:
+            self._say_once("fields", f"interlaced from frame {item.index} on: made into whole "
+                                     "frames (bwdif)")
+
+    def _say_once(self, subject: str, text: str) -> None:
+        if subject not in self._said:
+            self._said.add(subject)
+            self.late_notes.append(text)
 
     def _check_complete(self, done: int) -> None:
         _, stop = self._part

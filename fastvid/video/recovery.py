@@ -47,13 +47,16 @@ class Recovery:
         self._next = 0
         self._last: VideoFrame | None = None
         self._failure = ""
+        # Frames lost before the first good one, where frames are counted.
+        self._owed = 0
 
     def place(self, events: Iterable[VideoFrame | Failure]) -> Iterator[Placed]:
         """Pictures with numbers 0, 1, 2, ... without gaps."""
         for event in events:
             if isinstance(event, Failure):
                 self._failure = event.reason
-                if event.loses_frame and not self._timeline.exact and self._last is not None:
+                if event.loses_frame and not self._timeline.exact:
+                    self._owed += self._last is None
                     yield from self._fill(self._next + 1)
                 continue
             index = self._number(event)
@@ -73,7 +76,8 @@ class Recovery:
         """The frame's number; None for what the file should not show (before the first key frame,
         or twice)."""
         if not self._timeline.exact or frame.pts is None:
-            return self._next
+            owed, self._owed = self._owed, 0
+            return self._next + owed
         if frame.pts < self._timeline.time(0):
             return None
         index = self._timeline.position(frame.pts)
