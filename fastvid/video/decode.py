@@ -4,22 +4,22 @@ import logging
 import os
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
 
-import av
 from av.video.frame import VideoFrame
 
 from fastvid.errors import InputError
 from fastvid.video.colors import source_color
-from fastvid.video.container import best_video_stream, check_size, open_container, reason
+from fastvid.video.container import check_size
+from fastvid.video.decoder import Probe, decoder_events, probe_file
 from fastvid.video.filters import Deinterlacer, RgbConverter
 from fastvid.video.fingerprint import fingerprint
 from fastvid.video.frame import Frame, VideoInfo
 from fastvid.video.geometry import square_size, working_size
 from fastvid.video.images import open_images
 from fastvid.video.orientation import display_matrix, swaps_sides, upright_filters
-from fastvid.video.recovery import Failure, Placed, Recovery
+from fastvid.video.recovery import Placed, Recovery
 from fastvid.video.scan import Scan, scan_file
 from fastvid.video.source import (VideoSource, check_part, check_part_within, format_part)
 from fastvid.video.timeline import without_second_fields
@@ -29,8 +29,6 @@ __all__ = ["VideoSource", "fingerprint", "open_source"]
 _log = logging.getLogger(__name__)
 
 ON_ERROR_CHOICES = ("stop", "keep-going")
-# Interlaced streams: decoded frames from which the frame period is measured.
-_PROBE_FRAMES = 8
 # bwdif looks one frame back and one ahead: a part is decoded with that much around it, so that
 # its frames are the same as in the whole.
 _FILTER_REACH = 1
@@ -58,81 +56,16 @@ def open_source(path: str, *, size: tuple[int, int] | None = None,
     return _open_file(path, size, part, on_error)
 
 
-@dataclass(frozen=True)
-class _Probe:
-    """First decoded frame of a stream; times of the first few frames if it is interlaced."""
-
-    frame: VideoFrame
-    pixel_aspect: Fraction | None
-    times: tuple[int, ...]
-
-
-def _decoder_events(path: str, packet_count: int) -> Generator[VideoFrame | Failure, None, None]:
-    """Decoded frames in presentation order, and failures where they surface."""
-    with open_container(path) as container:
-        stream = best_video_stream(container, path)
-        context = stream.codec_context
-        count = 0
-        try:
-            for packet in container.demux(stream):
-                if packet.size == 0:
-                    continue
-                count += 1
-                if count > packet_count:
-                    break
-                if packet.is_corrupt:
-                    yield Failure("the packet is damaged", loses_frame=False)
-                try:
-                    yield from context.decode(packet)
-                except av.FFmpegError as error:
-                    yield Failure(reason(error))
-        except av.FFmpegError as error:
-            yield Failure(reason(error), loses_frame=False)
-        try:
-            yield from context.decode(None)
-        except av.EOFError:
-            return
-        except av.FFmpegError as error:
-            yield Failure(reason(error), loses_frame=False)
-
-
-def _probe(path: str, packet_count: int) -> _Probe:
-    first: VideoFrame | None = None
-    times: list[int] = []
-    failure = "the decoder gives no picture"
-    with closing(_decoder_events(path, packet_count)) as events:
-        for event in events:
-            if isinstance(event, Failure):
-                failure = event.reason
-                continue
-            first = first or event
-            if event.pts is not None:
-                times.append(event.pts)
-            if not first.interlaced_frame or len(times) >= _PROBE_FRAMES:
-                break
-    if first is None:
-        raise InputError(f"{path}: none of its {packet_count} frames can be decoded ({failure})")
-    with open_container(path) as container:
-        pixel_aspect = best_video_stream(container, path).sample_aspect_ratio
-    return _Probe(first, pixel_aspect, tuple(times))
-
-
 def _open_file(path: str, size: tuple[int, int] | None, part: tuple[int, int | None],
                on_error: str) -> "FileSource":
     scan = scan_file(path)
-    probe = _probe(path, scan.packet_count)
+    probe = probe_file(path, scan.packet_count)
     if probe.frame.interlaced_frame and len(probe.times) > 2:
         steps = [b - a for a, b in zip(probe.times, probe.times[1:])]
-        scan = _with_timeline(scan, max(steps))
+        scan = replace(scan, timeline=without_second_fields(scan.timeline, max(steps)))
     check_part_within(path, *part, len(scan.timeline))
     _check_not_cut_short(path, scan, part, on_error)
     return FileSource(path, scan, probe, size, part, on_error)
-
-
-def _with_timeline(scan: Scan, frame_period: int) -> Scan:
-    timeline = without_second_fields(scan.timeline, frame_period)
-    return Scan(scan.stream_index, scan.time_base, scan.rate, timeline, scan.packet_count,
-                scan.cut_short)
 
 
 def _check_not_cut_short(path: str, scan: Scan, part: tuple[int, int | None],
@@ -150,7 +83,7 @@ def _check_not_cut_short(path: str, scan: Scan, part: tuple[int, int | None],
         f"--frames {format_part(min(first, readable - 1), readable)} takes only what is there")
 
 
-def _notes(probe: _Probe, scan: Scan, turn: str, upright: tuple[int, int]) -> list[str]:
+def _notes(probe: Probe, scan: Scan, turn: str, upright: tuple[int, int]) -> list[str]:
     frame, color = probe.frame, source_color(probe.frame)
     notes = list(scan.timeline.notes)
     if frame.interlaced_frame:
@@ -172,7 +105,7 @@ def _notes(probe: _Probe, scan: Scan, turn: str, upright: tuple[int, int]) -> li
 class FileSource(VideoSource):
     """The frames of a video file; see VideoSource."""
 
-    def __init__(self, path: str, scan: Scan, probe: _Probe, size: tuple[int, int] | None,
+    def __init__(self, path: str, scan: Scan, probe: Probe, size: tuple[int, int] | None,
                  part: tuple[int, int | None], on_error: str) -> None:
         self._scan, self._part, self._keep_going = scan, part, on_error == "keep-going"
         self._turn, turned = upright_filters(display_matrix(probe.frame))
@@ -228,7 +161,7 @@ class FileSource(VideoSource):
         first, stop = self._part
         recovery = Recovery(self.info.path, self._scan, (first, stop), self._keep_going,
                             self.damage)
-        with closing(_decoder_events(self.info.path, self._scan.packet_count)) as events:
+        with closing(decoder_events(self.info.path, self._scan.packet_count)) as events:
             yield from recovery.place(events)
 
     def _notice_size(self, index: int, picture: VideoFrame) -> None:
