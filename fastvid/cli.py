@@ -5,6 +5,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+from fastvid.commands import COMMANDS
 from fastvid.errors import EXIT_BAD_INPUT, InputError
 from fastvid.motion.flow import FLOW_METHODS
 from fastvid.options import KEEPABLE, StylizeOptions
@@ -25,7 +26,6 @@ _EPILOG = """commands:
 In parallel: mpirun -n 16 python -m fastvid in.mp4 -o out.mp4
 Help for a command: python -m fastvid COMMAND --help
 """
-_COMMANDS = ("stylize", "styles", "encode", "evaluate", "clip")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,18 +43,13 @@ def run_command_line(arguments: list[str], comm: Communicator) -> int:
     if arguments[0] in ("-V", "--version"):
         sys.stdout.write(f"fastvid {__version__}\n")
         return 0
-    if arguments[0] in _COMMANDS:
-        command, rest = arguments[0], arguments[1:]
-    else:
-        command, rest = "stylize", arguments
-    if command == "stylize":
-        return _stylize(rest, comm)
-    # The commands below are for one process; the other ranks wait meanwhile.
-    from fastvid import commands
-
-    parser = _Parser(prog=f"fastvid {command}")
-    commands.ADD_ARGUMENTS[command](parser)
-    return commands.RUN[command](parser.parse_args(rest))
+    command, rest = arguments[0], arguments[1:]
+    if command in COMMANDS:  # for one process; the other ranks wait meanwhile
+        add_arguments, run = COMMANDS[command]
+        parser = _Parser(prog=f"fastvid {command}")
+        add_arguments(parser)
+        return run(parser.parse_args(rest))
+    return _stylize(rest if command == "stylize" else arguments, comm)
 
 
 def _stylize(arguments: list[str], comm: Communicator) -> int:

@@ -1,3 +1,112 @@
-"""The commands that one process runs: styles, encode, evaluate, clip."""
-ADD_ARGUMENTS: dict = {}
-RUN: dict = {}
+"""The commands that one process runs: styles, encode, evaluate, clip. Each is (arguments, run)."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from fastvid.errors import InputError
+from fastvid.motion.flow import FLOW_METHODS
+from fastvid.progress import PROGRESS_MODES, Progress
+from fastvid.resources import usable_cores
+
+Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
+
+DEFAULT_JUDGE = "deepflow"
+
+
+def _styles_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Lists the bundled styles."
+
+
+def _styles(parsed: argparse.Namespace) -> int:
+    from fastvid.style.registry import DEFAULT_STYLE, bundled_styles
+
+    for card in bundled_styles():
+        default = " (default)" if card.name == DEFAULT_STYLE else ""
+        made = ", ".join(part for part in (card.title, card.painter, card.year) if part)
+        sys.stdout.write(f"{card.name}{default}\n    {made}\n    {card.training}\n")
+    return 0
+
+
+def _encode_arguments(parser: argparse.ArgumentParser) -> None:
+    from fastvid.video.codecs import available_codecs
+
+    parser.description = "Encodes the frames of a run file again, without computing anything."
+    parser.add_argument("run_file", type=Path, help="a run file (.h5) whose run is complete")
+    parser.add_argument("-o", "--output", required=True, help="the video or folder to write")
+    parser.add_argument("--codec", metavar="NAME", help=" ".join(available_codecs()))
+    parser.add_argument("--crf", type=float, help="constant quality; lower is better and larger")
+    parser.add_argument("--preset", help="speed of the encoder, such as fast, medium, slow")
+    parser.add_argument("--source", metavar="FILE",
+                        help="where sound and subtitles come from (default: the input of the run)")
+    parser.add_argument("--no-source", action="store_true", help="writes the picture alone")
+    parser.add_argument("--threads", type=int, default=usable_cores())
+    parser.add_argument("--overwrite", action="store_true", help="replaces an existing output")
+    parser.add_argument("--progress", choices=PROGRESS_MODES, default="auto")
+
+
+def _encode(parsed: argparse.Namespace) -> int:
+    from fastvid.reencode import encode_run
+
+    encode_run(parsed.run_file, parsed.output, codec=parsed.codec, crf=parsed.crf,
+               preset=parsed.preset, source=parsed.source, with_source=not parsed.no_source,
+               threads=parsed.threads, overwrite=parsed.overwrite,
+               progress=Progress(parsed.progress))
+    return 0
+
+
+def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = ("Measures steadiness and sharpness of a run, beside the input (floor) and "
+                          "frame-by-frame painting (ceiling).")
+    parser.add_argument("run_file", type=Path, help="a run file (.h5) whose run is complete")
+    parser.add_argument("input", type=Path, help="the input of the run")
+    parser.add_argument("--judge", choices=FLOW_METHODS, default=DEFAULT_JUDGE,
+                        help="the flow that judges; not the one the run used (default: %(default)s)")
+    parser.add_argument("--no-painting", action="store_true",
+                        help="leaves out frame-by-frame painting, which takes the network's time")
+    parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames")
+    parser.add_argument("--threads", type=int, default=usable_cores())
+    parser.add_argument("--json", action="store_true", help="prints JSON instead of a table")
+
+
+def _evaluate(parsed: argparse.Namespace) -> int:
+    from fastvid.judge import evaluate_run
+
+    evaluation = evaluate_run(parsed.run_file, parsed.input, judge=parsed.judge,
+                              with_painting=not parsed.no_painting, limit=parsed.frames,
+                              threads=parsed.threads)
+    text = json.dumps(evaluation.to_dict(), indent=1) if parsed.json else evaluation.table()
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+def _clip_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = ("Writes the generated demonstration clip: three shots with known motion, "
+                          "and sound.")
+    parser.add_argument("output", type=Path, help="an .mp4 file")
+    parser.add_argument("--size", default="640x360", metavar="WxH")
+    parser.add_argument("--frames", type=int, default=96, metavar="N")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _clip(parsed: argparse.Namespace) -> int:
+    from fastvid.synthetic import SyntheticClip, write_clip
+
+    width, _, height = parsed.size.partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise InputError(f"--size {parsed.size} is not a size like 640x360.")
+    clip = SyntheticClip(int(width), int(height), frame_count=parsed.frames, seed=parsed.seed)
+    write_clip(parsed.output, clip)
+    sys.stdout.write(f"{parsed.output}: {parsed.frames} frames, cuts before "
+                     f"{' and '.join(str(cut) for cut in clip.cuts) or 'none'}\n")
+    return 0
+
+
+COMMANDS: dict[str, Command] = {
+    "styles": (_styles_arguments, _styles),
+    "encode": (_encode_arguments, _encode),
+    "evaluate": (_evaluate_arguments, _evaluate),
+    "clip": (_clip_arguments, _clip),
+}

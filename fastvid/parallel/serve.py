@@ -58,14 +58,6 @@ def serve(comm: Communicator) -> int:
         serve_job(comm, message)
 
 
-def serve_next(comm: Communicator) -> None:
-    """Takes part in one job, which rank 0 may also call off before it begins (END)."""
-    comm.job += 1
-    message = comm.wait_for(Kind.SETUP, Kind.END)
-    if message.kind is Kind.SETUP:
-        serve_job(comm, message)
-
-
 def serve_job(comm: Communicator, setup_message: Message) -> None:
     """Works on the job of a SETUP message until rank 0 ends it."""
     comm.job = setup_message.job
