@@ -14,17 +14,19 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
 from fastvid.errors import StorageError
-from fastvid.video.container import open_container
+from fastvid.video.container import best_video_stream, open_container
 from fastvid.video.encode import OutputPlan
 from fastvid.video.image_sink import assemble_folder
 from fastvid.video.side_streams import (Window, add_copies, choose_streams, copied_chapters,
-                                        copied_packets, kept_tags, packet_time)
+                                        copied_packets, kept_tags, packet_time,
+                                        stream_tags)
 from fastvid.video.storage import CheckedFile, storage_errors, sync_folder
 from fastvid.video.video_encoder import tag_stream
 from fastvid.video.video_track import TimedPacket, VideoTrack
 
-# Muxers whose files can begin before time 0 (by an edit list), as the priming of AAC does.
-_NEGATIVE_TIMES = frozenset({"mp4", "mov"})
+# A packet that a cut goes through begins before 0. In MP4 and MOV an edit list hides its first
+# part; in Matroska it is left out, as its negative block times are for what the source has there.
+_NEGATIVE_TIMES_AT_A_CUT = frozenset({"mp4", "mov"})
 # Containers with one clock for all streams, in whole milliseconds.
 _MILLISECOND_MUXERS = frozenset({"matroska", "webm"})
 _LARGEST_TIMESCALE = 2**31 - 1
@@ -33,11 +35,14 @@ _SMALLEST_TRACK_TIMESCALE = 10000
 
 
 def mux(plan: OutputPlan, parts: Sequence[str | Path], *, source: str | Path | None = None,
-        span: tuple[int, int] | None = None, source_video_stream_index: int = 0) -> list[str]:
+        span: tuple[int, int] | None = None,
+        source_video_stream_index: int | None = None) -> list[str]:
     """Writes the output of a run; it appears under its name only when it is complete.
 
     parts: the closed parts of `plan.open_encoder`, in order. They are not deleted.
-    source: where sound, subtitles, attachments, chapters and tags come from; None: nowhere.
+    source: where sound, subtitles, attachments, chapters and tags come from; None, or a folder of
+        images: nowhere. source_video_stream_index: of the stream that was painted; None: the
+        one that decoding chooses.
     span: (first pts, end pts) in the video's time base if only a part of the video was chosen:
         the other streams are cut to it, and all is shifted so that it begins at 0. None keeps
         all times as they are, also a start that is not 0.
@@ -67,19 +72,28 @@ def mux(plan: OutputPlan, parts: Sequence[str | Path], *, source: str | Path | N
 
 
 def _write(plan: OutputPlan, parts: list[Path], file: CheckedFile, source: str | Path | None,
-           span: tuple[int, int] | None, video_index: int) -> list[str]:
+           span: tuple[int, int] | None, video_index: int | None) -> list[str]:
     track = VideoTrack(parts)
     notes: list[str] = []
+    early_notes: list[str] = []
+    if span is None and track.start < 0:
+        # Players drop what lies before 0.
+        span = (track.start, track.end)
+        early_notes = [f"the video began at {float(track.start * plan.time_base):.3f} s; "
+                       "everything is shifted so that it begins at 0"]
     with ExitStack() as stack:
-        side = None if source is None else stack.enter_context(open_container(str(source)))
+        side: InputContainer | None = None
+        painted: Stream | None = None
         streams: list[Stream] = []
-        if side is not None:
-            streams, notes = choose_streams(side, video_index, plan.container)
+        if source is not None and not Path(source).is_dir():
+            side = stack.enter_context(open_container(str(source)))
+            painted = (best_video_stream(side, str(source)) if video_index is None
+                       else side.streams[video_index])
+            streams, notes = choose_streams(side, painted, plan.container)
         output = av.open(file, "w", format=plan.container, buffer_size=1 << 20,
                          container_options=_muxer_options(plan, streams))
-        stack.callback(output.close)
         template = stack.enter_context(track.open_template())
-        video = _add_video(output, plan, template, side, video_index)
+        video = _add_video(output, plan, template, painted)
         copies = add_copies(output, streams)
         window = _window(plan, span)
         if side is not None:
@@ -87,12 +101,13 @@ def _write(plan: OutputPlan, parts: list[Path], file: CheckedFile, source: str |
             output.set_chapters(copied_chapters(side, window))  # type: ignore[arg-type]
         output.start_encoding()
         clock = _VideoClock(plan, track, span)
-        others = _side_packets(side, streams, window, plan.container in _NEGATIVE_TIMES, notes)
+        others = _side_packets(side, streams, window,
+                               window is None or plan.container in _NEGATIVE_TIMES_AT_A_CUT, notes)
         _interleave(output, ((clock.packet(timed), video) for timed in track.packets()),
                     ((packet, copies[packet.stream_index]) for packet in others))
         output.close()
         notes += clock.notes()
-    return notes
+    return early_notes + notes
 
 
 def _muxer_options(plan: OutputPlan, streams: list[Stream]) -> dict[str, str]:
@@ -112,7 +127,7 @@ def _muxer_options(plan: OutputPlan, streams: list[Stream]) -> dict[str, str]:
 
 
 def _add_video(output: OutputContainer, plan: OutputPlan, template: InputContainer,
-               side: InputContainer | None, video_index: int) -> Stream:
+               painted: Stream | None) -> Stream:
     # A stream made from a template has no frame rate, without which Matroska players guess one.
     # So its parameters, colour tags included, go through a container that is thrown away.
     scratch = av.open(io.BytesIO(), "w", format="null")
@@ -124,10 +139,10 @@ def _add_video(output: OutputContainer, plan: OutputPlan, template: InputContain
     scratch.start_encoding()
     video = output.add_mux_stream(plan.codec, rate=plan.average_rate)
     BitStreamFilterContext("null", in_stream=tagged, out_stream=video)
-    video.time_base = _unit(plan)
-    if side is not None:
-        video.metadata.update(kept_tags(side.streams[video_index].metadata))
-        video.disposition = side.streams[video_index].disposition
+    video.time_base = plan.time_base
+    if painted is not None:
+        video.metadata.update(stream_tags(painted, plan.container))
+        video.disposition = painted.disposition
     return video
 
 
@@ -137,54 +152,31 @@ def _window(plan: OutputPlan, span: tuple[int, int] | None) -> Window | None:
     return Window(span[0] * plan.time_base, span[1] * plan.time_base)
 
 
-def _unit(plan: OutputPlan) -> Fraction:
-    """The unit of the times given to the muxer: AVI counts frames, the others count ticks."""
-    return 1 / plan.average_rate if plan.container == "avi" else plan.time_base
-
-
 class _VideoClock:
     """Gives the packets of the video their times in the output."""
 
     def __init__(self, plan: OutputPlan, track: VideoTrack, span: tuple[int, int] | None) -> None:
         self._plan = plan
-        self._unit = _unit(plan)
         self._origin = span[0] if span else 0
-        self._last_slot = -1
-        self._worst = Fraction(0)
+        self._worst_ms = Fraction(0)
 
     def packet(self, timed: TimedPacket) -> av.Packet:
         source = timed.packet
         packet = av.Packet(source.data)
         packet.is_keyframe = source.is_keyframe
-        packet.time_base = self._unit
-        pts = source.pts - self._origin
-        if self._plan.container == "avi":
-            packet.pts = packet.dts = self._frame_slot(pts)
-            packet.duration = 1
-        else:
-            packet.pts, packet.dts = pts, timed.dts - self._origin
-            packet.duration = source.duration
-            if self._plan.container in _MILLISECOND_MUXERS:
-                time = pts * self._plan.time_base * 1000
-                self._worst = max(self._worst, abs(time - round(time)) / 1000)
+        packet.time_base = self._plan.time_base
+        packet.pts, packet.dts = source.pts - self._origin, timed.dts - self._origin
+        packet.duration = timed.duration
+        if self._plan.container in _MILLISECOND_MUXERS:
+            time_ms = packet.pts * self._plan.time_base * 1000
+            self._worst_ms = max(self._worst_ms, abs(time_ms - round(time_ms)))
         return packet
 
     def notes(self) -> list[str]:
-        if not self._worst:
+        if not self._worst_ms:
             return []
-        worst = f"{float(self._worst) * 1000:.2g} ms"
-        if self._plan.container == "avi":
-            return [f"AVI holds a constant frame rate only: times moved by up to {worst}; "
-                    "use .mp4, .mov or .mkv to keep them"]
-        return [f"{self._plan.container} holds whole milliseconds only: times rounded by up to "
-                f"{worst}; .mp4, .mov and .nut keep them exactly"]
-
-    def _frame_slot(self, pts: int) -> int:
-        exact = pts * self._plan.time_base / self._unit
-        slot = max(self._last_slot + 1, round(exact))
-        self._worst = max(self._worst, abs(slot - exact) * self._unit)
-        self._last_slot = slot
-        return slot
+        return [f"{self._plan.path.suffix} holds whole milliseconds only: times are rounded by up "
+                f"to {float(self._worst_ms):.2g} ms; .mp4 and .mov keep them exactly"]
 
 
 def _side_packets(side: InputContainer | None, streams: list[Stream], window: Window | None,

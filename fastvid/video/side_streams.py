@@ -7,7 +7,9 @@ from fractions import Fraction
 
 import av
 from av.container import InputContainer, OutputContainer
-from av.stream import Stream
+from av.stream import Discard, Stream
+
+from fastvid.video.codecs import MOV_LANGUAGES
 
 # Tags that describe the source's own coding or container and would be wrong in the output.
 _STALE_TAGS = frozenset({
@@ -15,7 +17,8 @@ _STALE_TAGS = frozenset({
     "number_of_frames", "number_of_bytes", "vendor_id", "_statistics_writing_app",
     "_statistics_writing_date_utc", "_statistics_tags"})
 _COPIED_TYPES = ("audio", "subtitle", "data", "attachment")
-_WAY_OUT = "use .mkv as the output to keep more kinds of streams"
+_WAYS_OUT = {"matroska": "an .mp4 or .mov may", "mp4": "an .mkv may", "mov": "an .mkv may",
+             "webm": "an .mkv may"}
 
 
 @dataclass(frozen=True)
@@ -32,21 +35,29 @@ def kept_tags(metadata: dict[str, str]) -> dict[str, str]:
             if key.lower().split("-")[0] not in _STALE_TAGS}
 
 
-def choose_streams(source: InputContainer, video_index: int,
+def choose_streams(source: InputContainer, painted: Stream,
                    muxer: str) -> tuple[list[Stream], list[str]]:
     """The streams of the source that the container takes, and notes on those it does not."""
     chosen, notes = [], []
     for stream in source.streams:
-        if stream.index == video_index or _is_chapter_track(source, stream):
+        if stream.index == painted.index or _is_chapter_track(source, stream):
             continue
         label = f"stream {stream.index} ({stream.type}, {_codec_name(stream)})"
         if stream.type not in _COPIED_TYPES:
             notes.append(f"{label} is left out: only the painted video is written")
         elif not _fits(stream, muxer):
-            notes.append(f"{label} is left out: {muxer} can't hold it; {_WAY_OUT}")
+            notes.append(f"{label} is left out: {muxer} can't hold it, {_WAYS_OUT[muxer]}")
         else:
             chosen.append(stream)
     return chosen, notes
+
+
+def stream_tags(stream: Stream, muxer: str) -> dict[str, str]:
+    """The tags of a stream for its copy, with the language in the code that the muxer knows."""
+    tags = kept_tags(stream.metadata)
+    if muxer == "mov" and "language" in tags:
+        tags["language"] = MOV_LANGUAGES.get(tags["language"], tags["language"])
+    return tags
 
 
 def add_copies(output: OutputContainer, streams: list[Stream]) -> dict[int, Stream]:
@@ -54,7 +65,7 @@ def add_copies(output: OutputContainer, streams: list[Stream]) -> dict[int, Stre
     copies = {}
     for stream in streams:
         copy = output.add_stream_from_template(stream)
-        copy.metadata.update(kept_tags(stream.metadata))
+        copy.metadata.update(stream_tags(stream, output.format.name))
         copy.disposition = stream.disposition
         copies[stream.index] = copy
     return copies
@@ -64,17 +75,21 @@ def copied_packets(source: InputContainer, streams: list[Stream],
                    window: Window | None, negative_times: bool) -> Iterator[av.Packet]:
     """The packets of the streams in the order of the file, cut to the window and shifted.
 
-    A sound packet that reaches into the window is kept whole; where the container can't hold
-    negative times it has to begin in it. Subtitles are cut at both ends.
+    A sound packet that reaches into the window is kept whole; without negative_times, what
+    then begins before 0 is left out. Subtitles are cut at both ends.
     """
     streams = [stream for stream in streams if stream.type != "attachment"]
+    for stream in source.streams:
+        stream.discard = Discard.default if stream in streams else Discard.all
     if not streams:
         return
     for packet in source.demux(streams):
         # The last packet of each stream is an empty mark of its end.
         if packet.size == 0 and packet.pts is None and packet.dts is None:
             continue
-        if window is None or _cut(packet, window, negative_times):
+        if window is not None and not _cut(packet, window):
+            continue
+        if negative_times or packet.pts is None or packet.pts >= 0:
             yield packet
 
 
@@ -100,7 +115,7 @@ def packet_time(packet: av.Packet) -> Fraction | None:
     return None if time is None else time * packet.time_base
 
 
-def _cut(packet: av.Packet, window: Window, negative_times: bool) -> bool:
+def _cut(packet: av.Packet, window: Window) -> bool:
     """Shifts a packet into the window; False if it lies outside."""
     if packet.pts is None:
         return False
@@ -111,8 +126,6 @@ def _cut(packet: av.Packet, window: Window, negative_times: bool) -> bool:
     if start >= window.end or (end <= window.start and start < window.start):
         return False
     is_text = packet.stream.type == "subtitle"
-    if start < window.start and not negative_times and not is_text:
-        return False
     shift = round(window.start / unit)
     packet.pts -= shift
     if packet.dts is not None:
@@ -122,6 +135,7 @@ def _cut(packet: av.Packet, window: Window, negative_times: bool) -> bool:
         last = min(packet.pts + duration, round(window.end / unit) - shift)
         packet.pts = packet.dts = first
         packet.duration = max(last - first, 0)
+        return packet.duration > 0 or duration == 0
     return True
 
 
@@ -145,4 +159,9 @@ def _fits(stream: Stream, muxer: str) -> bool:
         trial.start_encoding()
     except (av.FFmpegError, ValueError):
         return False
+    try:
+        trial.close()
+    except av.FFmpegError:
+        # Some codecs miss their packets at the end of an empty file; the header was accepted.
+        pass
     return True

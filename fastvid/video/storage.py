@@ -48,6 +48,11 @@ class CheckedFile:
         self._error: OSError | None = None
         self._file: IO[bytes] = open(path, "w+b")
 
+    @property
+    def closed(self) -> bool:
+        """PyAV asks this before it writes the end of a file that was given up."""
+        return self._file.closed
+
     def write(self, data: bytes) -> int:
         try:
             return self._file.write(data)

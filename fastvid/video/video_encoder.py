@@ -117,9 +117,6 @@ def _add_stream(container: av.container.OutputContainer, plan: OutputPlan,
         options["crf"] = f"{plan.crf:g}"
     if plan.preset is not None:
         options[rule.preset_option] = plan.preset
-    if plan.container == "avi":
-        # AVI stores no presentation times, so packets must come in the order of the frames.
-        options["bf"] = "0"
     stream = container.add_stream(plan.codec, rate=plan.average_rate, options=options)
     assert isinstance(stream, av.VideoStream)
     context = stream.codec_context

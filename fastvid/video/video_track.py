@@ -13,34 +13,53 @@ from fastvid.video.parts import PartPacket, read_packets, read_template, read_ti
 
 @dataclass(frozen=True)
 class TimedPacket:
-    """A packet with its decoding time; pts, dts and duration in the video's time base."""
+    """A packet with its decoding time and the time until the next frame (duration of the last one).
+
+    dts, duration: in the video's time base.
+    """
 
     packet: PartPacket
     dts: int
+    duration: int
 
 
-def decoding_times(pts: list[int]) -> list[int]:
+def decoding_times(pts: list[int], end: int) -> list[int]:
     """Decoding times for packets whose presentation times are `pts`, in decoding order.
 
     The encoders number the parts' packets on their own, so at a seam their decoding times may run
     backwards. These are strictly increasing and never after pts: the sorted pts, delayed by the
-    deepest reordering that occurs; the packets before those get steps of the first interval.
-    Raises ValueError if a pts occurs twice.
+    deepest reordering that occurs. The packets before those begin so early that all decoding
+    steps, with the duration of the last packet, add up to the length of the video: that sum is
+    what MP4 takes for the length.
+    end: when the last frame ends. Raises ValueError if a pts occurs twice.
     """
     in_order = sorted(pts)
     if any(first == second for first, second in zip(in_order, in_order[1:])):
         raise ValueError("two frames have the same presentation time")
     rank = {value: position for position, value in enumerate(in_order)}
     delay = max((position - rank[value] for position, value in enumerate(pts)), default=0)
-    step = in_order[1] - in_order[0] if len(in_order) > 1 else 1
-    lead = [in_order[0] - step * (delay - position) for position in range(delay)]
-    return (lead + in_order)[:len(pts)]
+    if delay == 0:
+        return in_order
+    # At least `delay` ticks: of the last delay + 1 frames all but one last that long.
+    lead = end - in_order[-1 - delay] - _durations(in_order, end)[pts[-1]]
+    first_interval = in_order[1] - in_order[0]
+    if 0 < in_order[0] < lead:
+        # libavformat's MP4 demuxer takes a small offset at the start away if decoding begins much
+        # before 0; the offset matters more than the length that is told.
+        lead = delay * first_interval
+    step = min(first_interval, lead // delay)
+    early = [in_order[0] - step * (delay - position) for position in range(1, delay)]
+    return [in_order[0] - lead, *early, *in_order[:-delay]]
+
+
+def _durations(in_order: list[int], end: int) -> dict[int, int]:
+    return {first: after - first for first, after in zip(in_order, [*in_order[1:], end])}
 
 
 class VideoTrack:
     """The video of the output. Opening it reads the times only. Raises StorageError.
 
-    end: when the last frame ends, in the video's time base.
+    start, end: when the first frame begins and the last frame ends, in the video's time base.
     """
 
     def __init__(self, parts: list[Path]) -> None:
@@ -51,13 +70,15 @@ class VideoTrack:
         last = max(timings, key=lambda timing: timing.pts)
         self.start = min(timing.pts for timing in timings)
         self.end = last.pts + last.duration
-        self.times = sorted(timing.pts for timing in timings)
-        self._dts = decoding_times([timing.pts for timing in timings])
+        pts = [timing.pts for timing in timings]
+        self._dts = decoding_times(pts, self.end)
+        self._durations = _durations(sorted(pts), self.end)
 
     def packets(self) -> Iterator[TimedPacket]:
         """All packets in decoding order, one in memory at a time."""
         packets = (packet for part in self._parts for packet in read_packets(part))
-        return (TimedPacket(packet, dts) for packet, dts in zip(packets, self._dts, strict=True))
+        return (TimedPacket(packet, dts, self._durations[packet.pts])
+                for packet, dts in zip(packets, self._dts, strict=True))
 
     def open_template(self) -> av.container.InputContainer:
         """A container with the stream that the packets belong to; close it after the header.
