@@ -23,6 +23,7 @@ from fastvid.training.state import (
     write_atomically,
 )
 from fastvid.training.trainer import TERMS, Trainer
+from fastvid.training.video_pairs import find_videos, load_video_pairs
 from fastvid.training.world import World, connected, from_rank_0
 
 _LOG = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--style", nargs="+", required=True, metavar="PAINTING", dest="paintings",
         help="one painting, or several for one network that exports a style for each")
     add("--data", required=True, metavar="DIR", help="folder of photographs")
+    add("--video-data", metavar="FILE|DIR",
+        help="videos whose neighbouring frames train for stability too, with estimated flow")
     add("--loss-network", required=True, metavar="FILE",
         help="SqueezeNet v1.0 (.npz) or torchvision's VGG-16/19 state dict")
     add("-o", "--output", required=True, metavar="FILE|DIR",
@@ -85,9 +88,16 @@ def run(
     photos = find_photos(args.data, settings.size)
     paintings = [read_painting(path, settings.painting_side) for path in args.paintings]
     loss_network = load_loss_network(args.loss_network)
+    video_paths = find_videos(args.video_data) if args.video_data else []
+    videos = load_video_pairs(video_paths, settings.size) if video_paths else None
     with connected(world, device):
-        trainer = Trainer(settings, photos, paintings, loss_network, device, world)
-        identity = {**settings.identity(), "paintings": _hashes(args.paintings)}
+        trainer = Trainer(settings, photos, paintings, loss_network, device, world, videos)
+        identity = {
+            **settings.identity(),
+            "paintings": _hashes(args.paintings),
+            "videos": _hashes(video_paths),
+            "photographs": len(photos.training),
+        }
         _restore(trainer, folder, identity)
         if world.rank == 0:
             _make_folders(folder, outputs)
@@ -181,5 +191,5 @@ def _progress_line(step: int, steps: int, seconds: float, means: dict[str, float
     return f"step {step}/{steps}  {seconds:.2f} s/step  {left / 60:.0f} min left  {terms}"
 
 
-def _hashes(paintings: list[str]) -> list[str]:
-    return [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paintings]
+def _hashes(paths: list[str]) -> list[str]:
+    return [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths]

@@ -19,6 +19,7 @@ from fastvid.training.lossnet import LossNetwork
 from fastvid.training.pairs import FramePair, make_pair, make_single
 from fastvid.training.photos import PhotoSet, read_photo
 from fastvid.training.settings import TrainingSettings
+from fastvid.training.video_pairs import VIDEO_SHARE, VideoPairs
 from fastvid.training.world import World, average
 
 WARM_UP_STEPS = 50
@@ -55,8 +56,10 @@ class Trainer:
         loss_network: LossNetwork,
         device: torch.device,
         world: World = World(),
+        videos: VideoPairs | None = None,
     ) -> None:
         self.settings, self.photos, self.world, self.device = settings, photos, world, device
+        self.videos = videos
         self.loss_network = loss_network.to(device, memory_format=torch.channels_last)
         self.targets = [
             losses.style_target(self.loss_network, as_images([painting], device))
@@ -185,8 +188,11 @@ class Trainer:
 
     def _pair(self, item: int) -> FramePair:
         paths = self.photos.chosen(item, self.settings.seed)
+        random = self._random(item)
+        if self.videos is not None and random.random() < VIDEO_SHARE:
+            return self.videos.crop(self.settings.size, random)
         photo, other = (read_photo(path, self.settings.size) for path in paths)
-        return make_pair(photo, other, self.settings.size, self._random(item))
+        return make_pair(photo, other, self.settings.size, random)
 
     def _random(self, item: int) -> np.random.Generator:
         return np.random.default_rng([self.settings.seed, item, 2])

@@ -1,0 +1,104 @@
+"""Neighbouring frames of real videos as training pairs, with the flow and masks of the project."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastvid.errors import InputError
+from fastvid.motion.flow import FlowEstimator
+from fastvid.motion.occlusion import reliable_mask
+from fastvid.training.pairs import FramePair
+from fastvid.video.decode import open_source
+from fastvid.video.source import VideoSource
+
+# One pair in so many frames: neighbours of neighbours teach nothing new.
+PAIR_EVERY = 10
+# A pair of 570x320 pixels takes 3.5 MB with its flow and mask; all are kept in memory.
+MAX_PAIRS = 200
+# Frames of which less is seen in both belong to two shots.
+MIN_VISIBLE = 0.5
+# The share of the items of a run that come from videos, where there are any.
+VIDEO_SHARE = 0.3
+EXTENSIONS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts")
+
+
+@dataclass(frozen=True)
+class VideoPairs:
+    """Pairs of whole frames, uint8 BGR with flow and mask; crops of them are the training pairs."""
+
+    pairs: tuple[FramePair, ...]
+
+    def crop(self, size: int, random: np.random.Generator) -> FramePair:
+        """A `size` x `size` part of a random pair, float32; the mask keeps what stays inside."""
+        pair = self.pairs[random.integers(len(self.pairs))]
+        height, width = pair.visible.shape
+        top, left = random.integers(0, height - size + 1), random.integers(0, width - size + 1)
+        part = np.s_[top : top + size, left : left + size]
+        flow = np.ascontiguousarray(pair.backward_flow[part])
+        grid = np.arange(size, dtype=np.float32)
+        x, y = grid + flow[..., 0], grid[:, None] + flow[..., 1]
+        inside = (x >= 0) & (x <= size - 1) & (y >= 0) & (y <= size - 1)
+        second = pair.second[part].astype(np.float32)
+        first = pair.first[part].astype(np.float32)
+        return FramePair(first, second, flow, pair.visible[part] & inside, second)
+
+
+def find_videos(path: str) -> list[str]:
+    """A video file, or the videos in a folder by name; raises InputError if there are none."""
+    if os.path.isfile(path):
+        return [path]
+    try:
+        names = sorted(os.listdir(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the videos: {error.strerror}") from error
+    found = [os.path.join(path, name) for name in names if name.lower().endswith(EXTENSIONS)]
+    if not found:
+        raise InputError(f"{path}: no videos there ({', '.join(EXTENSIONS)})")
+    return found
+
+
+def load_video_pairs(paths: list[str], size: int) -> VideoPairs:
+    """Pairs from all videos in turn, with a shorter side of 1.25 `size`, at most MAX_PAIRS in all.
+
+    Raises InputError for a video that can't be decoded, or if no pair is left.
+    """
+    side = -(-size * 5 // 4 // 2) * 2
+    estimator = FlowEstimator()
+    share = max(1, MAX_PAIRS // len(paths))
+    pairs = [pair for path in paths for pair in _pairs_of(path, side, share, estimator)]
+    if not pairs:
+        raise InputError(f"{paths[0]}: no two neighbouring frames that show the same scene")
+    return VideoPairs(tuple(pairs))
+
+
+def _pairs_of(path: str, side: int, limit: int, estimator: FlowEstimator) -> list[FramePair]:
+    pairs: list[FramePair] = []
+    with open_source(path, size=_frame_size(path, side)) as source:
+        previous = None
+        for frame in source:
+            if previous is not None and frame.index % PAIR_EVERY == 1:
+                pair = _measured_pair(previous, frame.image, estimator)
+                if pair.visible.mean() >= MIN_VISIBLE:
+                    pairs.append(pair)
+            if len(pairs) == limit:
+                break
+            previous = frame.image
+    return pairs
+
+
+def _measured_pair(
+    previous: np.ndarray, current: np.ndarray, estimator: FlowEstimator
+) -> FramePair:
+    backward = estimator(current, previous)
+    visible = reliable_mask(backward, estimator(previous, current), True)
+    first, second = (np.ascontiguousarray(image[..., ::-1]) for image in (previous, current))
+    return FramePair(first, second, backward, visible, second)
+
+
+def _frame_size(path: str, side: int) -> tuple[int, int]:
+    """The size with `side` as the shorter side."""
+    source: VideoSource
+    with open_source(path) as source:
+        upright = source.info.width >= source.info.height
+    return (-1, side) if upright else (side, -1)
