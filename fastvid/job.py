@@ -17,17 +17,15 @@ from fastvid.parallel.communicator import Communicator, Kind
 from fastvid.parallel.coordinator import Coordinator
 from fastvid.parallel.engine import Engine
 from fastvid.parallel.segments import Segment, cut_into_segments
-from fastvid.parallel.serve import WORKER_KINDS, JobSetup
+from fastvid.parallel.serve import WORKER_KINDS, JobSetup, StageFactory, real_stages
 from fastvid.parallel.worker import Worker
 from fastvid.progress import Progress
-from fastvid.repaint import Repaint
 from fastvid.resources import processor_name
 from fastvid.runfile.identity import open_run, previous_settings, run_attributes
 from fastvid.runfile.lock import RunLock
 from fastvid.runfile.writer import RunWriter
 from fastvid.settings import PictureSettings, run_identity
 from fastvid.stages import Stage
-from fastvid.style.model import StyleModel
 from fastvid.style.registry import load_style, read_style
 from fastvid.video.cuts import mark_cuts
 from fastvid.video.decode import VideoSource, fingerprint, open_source
@@ -66,13 +64,13 @@ class _Job:
     options: StylizeOptions
     source: VideoSource
     plan: OutputPlan
-    style: StyleModel
     setup: JobSetup
     writer: RunWriter
     span: tuple[int, int] | None
 
 
-def run_job(options: StylizeOptions, comm: Communicator, progress: Progress) -> JobResult:
+def run_job(options: StylizeOptions, comm: Communicator, progress: Progress,
+            make_stages: StageFactory = real_stages) -> JobResult:
     """Repaints a video; called on rank 0 while the other ranks `serve`.
 
     Raises InputError for what the user can put right, before the other ranks are called where that
@@ -90,7 +88,7 @@ def run_job(options: StylizeOptions, comm: Communicator, progress: Progress) -> 
             return JobResult(options.output, options.run_path, len(job.writer.stored),
                              len(job.writer.stored), 0, time.monotonic() - began)
         stack.callback(_end_ranks, comm)
-        result = _compute(job, comm, progress, stack)
+        result = _compute(job, comm, progress, stack, make_stages)
     result = JobResult(**{**vars(result), "seconds": time.monotonic() - began})
     _summarize(result, comm, progress)
     return result
@@ -133,7 +131,7 @@ def _prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
     for note in (*info.notes, *plan.notes):
         progress.note(note)
     setup = JobSetup(settings, style_name, style_data, options.lookahead, options.keep)
-    return _Job(options, source, plan, style, setup, writer, span)
+    return _Job(options, source, plan, setup, writer, span)
 
 
 def _check_places(options: StylizeOptions) -> None:
@@ -205,7 +203,8 @@ class _TimedFrames:
             yield item
 
 
-def _compute(job: _Job, comm: Communicator, progress: Progress, stack: ExitStack) -> JobResult:
+def _compute(job: _Job, comm: Communicator, progress: Progress, stack: ExitStack,
+             make_stages: StageFactory) -> JobResult:
     options, source, writer = job.options, job.source, job.writer
     total = source.frame_count
     if writer.stored:
@@ -222,7 +221,7 @@ def _compute(job: _Job, comm: Communicator, progress: Progress, stack: ExitStack
     gatherer = Gatherer(writer, encoder, discard=options.discard_frames, wake=comm.wake)
     stack.callback(gatherer.cancel)
     gatherer.start()
-    engine = Engine(Repaint(job.style, job.setup.settings, options.keep), comm.wake)
+    engine = Engine(make_stages(job.setup), comm.wake)
     stack.callback(engine.stop)
     engine.start()
     worker = Worker(comm, engine, options.lookahead, options.keep)

@@ -2,6 +2,7 @@
 told."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -40,30 +41,36 @@ class JobSetup:
         return cls(PictureSettings(**facts["settings"]), facts["style_name"],
                    message.arrays[1].tobytes(), facts["lookahead"], tuple(facts["keep"]))
 
-    def make_stages(self) -> Stages:
-        """The real stages of the job. Raises InputError for a style that can't be loaded."""
-        # torch takes two seconds to import: only a rank that has a job pays for it.
-        from fastvid.repaint import Repaint
-        from fastvid.style.registry import load_style
 
-        return Repaint(load_style(self.style, self.style_name), self.settings, self.keep)
+# Benchmarks put sleeping stages in the place of the real ones.
+StageFactory = Callable[[JobSetup], Stages]
 
 
-def serve(comm: Communicator) -> int:
+def real_stages(setup: JobSetup) -> Stages:
+    """The stages that paint. Raises InputError for a style that can't be loaded."""
+    # torch takes two seconds to import: only a rank that has a job pays for it.
+    from fastvid.repaint import Repaint
+    from fastvid.style.registry import load_style
+
+    return Repaint(load_style(setup.style, setup.style_name), setup.settings, setup.keep)
+
+
+def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:
     """Takes part in job after job until rank 0 says to leave; returns the exit status it gave."""
     while True:
         message = comm.wait_for(Kind.SETUP, Kind.QUIT)
         if message.kind is Kind.QUIT:
             return message.header[0]
-        serve_job(comm, message)
+        serve_job(comm, message, make_stages)
 
 
-def serve_job(comm: Communicator, setup_message: Message) -> None:
+def serve_job(comm: Communicator, setup_message: Message,
+              make_stages: StageFactory = real_stages) -> None:
     """Works on the job of a SETUP message until rank 0 ends it."""
     comm.job = setup_message.job
     setup = JobSetup.from_message(setup_message)
     try:
-        engine = Engine(setup.make_stages(), comm.wake)
+        engine = Engine(make_stages(setup), comm.wake)
     except FastvidError as error:
         comm.send_text(0, Kind.FAILURE, str(error), [error.exit_status])
         comm.wait_for(Kind.END)
