@@ -40,7 +40,8 @@ def _uneven(count: int, start: int, longest: int = 3000) -> list[int]:
 @pytest.mark.parametrize("extension", ["mp4", "mov"])
 @pytest.mark.parametrize(("time_base", "start", "longest"), [
     (TICK, 0, 3000), (TICK, 406, 3000), (Fraction(1001, 30000), 7, 200),
-    (Fraction(1, 90000), 123457, 9000), (Fraction(1, 1000000), 3, 99999), (Fraction(1, 1000), 1, 150)])
+    (Fraction(1, 90000), 123457, 9000), (Fraction(1, 1000000), 3, 99999),
+    (Fraction(1, 1000), 1, 150)])
 def test_variable_rate_and_a_late_start_are_exact(tmp_path: Path, extension: str, start: int,
                                                   time_base: Fraction, longest: int) -> None:
     times = _uneven(30, start, longest)
@@ -57,6 +58,13 @@ def test_variable_rate_and_a_late_start_are_exact(tmp_path: Path, extension: str
     assert abs(length - (times[-1] + 777 - times[0]) * time_base) <= (
         0 if start in (0, 123457) else 2 * longest * time_base)
     assert notes == []
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_tiny_parts_at_the_end_lose_no_frame(tmp_path: Path, codec: str) -> None:
+    times = [0, 2567, 5235, 10221, 13582, 15247, 16934, 17290]
+    path, _ = _mux(tmp_path, "out.mp4", times=times, last=77, seams=(5, 6, 7), codec=codec)
+    assert decoded(path)[0] == [pts * TICK for pts in times]
 
 
 def test_matroska_rounds_to_milliseconds_and_says_so(tmp_path: Path) -> None:
@@ -279,6 +287,9 @@ def test_decoding_times() -> None:
     assert all(first < second for first, second in zip(dts, dts[1:]))
     assert all(early <= late for early, late in zip(dts, pts))
     assert dts[-1] + 100 - dts[0] == end
+    # A key frame just before the end: the packet after it is decoded before the end is reached.
+    dts = decoding_times([0, 400, 100, 200, 300, 500, 520], 530, frozenset({0, 500}))
+    assert dts[-2] < dts[-1] < dts[-2] + 530 - 500
     with pytest.raises(ValueError):
         decoding_times([1, 1], 2)
 

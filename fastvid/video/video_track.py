@@ -23,7 +23,7 @@ class TimedPacket:
     duration: int
 
 
-def decoding_times(pts: list[int], end: int) -> list[int]:
+def decoding_times(pts: list[int], end: int, keys: frozenset[int] = frozenset()) -> list[int]:
     """Decoding times for packets whose presentation times are `pts`, in decoding order.
 
     The encoders number the parts' packets on their own, so at a seam their decoding times may run
@@ -31,7 +31,8 @@ def decoding_times(pts: list[int], end: int) -> list[int]:
     deepest reordering that occurs. The packets before those begin so early that all decoding
     steps, with the duration of the last packet, add up to the length of the video: that sum is
     what MP4 takes for the length.
-    end: when the last frame ends. Raises ValueError if a pts occurs twice.
+    end: when the last frame ends. keys: pts of the key frames. Raises ValueError if a pts occurs
+    twice.
     """
     in_order = sorted(pts)
     if any(first == second for first, second in zip(in_order, in_order[1:])):
@@ -40,16 +41,37 @@ def decoding_times(pts: list[int], end: int) -> list[int]:
     delay = max((position - rank[value] for position, value in enumerate(pts)), default=0)
     if delay == 0:
         return in_order
-    # At least `delay` ticks: of the last delay + 1 frames all but one last that long.
-    lead = end - in_order[-1 - delay] - _durations(in_order, end)[pts[-1]]
+    late = _with_late_keys_reachable(in_order[:-delay], pts[delay:], end, keys)
+    return _early_times(in_order, delay, end - late[-1] - _durations(in_order, end)[pts[-1]]) + late
+
+
+def _with_late_keys_reachable(dts: list[int], pts: list[int], end: int,
+                              keys: frozenset[int]) -> list[int]:
+    """Brings the packet after a key frame near the end closer to it.
+
+    libavformat's MP4 demuxer stops at a key frame whose decoding step, seen from its pts, reaches
+    the end; the packets after it were lost.
+    """
+    dts = list(dts)
+    for position, time in enumerate(pts[:-1]):
+        if time in keys:
+            dts[position + 1] = min(dts[position + 1], dts[position] + max(1, end - time - 1))
+    return dts
+
+
+def _early_times(in_order: list[int], delay: int, lead: int) -> list[int]:
+    """Decoding times of the first `delay` packets, from `lead` before the first frame on.
+
+    lead: at least `delay`, since of the last delay + 1 frames all but one last that long.
+    """
     first_interval = in_order[1] - in_order[0]
     if 0 < in_order[0] < lead:
         # libavformat's MP4 demuxer takes a small offset at the start away if decoding begins much
         # before 0; the offset matters more than the length that is told.
         lead = delay * first_interval
     step = min(first_interval, lead // delay)
-    early = [in_order[0] - step * (delay - position) for position in range(1, delay)]
-    return [in_order[0] - lead, *early, *in_order[:-delay]]
+    return [in_order[0] - lead] + [in_order[0] - step * (delay - position)
+                                   for position in range(1, delay)]
 
 
 def _durations(in_order: list[int], end: int) -> dict[int, int]:
@@ -71,7 +93,8 @@ class VideoTrack:
         self.start = min(timing.pts for timing in timings)
         self.end = last.pts + last.duration
         pts = [timing.pts for timing in timings]
-        self._dts = decoding_times(pts, self.end)
+        keys = frozenset(timing.pts for timing in timings if timing.is_keyframe)
+        self._dts = decoding_times(pts, self.end, keys)
         self._durations = _durations(sorted(pts), self.end)
 
     def packets(self) -> Iterator[TimedPacket]:
