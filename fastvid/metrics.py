@@ -1,0 +1,90 @@
+"""How steady and how sharp a video is: the published temporal errors and plainer figures.
+
+Frames are (H, W, 3) uint8 RGB, flow is (H, W, 2) float32 in pixels, masks are (H, W) bool. All
+warps are bilinear. Each function takes one pair or one frame; `Mean` averages over a video.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fastvid.motion.warp import warp
+
+_MAX_LEVEL = 255.0
+
+
+def fav_temporal_error(
+    frame: np.ndarray, previous: np.ndarray, backward: np.ndarray, reliable: np.ndarray
+) -> float:
+    """The temporal error of Ruder, Dosovitskiy, Brox (IJCV 126, 2018) of one pair.
+
+    (1 / 3HW) sum (M warp(S_{i-1}) - M S_i)^2 on colours in [0, 1]: masked pixels count as zero but
+    stay in the denominator. backward: flow from i to i-1; reliable: M.
+    """
+    difference = _difference(frame, previous, backward) / np.float32(_MAX_LEVEL)
+    return float(np.square(difference)[reliable].sum(dtype=np.float64) / frame.size)
+
+
+def lai_temporal_error(
+    frame: np.ndarray, following: np.ndarray, forward: np.ndarray, clear: np.ndarray
+) -> float | None:
+    """The warping error of Lai et al. ("Learning Blind Video Temporal Consistency", 2018).
+
+    sum |N (warp(O_{t+1}) - O_t)|^2 / sum N on colours in [0, 1], squares added over the channels.
+    forward: flow from t to t+1; clear: N, neither occluded nor on a motion boundary. None where no
+    pixel is clear.
+    """
+    count = int(clear.sum())
+    if count == 0:
+        return None
+    difference = _difference(frame, following, forward) / np.float32(_MAX_LEVEL)
+    return float(np.square(difference)[clear].sum(dtype=np.float64) / count)
+
+
+def temporal_rmse(
+    frame: np.ndarray, previous: np.ndarray, backward: np.ndarray, reliable: np.ndarray
+) -> float | None:
+    """Root of the mean over reliable pixels and channels of (S_i - warp(S_{i-1}))^2.
+
+    In 8-bit levels. None where no pixel is reliable. The two frames may lie any number of frames
+    apart, as long as the flow leads from the later to the earlier one.
+    """
+    if not reliable.any():
+        return None
+    difference = _difference(frame, previous, backward)
+    return float(np.sqrt(np.square(difference)[reliable].mean(dtype=np.float64)))
+
+
+def sharpness(frame: np.ndarray) -> float:
+    """Standard deviation of the Laplacian (the 4-neighbour kernel) of the grey frame, in levels."""
+    laplacian = cv2.Laplacian(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.CV_32F)
+    return float(laplacian.std(dtype=np.float64))
+
+
+@dataclass
+class Mean:
+    """A running mean; what is None is left out."""
+
+    total: float = 0.0
+    count: int = 0
+
+    def add(self, value: float | None) -> None:
+        """Count one more value."""
+        if value is not None:
+            self.total += value
+            self.count += 1
+
+    @property
+    def value(self) -> float | None:
+        """The mean so far, None before the first value."""
+        return self.total / self.count if self.count else None
+
+
+def _difference(frame: np.ndarray, other: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """warp(other) - frame, (H, W, 3) float32 levels."""
+    if frame.shape != other.shape:
+        raise ValueError(f"frames of two sizes can't be compared: {frame.shape}, {other.shape}")
+    moved: np.ndarray = warp(other.astype(np.float32), flow)
+    moved -= frame
+    return moved
