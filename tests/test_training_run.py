@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from fastvid.errors import FastvidError, InputError, StorageError
+from fastvid.style.network import build_network, for_painting
 from fastvid.style.registry import load_style
 from fastvid.training import command, state
 from fastvid.training.bank import StyleBank, pick_style
 from fastvid.training.photos import find_photos
 from fastvid.training.trainer import Trainer
 from fastvid.training.world import World
-from fastvid.style.network import build_network, for_painting
 from test_training_losses import squeezenet_file
 
 ARCH = "c3s1-4,d8,R8,U2,c3s1-3"

@@ -5,12 +5,12 @@ import av
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from fastvid.errors import InputError
 from fastvid.training import video_pairs
 from fastvid.training.losses import warp_images
-from fastvid.training.trainer import as_images
-import torch
+from fastvid.training.sampling import as_images
 
 SIZE = 64
 

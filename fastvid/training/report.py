@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from fastvid.training.state import write_atomically
-from fastvid.training.trainer import TERMS, Trainer, as_images
+from fastvid.training.sampling import as_images
+from fastvid.training.trainer import TERMS, Trainer
 
 SHEET_PHOTOS = 5
 SHEET_SIDE = 256

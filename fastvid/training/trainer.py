@@ -7,7 +7,6 @@ is continued from a saved state does the same arithmetic as one that was never i
 
 import copy
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,10 +15,10 @@ from fastvid.errors import FastvidError
 from fastvid.training import losses
 from fastvid.training.bank import StyleBank
 from fastvid.training.lossnet import LossNetwork
-from fastvid.training.pairs import FramePair, make_pair, make_single
-from fastvid.training.photos import PhotoSet, read_photo
+from fastvid.training.photos import PhotoSet
+from fastvid.training.sampling import Sample, Sampler, as_images, jittered
 from fastvid.training.settings import TrainingSettings
-from fastvid.training.video_pairs import VIDEO_SHARE, VideoPairs
+from fastvid.training.video_pairs import VideoPairs
 from fastvid.training.world import World, average
 
 WARM_UP_STEPS = 50
@@ -31,18 +30,6 @@ NORM_RATE = 8.0
 AVERAGE_DECAY = 0.998
 
 TERMS = ("content", "style", "variation", "palette", "temporal", "total")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One micro-batch: (N, 3, H, W) images, and for pairs the first frames, flow and visibility."""
-
-    style: int
-    images: torch.Tensor
-    content: torch.Tensor
-    first: torch.Tensor | None = None
-    backward_flow: torch.Tensor | None = None
-    visible: torch.Tensor | None = None
 
 
 class Trainer:
@@ -59,7 +46,7 @@ class Trainer:
         videos: VideoPairs | None = None,
     ) -> None:
         self.settings, self.photos, self.world, self.device = settings, photos, world, device
-        self.videos = videos
+        self.sampler = Sampler(settings, photos, videos, len(paintings), device, world)
         self.loss_network = loss_network.to(device, memory_format=torch.channels_last)
         self.targets = [
             losses.style_target(self.loss_network, as_images([painting], device))
@@ -86,7 +73,7 @@ class Trainer:
         self.adam.zero_grad()
         sums = torch.zeros(len(TERMS), device=self.device)
         for micro in range(self.settings.accumulate):
-            terms = self._terms(self._sample(micro))
+            terms = self._terms(self.sampler.sample(self.step_number, micro))
             (terms["total"] / self.settings.accumulate).backward()
             sums += torch.stack([terms[name].detach() for name in TERMS])
         sums /= self.settings.accumulate
@@ -129,9 +116,9 @@ class Trainer:
         settings, target = self.settings, self.targets[sample.style]
         with self._precision():
             painted = self.bank(sample.images, sample.style)
-            features = self.loss_network(painted)
+            features = self.loss_network(jittered(painted, sample.jitter))
             with torch.no_grad():
-                wanted = self.loss_network(sample.content)
+                wanted = self.loss_network(jittered(sample.content, sample.jitter))
         content_layer = self.loss_network.layers.content
         terms = {
             "content": losses.content_loss(features[content_layer], wanted[content_layer]),
@@ -157,46 +144,6 @@ class Trainer:
             first = self.bank(sample.first, sample.style)
         return losses.temporal_loss(first, painted, sample.backward_flow, sample.visible)
 
-    def _sample(self, micro: int) -> Sample:
-        """The micro-batch of this rank; styles take turns."""
-        settings = self.settings
-        turn = self.step_number * settings.accumulate + micro
-        turn = turn * self.world.size + self.world.rank
-        style = turn % len(self.targets)
-        items = range(turn * settings.batch, (turn + 1) * settings.batch)
-        stable = self.step_number >= settings.stability_start * settings.steps
-        if not stable or settings.temporal_weight == 0:
-            singles = [self._single(item) for item in items]
-            images, contents = zip(*singles)
-            return Sample(
-                style, as_images(images, self.device), as_images(contents, self.device)
-            )
-        pairs = [self._pair(item) for item in items]
-        return Sample(
-            style,
-            as_images([pair.second for pair in pairs], self.device),
-            as_images([pair.content for pair in pairs], self.device),
-            as_images([pair.first for pair in pairs], self.device),
-            torch.from_numpy(np.stack([pair.backward_flow for pair in pairs])).to(self.device),
-            torch.from_numpy(np.stack([pair.visible for pair in pairs])).to(self.device),
-        )
-
-    def _single(self, item: int) -> tuple[np.ndarray, np.ndarray]:
-        path, _ = self.photos.chosen(item, self.settings.seed)
-        photo = read_photo(path, self.settings.size)
-        return make_single(photo, self.settings.size, self._random(item))
-
-    def _pair(self, item: int) -> FramePair:
-        paths = self.photos.chosen(item, self.settings.seed)
-        random = self._random(item)
-        if self.videos is not None and random.random() < VIDEO_SHARE:
-            return self.videos.crop(self.settings.size, random)
-        photo, other = (read_photo(path, self.settings.size) for path in paths)
-        return make_pair(photo, other, self.settings.size, random)
-
-    def _random(self, item: int) -> np.random.Generator:
-        return np.random.default_rng([self.settings.seed, item, 2])
-
     def _learning_rate(self) -> float:
         """Linear warm-up, then a cosine from 1 to FINAL_RATE of the setting."""
         warm_up = min(1.0, (self.step_number + 1) / WARM_UP_STEPS)
@@ -214,10 +161,3 @@ class Trainer:
     def _precision(self) -> torch.autocast:
         low = self.settings.precision == "bfloat16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=low)
-
-
-def as_images(pictures: list[np.ndarray] | tuple[np.ndarray, ...], device: torch.device
-              ) -> torch.Tensor:
-    """Pictures (H, W, 3) BGR to a tensor (N, 3, H, W) float32 in channels-last layout."""
-    stacked = torch.from_numpy(np.stack(pictures).astype(np.float32))
-    return stacked.permute(0, 3, 1, 2).to(device)

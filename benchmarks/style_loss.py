@@ -1,0 +1,103 @@
+"""How good the bundled styles are by the loss that they were trained with.
+
+    python benchmarks/style_loss.py --data PHOTOS --paintings FOLDER --loss-network FILE
+
+For every bundled style with a painting of its name in the folder: content + style loss of the
+painted photographs that training held out, beside direct optimisation of the same loss by Adam from
+the photograph (100 steps of 5 levels, 256x256). Prints medians over the photographs and JSON.
+"""
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fastvid.style.model import set_threads
+from fastvid.style.registry import bundled_styles, load_style
+from fastvid.training.losses import StyleTarget, content_loss, style_loss, style_target
+from fastvid.training.lossnet import LossNetwork, load_loss_network
+from fastvid.training.photos import find_photos, read_painting, read_photo
+from fastvid.training.report import square
+from fastvid.training.sampling import as_images
+from fastvid.training.settings import TrainingSettings
+
+SIZE = 256
+ADAM_STEPS = 100
+ADAM_STEP_LEVELS = 5.0
+CPU = torch.device("cpu")
+
+
+def loss_of(
+    network: LossNetwork, images: torch.Tensor, wanted: torch.Tensor, target: StyleTarget,
+    settings: TrainingSettings,
+) -> torch.Tensor:
+    """Content + style loss with the weights of the settings."""
+    features = network(images)
+    content = content_loss(features[network.layers.content], wanted)
+    style = style_loss(features, images, target)
+    return settings.content_weight * content + settings.style_weights[0] * style
+
+
+def optimised(
+    network: LossNetwork, photo: torch.Tensor, wanted: torch.Tensor, target: StyleTarget,
+    settings: TrainingSettings,
+) -> float:
+    """The loss after Adam on the pixels, started from the photograph."""
+    pixels = photo.clone().requires_grad_(True)
+    adam = torch.optim.Adam([pixels], lr=ADAM_STEP_LEVELS)
+    for _ in range(ADAM_STEPS):
+        adam.zero_grad()
+        loss_of(network, pixels, wanted, target, settings).backward()
+        adam.step()
+    with torch.no_grad():
+        return float(loss_of(network, pixels.clamp(0, 255), wanted, target, settings))
+
+
+def compare(
+    style: str, painting: Path, photos: list[np.ndarray], network: LossNetwork,
+    settings: TrainingSettings,
+) -> tuple[float, float]:
+    """Median losses over the photographs: of the style's paintings, of direct optimisation."""
+    model = load_style(style)
+    picture = read_painting(str(painting), settings.painting_side)
+    target = style_target(network, as_images([picture], CPU))
+    ours, direct = [], []
+    for photo in photos:
+        image = as_images([photo], CPU)
+        (painted,) = model.paint([np.ascontiguousarray(photo[..., ::-1])])
+        with torch.no_grad():
+            wanted = network(image)[network.layers.content]
+            result = as_images([painted[..., ::-1]], CPU)
+            ours.append(float(loss_of(network, result, wanted, target, settings)))
+        direct.append(optimised(network, image, wanted, target, settings))
+    return statistics.median(ours), statistics.median(direct)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("data", "paintings", "loss-network"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--photos", type=int, default=20, help="how many of those held out")
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    set_threads(args.threads)
+    settings = TrainingSettings()
+    network = load_loss_network(args.loss_network)
+    held_out = find_photos(args.data, SIZE).held_out[: args.photos]
+    photos = [square(read_photo(path, SIZE), SIZE) for path in held_out]
+    paintings = {path.stem: path for path in Path(args.paintings).iterdir()}
+    results: dict[str, tuple[float, float]] = {}
+    print(f"{'style':16} {'painted':>8} {'direct':>8} {'ratio':>6}   ({len(photos)} photographs)")
+    for card in bundled_styles():
+        if card.name in paintings:
+            ours, direct = compare(card.name, paintings[card.name], photos, network, settings)
+            results[card.name] = ours, direct
+            print(f"{card.name:16} {ours:8.3f} {direct:8.3f} {ours / direct:6.2f}", flush=True)
+    print(json.dumps({"medians": results, "photographs": len(photos)}))
+
+
+if __name__ == "__main__":
+    main()

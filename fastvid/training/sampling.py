@@ -1,0 +1,99 @@
+"""Which pictures a step trains on: a function of the seed, the step and the rank alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from fastvid.training.pairs import FramePair, make_pair, make_single
+from fastvid.training.photos import PhotoSet, read_photo
+from fastvid.training.settings import TrainingSettings
+from fastvid.training.video_pairs import VIDEO_SHARE, VideoPairs
+from fastvid.training.world import World
+
+# Loss networks halve pictures: seen at a fixed place, their grid is painted into the result. The
+# pictures are shown to them shifted by up to so many pixels, all phases of fire8's grid of 8.
+JITTER_PX = 8
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One micro-batch: (N, 3, H, W) images, and for pairs the first frames, flow and visibility.
+
+    `jitter` is how many columns and rows the loss network does not see at the left and the top.
+    """
+
+    style: int
+    jitter: tuple[int, int]
+    images: torch.Tensor
+    content: torch.Tensor
+    first: torch.Tensor | None = None
+    backward_flow: torch.Tensor | None = None
+    visible: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws the micro-batches of one rank. Styles take turns over micro-batches and ranks."""
+
+    settings: TrainingSettings
+    photos: PhotoSet
+    videos: VideoPairs | None
+    styles: int
+    device: torch.device
+    world: World
+
+    def sample(self, step: int, micro: int) -> Sample:
+        """The micro-batch number `micro` of this rank in a step."""
+        settings = self.settings
+        turn = (step * settings.accumulate + micro) * self.world.size + self.world.rank
+        style = turn % self.styles
+        shift = np.random.default_rng([settings.seed, turn, 3]).integers(JITTER_PX, size=2)
+        jitter = (int(shift[0]), int(shift[1]))
+        items = range(turn * settings.batch, (turn + 1) * settings.batch)
+        stable = step >= settings.stability_start * settings.steps
+        if not stable or settings.temporal_weight == 0:
+            images, contents = zip(*(self._single(item) for item in items))
+            return Sample(
+                style, jitter, as_images(images, self.device), as_images(contents, self.device)
+            )
+        pairs = [self._pair(item) for item in items]
+        return Sample(
+            style,
+            jitter,
+            as_images([pair.second for pair in pairs], self.device),
+            as_images([pair.content for pair in pairs], self.device),
+            as_images([pair.first for pair in pairs], self.device),
+            torch.from_numpy(np.stack([pair.backward_flow for pair in pairs])).to(self.device),
+            torch.from_numpy(np.stack([pair.visible for pair in pairs])).to(self.device),
+        )
+
+    def _single(self, item: int) -> tuple[np.ndarray, np.ndarray]:
+        path, _ = self.photos.chosen(item, self.settings.seed)
+        photo = read_photo(path, self.settings.size)
+        return make_single(photo, self.settings.size, self._random(item))
+
+    def _pair(self, item: int) -> FramePair:
+        random = self._random(item)
+        if self.videos is not None and random.random() < VIDEO_SHARE:
+            return self.videos.crop(self.settings.size, random)
+        paths = self.photos.chosen(item, self.settings.seed)
+        photo, other = (read_photo(path, self.settings.size) for path in paths)
+        return make_pair(photo, other, self.settings.size, random)
+
+    def _random(self, item: int) -> np.random.Generator:
+        return np.random.default_rng([self.settings.seed, item, 2])
+
+
+def as_images(pictures: Sequence[np.ndarray], device: torch.device) -> torch.Tensor:
+    """Pictures (H, W, 3) BGR to a tensor (N, 3, H, W) float32 in channels-last layout."""
+    stacked = torch.from_numpy(np.stack(pictures).astype(np.float32))
+    return stacked.permute(0, 3, 1, 2).to(device)
+
+
+def jittered(images: torch.Tensor, jitter: tuple[int, int]) -> torch.Tensor:
+    """The images without JITTER_PX - 1 columns and rows, of which `jitter` at the left and top."""
+    columns, rows = jitter
+    height, width = images.shape[2] - JITTER_PX + 1, images.shape[3] - JITTER_PX + 1
+    return images[:, :, rows : rows + height, columns : columns + width]
