@@ -10,11 +10,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.container import OutputContainer
+from av.stream import Stream
 from encode_clips import (AUDIO_RATE, decoded, encode_parts, info_of, moving, packets, write_source)
 
 from fastvid.errors import StorageError
 from fastvid.video.encode import plan_output
 from fastvid.video.mux import mux
+from fastvid.video.side_streams import add_copies
 from fastvid.video.video_track import decoding_times
 
 VIDEOS = Path(__file__).resolve().parents[2] / "shared" / "data" / "videos"
@@ -189,6 +192,40 @@ def test_whole_chapters_attachments_and_dispositions_are_kept(tmp_path: Path) ->
             ["Chapter 0", "Chapter 1"]
 
 
+def test_a_time_code_is_kept_for_the_whole_and_dropped_for_a_part(tmp_path: Path) -> None:
+    source = tmp_path / "in.mov"
+    with av.open(str(source), "w") as output:
+        video = output.add_stream("libx264", rate=25)
+        video.width, video.height = 64, 48
+        video.metadata["timecode"] = "01:00:00:00"
+        for image in moving(25):
+            output.mux(video.encode(av.VideoFrame.from_ndarray(image)))
+        output.mux(video.encode(None))
+    for extension, span in (("mov", None), ("mp4", None), ("mkv", None), ("mov", (0, 25 * 512))):
+        path, notes = _mux(tmp_path, f"out.{extension}", source, span=span)
+        assert bool(notes) == (extension == "mkv")
+        with av.open(str(path)) as container:
+            kept = container.streams.video[0].metadata.get("timecode")
+        assert kept == (None if span or extension == "mkv" else "01:00:00:00")
+
+
+def test_a_stream_that_the_muxer_breaks_off_over_does_not_cost_the_video(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_source(tmp_path / "in.mp4", subtitle="mov_text")
+
+    def refuse_subtitles(output: OutputContainer, streams: list[Stream]) -> dict[int, Stream]:
+        if any(stream.type == "subtitle" for stream in streams):
+            raise av.ArgumentError(22, "Invalid argument")
+        return add_copies(output, streams)
+
+    monkeypatch.setattr("fastvid.video.mux.add_copies", refuse_subtitles)
+    path, notes = _mux(tmp_path, "out.mp4", source)
+    assert len(decoded(path)[0]) == 25
+    assert packets(path, "audio") == packets(source, "audio")
+    assert len(notes) == 1 and "subtitle" in notes[0]
+    assert sorted(os.listdir(tmp_path)) == ["in.mp4", "out.mp4", "parts"]
+
+
 def test_sound_and_video_lie_side_by_side_in_the_file(tmp_path: Path) -> None:
     source = write_source(tmp_path / "in.mp4", frames=100, seconds=4)
     path, _ = _mux(tmp_path, "out.mp4", source, times=list(range(0, 51200, 512)))
@@ -233,6 +270,7 @@ from encode_clips import encode_parts, info_of, noise
 from fastvid.errors import StorageError
 from fastvid.video.encode import plan_output
 from fastvid.video.mux import mux
+from fastvid.video.side_streams import add_copies
 folder = Path({folder!r})
 plan = plan_output(folder / "out.mkv", info=info_of(64, 48), codec="ffv1")
 parts = encode_parts(plan, folder, noise(20, 64, 48), range(20), 1)

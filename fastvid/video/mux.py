@@ -1,6 +1,5 @@
 """The encoded parts and the source's other streams, packet by packet, into the final file."""
 
-import io
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -9,7 +8,6 @@ from math import lcm
 from pathlib import Path
 
 import av
-from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
@@ -18,17 +16,18 @@ from fastvid.video.container import best_video_stream, open_container
 from fastvid.video.encode import OutputPlan
 from fastvid.video.image_sink import assemble_folder
 from fastvid.video.side_streams import (Window, add_copies, choose_streams, copied_chapters,
-                                        copied_packets, kept_tags, packet_time,
-                                        stream_tags)
+                                        copied_packets, kept_tags, packet_time)
 from fastvid.video.storage import CheckedFile, storage_errors, sync_folder
-from fastvid.video.video_encoder import tag_stream
-from fastvid.video.video_track import TimedPacket, VideoTrack
+from fastvid.video.video_stream import VideoClock, add_video
+from fastvid.video.video_track import VideoTrack
 
 # A packet that a cut goes through begins before 0. In MP4 and MOV an edit list hides its first
 # part; in Matroska it is left out, as its negative block times are for what the source has there.
 _NEGATIVE_TIMES_AT_A_CUT = frozenset({"mp4", "mov"})
-# Containers with one clock for all streams, in whole milliseconds.
-_MILLISECOND_MUXERS = frozenset({"matroska", "webm"})
+# What is copied, then what is tried if libavformat breaks off over one of those streams: the work
+# of hours is not to be lost over a data track.
+_COPIED = (frozenset({"audio", "subtitle", "data", "attachment"}),
+           frozenset({"audio", "subtitle"}), frozenset({"audio"}), frozenset[str]())
 _LARGEST_TIMESCALE = 2**31 - 1
 # libavformat doubles an MP4 track's time scale until it reaches this (movenc).
 _SMALLEST_TRACK_TIMESCALE = 10000
@@ -53,26 +52,43 @@ def mux(plan: OutputPlan, parts: Sequence[str | Path], *, source: str | Path | N
     if plan.is_folder:
         assemble_folder(plan.path, paths, plan.time_base, span[0] if span else None)
         return []
-    temporary = plan.path.with_name(f".{plan.path.name}.part-{os.getpid()}")
-    with storage_errors(plan.path):
-        file = CheckedFile(temporary)
+    failure: av.FFmpegError | None = None
+    for kinds in _COPIED if source is not None else _COPIED[-1:]:
         try:
-            notes = _write(plan, paths, file, source, span, source_video_stream_index)
-            file.finish()
-            os.replace(temporary, plan.path)
+            return _write_safely(plan, paths, source, span, source_video_stream_index, kinds)
         except av.FFmpegError as error:
-            file.raise_first_error()
-            raise StorageError(f"can't write {plan.path}: {error.strerror}; "
-                               "encode again from the run file into an .mkv "
-                               "(python -m fastvid encode)") from error
-        finally:
-            file.discard()
+            failure = error
+    assert failure is not None
+    raise StorageError(f"can't write {plan.path}: {failure.strerror}; encode again from the run "
+                       "file into an .mkv (python -m fastvid encode)") from failure
+
+
+def _write_safely(plan: OutputPlan, parts: list[Path], source: str | Path | None,
+                  span: tuple[int, int] | None, video_index: int | None,
+                  kinds: frozenset[str]) -> list[str]:
+    """Writes beside the output, then renames. Raises StorageError or av.FFmpegError."""
+    temporary = plan.path.with_name(f".{plan.path.name}.part-{os.getpid()}")
+    with storage_errors(temporary):
+        file = CheckedFile(temporary)
+    try:
+        notes = _write(plan, parts, file, source, span, video_index, kinds)
+        file.finish()
+        with storage_errors(plan.path):
+            os.replace(temporary, plan.path)
+    except (OSError, av.FFmpegError):
+        # PyAV raises the failed write itself or an error of its own.
+        file.raise_first_error()
+        raise
+    finally:
+        file.discard()
+        temporary.unlink(missing_ok=True)
     sync_folder(plan.path.parent)
     return notes
 
 
 def _write(plan: OutputPlan, parts: list[Path], file: CheckedFile, source: str | Path | None,
-           span: tuple[int, int] | None, video_index: int | None) -> list[str]:
+           span: tuple[int, int] | None, video_index: int | None,
+           kinds: frozenset[str]) -> list[str]:
     track = VideoTrack(parts)
     notes: list[str] = []
     early_notes: list[str] = []
@@ -89,18 +105,18 @@ def _write(plan: OutputPlan, parts: list[Path], file: CheckedFile, source: str |
             side = stack.enter_context(open_container(str(source)))
             painted = (best_video_stream(side, str(source)) if video_index is None
                        else side.streams[video_index])
-            streams, notes = choose_streams(side, painted, plan.container)
+            streams, notes = choose_streams(side, painted, plan.container, kinds)
         output = av.open(file, "w", format=plan.container, buffer_size=1 << 20,
                          container_options=_muxer_options(plan, streams))
         template = stack.enter_context(track.open_template())
-        video = _add_video(output, plan, template, painted)
+        video = add_video(output, plan, template, painted, cut=span is not None)
         copies = add_copies(output, streams)
         window = _window(plan, span)
         if side is not None:
             output.metadata.update(kept_tags(side.metadata))
             output.set_chapters(copied_chapters(side, window))  # type: ignore[arg-type]
         output.start_encoding()
-        clock = _VideoClock(plan, track, span)
+        clock = VideoClock(plan, span)
         others = _side_packets(side, streams, window,
                                window is None or plan.container in _NEGATIVE_TIMES_AT_A_CUT, notes)
         _interleave(output, ((clock.packet(timed), video) for timed in track.packets()),
@@ -126,57 +142,10 @@ def _muxer_options(plan: OutputPlan, streams: list[Stream]) -> dict[str, str]:
     return options
 
 
-def _add_video(output: OutputContainer, plan: OutputPlan, template: InputContainer,
-               painted: Stream | None) -> Stream:
-    # A stream made from a template has no frame rate, without which Matroska players guess one.
-    # So its parameters, colour tags included, go through a container that is thrown away.
-    scratch = av.open(io.BytesIO(), "w", format="null")
-    tagged = scratch.add_stream_from_template(template.streams.video[0], opaque=True)
-    tag_stream(tagged.codec_context, plan)
-    if plan.codec == "libx265" and plan.container in ("mp4", "mov"):
-        # Apple's players open HEVC under this tag only.
-        tagged.codec_context.codec_tag = "hvc1"
-    scratch.start_encoding()
-    video = output.add_mux_stream(plan.codec, rate=plan.average_rate)
-    BitStreamFilterContext("null", in_stream=tagged, out_stream=video)
-    video.time_base = plan.time_base
-    if painted is not None:
-        video.metadata.update(stream_tags(painted, plan.container))
-        video.disposition = painted.disposition
-    return video
-
-
 def _window(plan: OutputPlan, span: tuple[int, int] | None) -> Window | None:
     if span is None:
         return None
     return Window(span[0] * plan.time_base, span[1] * plan.time_base)
-
-
-class _VideoClock:
-    """Gives the packets of the video their times in the output."""
-
-    def __init__(self, plan: OutputPlan, track: VideoTrack, span: tuple[int, int] | None) -> None:
-        self._plan = plan
-        self._origin = span[0] if span else 0
-        self._worst_ms = Fraction(0)
-
-    def packet(self, timed: TimedPacket) -> av.Packet:
-        source = timed.packet
-        packet = av.Packet(source.data)
-        packet.is_keyframe = source.is_keyframe
-        packet.time_base = self._plan.time_base
-        packet.pts, packet.dts = source.pts - self._origin, timed.dts - self._origin
-        packet.duration = timed.duration
-        if self._plan.container in _MILLISECOND_MUXERS:
-            time_ms = packet.pts * self._plan.time_base * 1000
-            self._worst_ms = max(self._worst_ms, abs(time_ms - round(time_ms)))
-        return packet
-
-    def notes(self) -> list[str]:
-        if not self._worst_ms:
-            return []
-        return [f"{self._plan.path.suffix} holds whole milliseconds only: times are rounded by up "
-                f"to {float(self._worst_ms):.2g} ms; .mp4 and .mov keep them exactly"]
 
 
 def _side_packets(side: InputContainer | None, streams: list[Stream], window: Window | None,

@@ -16,7 +16,6 @@ _STALE_TAGS = frozenset({
     "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "rotate", "bps",
     "number_of_frames", "number_of_bytes", "vendor_id", "_statistics_writing_app",
     "_statistics_writing_date_utc", "_statistics_tags"})
-_COPIED_TYPES = ("audio", "subtitle", "data", "attachment")
 _WAYS_OUT = {"matroska": "an .mp4 or .mov may", "mp4": "an .mkv may", "mov": "an .mkv may",
              "webm": "an .mkv may"}
 
@@ -35,17 +34,21 @@ def kept_tags(metadata: dict[str, str]) -> dict[str, str]:
             if key.lower().split("-")[0] not in _STALE_TAGS}
 
 
-def choose_streams(source: InputContainer, painted: Stream,
-                   muxer: str) -> tuple[list[Stream], list[str]]:
-    """The streams of the source that the container takes, and notes on those it does not."""
+def choose_streams(source: InputContainer, painted: Stream, muxer: str,
+                   kinds: frozenset[str]) -> tuple[list[Stream], list[str]]:
+    """The streams of the given kinds that the container takes, and notes on those left out."""
     chosen, notes = [], []
     for stream in source.streams:
-        if stream.index == painted.index or _is_chapter_track(source, stream):
+        if stream.index == painted.index:
+            continue
+        if _is_written_otherwise(source, stream):
+            if "timecode" in stream.metadata and muxer not in ("mp4", "mov"):
+                notes.append(f"the time code is left out: {muxer} can't hold it, a .mov can")
             continue
         label = f"stream {stream.index} ({stream.type}, {_codec_name(stream)})"
-        if stream.type not in _COPIED_TYPES:
+        if stream.type == "video":
             notes.append(f"{label} is left out: only the painted video is written")
-        elif not _fits(stream, muxer):
+        elif stream.type not in kinds or not _fits(stream, muxer):
             notes.append(f"{label} is left out: {muxer} can't hold it, {_WAYS_OUT[muxer]}")
         else:
             chosen.append(stream)
@@ -139,10 +142,13 @@ def _cut(packet: av.Packet, window: Window) -> bool:
     return True
 
 
-def _is_chapter_track(source: InputContainer, stream: Stream) -> bool:
-    # In MP4 and MOV the titles of chapters are a text track beside; they are written as chapters.
-    return (stream.type == "data" and _codec_name(stream) == "bin_data"
-            and "mp4" in source.format.name and bool(source.chapters()))
+def _is_written_otherwise(source: InputContainer, stream: Stream) -> bool:
+    # In MP4 and MOV the titles of chapters are a text track beside, and the time code of the first
+    # frame is a track; they are written from the chapters and from the tag of the video.
+    if stream.type != "data" or "mp4" not in source.format.name:
+        return False
+    return "timecode" in stream.metadata or (_codec_name(stream) == "bin_data"
+                                             and bool(source.chapters()))
 
 
 def _codec_name(stream: Stream) -> str:
