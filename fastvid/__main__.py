@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from fastvid.errors import EXIT_FAILURE, FastvidError
+from fastvid.errors import EXIT_FAILURE, FastvidError, Stopped
 from fastvid.parallel.communicator import Communicator, Kind, connect, leave
 from fastvid.parallel.engine import still_computing
 from fastvid.parallel.launch import LaunchError, launched_rank
@@ -40,6 +40,9 @@ def _lead(comm: Communicator, arguments: Sequence[str]) -> int:
 
     try:
         status = run_command_line(list(arguments), comm)
+    except Stopped as stop:
+        _write(f"fastvid: {stop}")
+        status = stop.exit_status
     except FastvidError as error:
         _complain(str(error))
         status = error.exit_status
@@ -59,7 +62,11 @@ def _give_up(comm: Communicator, message: str, status: int) -> int:
 
 
 def _complain(message: str) -> None:
-    sys.stderr.write(f"fastvid: error: {message}\n")
+    _write(f"fastvid: error: {message}")
+
+
+def _write(line: str) -> None:
+    sys.stderr.write(line + "\n")
     sys.stderr.flush()
 
 

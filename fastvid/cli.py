@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastvid.commands import COMMANDS
 from fastvid.errors import EXIT_BAD_INPUT, InputError
+from fastvid.logs import LOG_LEVELS
 from fastvid.motion.flow import FLOW_METHODS
 from fastvid.options import KEEPABLE, StylizeOptions
 from fastvid.parallel.communicator import Communicator
@@ -20,7 +21,9 @@ _EPILOG = """commands:
   stylize    repaint a video (the default: `fastvid in.mp4 -o out.mp4`)
   styles     list the bundled styles
   encode     encode a finished run again, without computing
+  status     tell what of a run is done, and what is left
   evaluate   measure the steadiness and sharpness of a finished run
+  train      train a style from a painting
   clip       write the generated demonstration clip
 
 In parallel: mpirun -n 16 python -m fastvid in.mp4 -o out.mp4
@@ -125,6 +128,16 @@ def stylize_parser() -> argparse.ArgumentParser:
                      help="unfinished segments that a rank may hold (default: %(default)s)")
     job.add_argument("--restart", action="store_true",
                      help="starts over instead of continuing the run file")
+    job.add_argument("--time-limit", type=_number, metavar="S",
+                     help="stops in good order after so many seconds, with status 75: run me again")
+    job.add_argument("--grace", type=_number, default=default.grace, metavar="S",
+                     help="leaves within so many seconds after SIGTERM, SIGUSR1 or the time limit "
+                     "(default: %(default)g)")
+    job.add_argument("--rank-timeout", type=_number, default=default.rank_timeout, metavar="S",
+                     help="takes a rank for dead that is silent for so long (default: %(default)g)")
+    job.add_argument("--log-dir", type=Path, metavar="DIR", help="writes one log file a rank here")
+    job.add_argument("--log-level", choices=LOG_LEVELS, default=default.log_level,
+                     help="of the log files (default: %(default)s)")
     job.add_argument("--progress", choices=PROGRESS_MODES, default="auto",
                      help="a live bar, lines for a log, or none (default: %(default)s)")
     return parser

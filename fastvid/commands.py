@@ -1,9 +1,10 @@
-"""The commands that one process runs: styles, encode, evaluate, clip. Each is (arguments, run)."""
+"""The commands that one process runs, each as a pair: add its arguments to a parser, run it."""
 
 import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from fastvid.errors import InputError
@@ -12,8 +13,6 @@ from fastvid.progress import PROGRESS_MODES, Progress
 from fastvid.resources import usable_cores
 
 Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
-
-DEFAULT_JUDGE = "deepflow"
 
 
 def _styles_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,12 +57,14 @@ def _encode(parsed: argparse.Namespace) -> int:
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = ("Measures steadiness and sharpness of a run, beside the input (floor) and "
-                          "frame-by-frame painting (ceiling).")
+    parser.description = ("Measures steadiness and sharpness of a run, beside the input (floor) "
+                          "and frame-by-frame painting (ceiling).")
     parser.add_argument("run_file", type=Path, help="a run file (.h5) whose run is complete")
     parser.add_argument("input", type=Path, help="the input of the run")
-    parser.add_argument("--judge", choices=FLOW_METHODS, default=DEFAULT_JUDGE,
-                        help="the flow that judges; not the one the run used (default: %(default)s)")
+    parser.add_argument("--judge", choices=FLOW_METHODS,
+                        help="the flow that judges (default: deepflow, or dis-medium for a run with "
+                        "deepflow)")
+    parser.add_argument("--style", help="the checkpoint of the run, if it is no bundled style")
     parser.add_argument("--no-painting", action="store_true",
                         help="leaves out frame-by-frame painting, which takes the network's time")
     parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames")
@@ -72,13 +73,40 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(parsed: argparse.Namespace) -> int:
+    from fastvid.evaluate import format_table
     from fastvid.judge import evaluate_run
 
     evaluation = evaluate_run(parsed.run_file, parsed.input, judge=parsed.judge,
-                              with_painting=not parsed.no_painting, limit=parsed.frames,
-                              threads=parsed.threads)
-    text = json.dumps(evaluation.to_dict(), indent=1) if parsed.json else evaluation.table()
+                              style=parsed.style, with_painting=not parsed.no_painting,
+                              limit=parsed.frames, threads=parsed.threads)
+    text = json.dumps(asdict(evaluation), indent=1) if parsed.json else format_table(evaluation)
     sys.stdout.write(text + "\n")
+    return 0
+
+
+def _status_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Tells what of a run is done, and what was last heard of its ranks."
+    parser.add_argument("run_file", type=Path, help="a run file (.h5)")
+
+
+def _status(parsed: argparse.Namespace) -> int:
+    from fastvid.status import describe_run
+
+    sys.stdout.write(describe_run(parsed.run_file) + "\n")
+    return 0
+
+
+def _train_arguments(parser: argparse.ArgumentParser) -> None:
+    from fastvid.training.command import add_arguments
+
+    parser.description = "Trains a style from a painting and a folder of photographs."
+    add_arguments(parser)
+
+
+def _train(parsed: argparse.Namespace) -> int:
+    from fastvid.training.command import run
+
+    run(parsed)
     return 0
 
 
@@ -108,5 +136,7 @@ COMMANDS: dict[str, Command] = {
     "styles": (_styles_arguments, _styles),
     "encode": (_encode_arguments, _encode),
     "evaluate": (_evaluate_arguments, _evaluate),
+    "status": (_status_arguments, _status),
     "clip": (_clip_arguments, _clip),
+    "train": (_train_arguments, _train),
 }

@@ -33,3 +33,9 @@ class RemoteError(FastvidError):
     def __init__(self, message: str, exit_status: int = EXIT_FAILURE) -> None:
         super().__init__(message)
         self.exit_status = exit_status
+
+
+class Stopped(FastvidError):
+    """The run was asked to stop early and did, in good order; the same command goes on with it."""
+
+    exit_status = EXIT_RUN_AGAIN

@@ -20,7 +20,7 @@ import numpy as np
 
 from fastvid.errors import InputError, StorageError
 from fastvid.parallel.segments import Segment
-from fastvid.runfile.writer import RunWriter, SegmentRecord
+from fastvid.runfile.writer import RankRows, RunWriter, SegmentRecord
 from fastvid.video.encode import OutputPlan
 
 # Fetched but not yet stored: at most this much, and at least this many segments.
@@ -30,6 +30,7 @@ _ENCODER_QUEUE_FRAMES = 8
 # With --discard-frames a part is closed, and its frames are freed, after this many frames.
 PART_FRAMES = 240
 _POLL_S = 0.02
+_RANKS_INTERVAL_S = 5.0
 
 
 class PartEncoder(Protocol):
@@ -181,6 +182,8 @@ class Gatherer:
         self._lock = threading.Lock()
         self._errors: list[BaseException] = []
         self._cancelled = False
+        self._rank_rows: RankRows = []
+        self._ranks_noted = 0.0
         encoder.failed = self._fail
         self._next_frame = (max(writer.encoded) + 1) if writer.encoded else 0
         self._at_hand: dict[int, np.ndarray] = {}
@@ -226,6 +229,10 @@ class Gatherer:
         """A frame stored by an earlier run (HDF5 calls are serialised by h5py)."""
         return self._writer.read_frame(index)
 
+    def note_ranks(self, rows: RankRows) -> None:
+        """What was last heard of each rank; goes into the run file every few seconds."""
+        self._rank_rows = rows
+
     # -- life ------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -267,6 +274,7 @@ class Gatherer:
     def _run(self) -> None:
         try:
             while not (self._errors or self._cancelled):
+                self._store_ranks()
                 try:
                     item = self._queue.get(timeout=_POLL_S)
                 except queue.Empty:
@@ -285,6 +293,12 @@ class Gatherer:
         except BaseException as error:  # handed to the main thread, whatever it is
             self._fail(error)
         self._wake.set()
+
+    def _store_ranks(self) -> None:
+        now = time.monotonic()
+        if self._rank_rows and now - self._ranks_noted > _RANKS_INTERVAL_S:
+            self._ranks_noted = now
+            self._writer.note_ranks(self._rank_rows)
 
     def _store_the_rest(self) -> None:
         """What has arrived is finished and must not be lost, unless it is storing that fails."""

@@ -9,21 +9,26 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastvid.errors import InputError
+from fastvid.errors import InputError, Stopped
 from fastvid.estimate import check_disk, check_memory
 from fastvid.gather import PART_FRAMES, EncoderThread, Gatherer, clear_parts, part_folder
 from fastvid.options import StylizeOptions
 from fastvid.parallel.communicator import Communicator, Kind
 from fastvid.parallel.coordinator import Coordinator
+from fastvid.logs import log_to
 from fastvid.parallel.engine import Engine
+from fastvid.parallel.lead import lead
+from fastvid.parallel.pulse import Pulse
 from fastvid.parallel.segments import Segment, cut_into_segments
-from fastvid.parallel.serve import WORKER_KINDS, JobSetup, StageFactory, real_stages
+from fastvid.parallel.serve import JobSetup, StageFactory, real_stages
+from fastvid.parallel.stopping import Deadline, signals_stop
 from fastvid.parallel.worker import Worker
 from fastvid.progress import Progress
 from fastvid.resources import processor_name
-from fastvid.runfile.identity import open_run, previous_settings, run_attributes
+from fastvid.runfile.identity import (open_run, picture_software, previous_settings,
+                                      run_attributes)
 from fastvid.runfile.lock import RunLock
-from fastvid.runfile.writer import RunWriter
+from fastvid.runfile.writer import RunWriter, to_json
 from fastvid.settings import PictureSettings, run_identity
 from fastvid.stages import Stage
 from fastvid.style.registry import load_style, read_style
@@ -39,7 +44,6 @@ _DECODE_AHEAD_SEGMENTS = 4
 # Rank 0 computes as long as decoding, storing and encoding keep it busy for less than this share of
 # the time; beyond it would hold up all others.
 _COMPUTE_BELOW_LOAD = 0.5
-_PROGRESS_INTERVAL_S = 0.2
 _ENCODER_THREADS_MAX = 4
 
 
@@ -80,7 +84,9 @@ def run_job(options: StylizeOptions, comm: Communicator, progress: Progress,
     began = time.monotonic()
     options.check()
     comm.job += 1
+    deadline = Deadline(comm, began, options.time_limit, options.grace)
     with ExitStack() as stack:
+        stack.enter_context(signals_stop(comm))
         job = _prepare(options, comm, progress, stack)
         if _already_complete(job):
             progress.say(f"{options.output} and {options.run_path} are complete; nothing is left "
@@ -88,7 +94,7 @@ def run_job(options: StylizeOptions, comm: Communicator, progress: Progress,
             return JobResult(options.output, options.run_path, len(job.writer.stored),
                              len(job.writer.stored), 0, time.monotonic() - began)
         stack.callback(_end_ranks, comm)
-        result = _compute(job, comm, progress, stack, make_stages)
+        result = _compute(job, comm, progress, stack, make_stages, deadline)
     result = JobResult(**{**vars(result), "seconds": time.monotonic() - began})
     _summarize(result, comm, progress)
     return result
@@ -113,11 +119,12 @@ def _prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
                          "is ours.\nUse --overwrite to replace it, or another -o.")
     settings = _picture_settings(options, comm, previous)
     input_sha256 = fingerprint(str(options.input))
-    identity = run_identity(options, settings, input_sha256=input_sha256,
-                            style_sha256=style.sha256, size=(info.width, info.height),
+    identity = run_identity(options, settings, software=picture_software(),
+                            input_sha256=input_sha256, style_sha256=style.sha256, size=(info.width, info.height),
                             encoding=(plan.codec, plan.crf, plan.preset))
     span = (source.first_pts, source.end_pts) if options.frames else None
-    attributes = run_attributes(info, stream_index=source.stream_index, span=span,
+    attributes = run_attributes(info, frame_count=source.frame_count,
+                                stream_index=source.stream_index, span=span,
                                 style_name=style_name, style_sha256=style.sha256,
                                 input_sha256=input_sha256, ranks=comm.size,
                                 threads=settings.threads)
@@ -130,7 +137,9 @@ def _prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
         check_disk(info, options, stored_frames=len(writer.stored))
     for note in (*info.notes, *plan.notes):
         progress.note(note)
-    setup = JobSetup(settings, style_name, style_data, options.lookahead, options.keep)
+    setup = JobSetup(
+        settings, style_name, style_data, options.lookahead, options.keep, options.rank_timeout,
+        str(options.log_dir.absolute()) if options.log_dir else None, options.log_level)
     return _Job(options, source, plan, setup, writer, span)
 
 
@@ -204,12 +213,13 @@ class _TimedFrames:
 
 
 def _compute(job: _Job, comm: Communicator, progress: Progress, stack: ExitStack,
-             make_stages: StageFactory) -> JobResult:
+             make_stages: StageFactory, deadline: Deadline) -> JobResult:
     options, source, writer = job.options, job.source, job.writer
     total = source.frame_count
     if writer.stored:
         progress.say(f"continuing {options.run_path}: {len(writer.stored)} of {total} frames are "
                      "there")
+    stack.enter_context(log_to(job.setup.log_dir, job.setup.log_level, comm))
     comm.send_all(Kind.SETUP, arrays=job.setup.arrays())
 
     decoding = _TimedFrames()
@@ -217,14 +227,13 @@ def _compute(job: _Job, comm: Communicator, progress: Progress, stack: ExitStack
     segments: ReadAhead[Segment] = ReadAhead(cut_into_segments(marked, options.segment_length),
                                              depth=_DECODE_AHEAD_SEGMENTS)
     stack.callback(segments.close)
-    encoder = _open_encoder(job)
+    encoder = _open_encoder(job, stack)
     gatherer = Gatherer(writer, encoder, discard=options.discard_frames, wake=comm.wake)
     stack.callback(gatherer.cancel)
     gatherer.start()
     engine = Engine(make_stages(job.setup), comm.wake)
     stack.callback(engine.stop)
     engine.start()
-    worker = Worker(comm, engine, options.lookahead, options.keep)
     began = time.monotonic()
 
     def may_compute_here() -> bool:
@@ -233,41 +242,35 @@ def _compute(job: _Job, comm: Communicator, progress: Progress, stack: ExitStack
         return comm.size == 1 or load < _COMPUTE_BELOW_LOAD
 
     coordinator = Coordinator(comm, segments, gatherer, options.keep, may_compute_here)
-    finishing = False
-    shown = 0.0
-    while not finishing or gatherer.alive():
-        active = False
-        for message in comm.poll():
-            active = True
-            if message.kind in WORKER_KINDS:
-                worker.handle(message)
-            else:
-                coordinator.handle(message)
-        active |= coordinator.step()
-        active |= worker.step()
-        gatherer.check()
-        if coordinator.done and not finishing:
-            finishing = True
-            gatherer.finish()
-        if time.monotonic() - shown > _PROGRESS_INTERVAL_S:
-            shown = time.monotonic()
-            progress.update(gatherer.frames_stored, total, _shares(coordinator.stage_seconds))
-        if not active:
-            comm.rest()
-    gatherer.check()
-    progress.update(gatherer.frames_stored, total, _shares(coordinator.stage_seconds))
-    progress.close()
-    _finish(job, encoder, coordinator, progress)
-    seconds = {stage.value: spent for stage, spent in coordinator.stage_seconds.items()}
-    seconds.update(decode=decoding.seconds, store=gatherer.seconds, encode=encoder.seconds)
+    worker = Worker(comm, engine, options.lookahead, options.keep)
+    pulse = Pulse(comm, engine, options.rank_timeout)
+
+    def show() -> None:
+        progress.update(gatherer.frames_stored, total, _shares(coordinator.stage_seconds))
+
+    try:
+        lead(comm, coordinator, worker, pulse, gatherer, deadline, show)
+    except Stopped as stop:
+        gatherer.cancel()
+        raise Stopped(f"{stop}: {len(writer.stored)} of {total} frames are in {options.run_path}.\n"
+                      "The same command goes on from there.") from None
+    finally:
+        show()
+        progress.close()
     if coordinator.segments_dealt < comm.size:
         progress.note(f"{comm.size} ranks had only {coordinator.segments_dealt} segments to share; "
                       "some stayed idle")
+    _end_ranks(comm)  # putting the output together may take long; nobody has to wait for it
+    _finish(job, encoder, progress)
+    seconds = {stage.value: spent for stage, spent in coordinator.stage_seconds.items()}
+    seconds.update(decode=decoding.seconds, store=gatherer.seconds, encode=encoder.seconds)
+    writer.set_attributes({"seconds": to_json({k: round(v, 3) for k, v in seconds.items()}),
+                           "complete": True})
     return JobResult(options.output, options.run_path, gatherer.frames_stored,
                      gatherer.frames_continued, coordinator.shots, 0.0, seconds)
 
 
-def _open_encoder(job: _Job) -> EncoderThread:
+def _open_encoder(job: _Job, stack: ExitStack) -> EncoderThread:
     """The thread that encodes, with the parts that an earlier run has closed."""
     options, writer = job.options, job.writer
     folder = part_folder(job.plan.path)
@@ -279,12 +282,13 @@ def _open_encoder(job: _Job) -> EncoderThread:
     else:
         clear_parts(folder)
     folder.mkdir(exist_ok=True)
+    # Parts are of use to a later run only where their frames were discarded.
+    stack.callback(lambda: None if writer.encoded else clear_parts(folder))
     return encoder
 
 
-def _finish(job: _Job, encoder: EncoderThread, coordinator: Coordinator,
-            progress: Progress) -> None:
-    """Puts the output together and marks the run file as complete."""
+def _finish(job: _Job, encoder: EncoderThread, progress: Progress) -> None:
+    """Puts the output together."""
     source, plan = job.source, job.plan
     for note in (*source.late_notes, *source.damage):
         progress.warn(note)
@@ -293,7 +297,8 @@ def _finish(job: _Job, encoder: EncoderThread, coordinator: Coordinator,
     for note in mux(plan, [path for _, _, path in encoder.parts], source=other_streams, span=span,
                     source_video_stream_index=source.stream_index or 0):
         progress.note(note)
-    job.writer.set_attributes({"complete": True, "span": list(span) if span else []})
+    # A part whose end was not known before knows it now.
+    job.writer.set_attributes({"span": list(span) if span else []})
     clear_parts(encoder.folder)
 
 

@@ -13,6 +13,10 @@ from fastvid.temporal import DEFAULT_STRENGTH, check_strength
 DEFAULT_SEGMENT_LENGTH = 4
 # Segments that a rank may hold unfinished: what is painted ahead of the in-order temporal pass.
 DEFAULT_LOOKAHEAD = 4
+# From the warning to the end: less than Slurm's KillWait, which is 30 s as a rule.
+DEFAULT_GRACE_S = 8.0
+# A rank that is not heard of for so long is taken for dead.
+DEFAULT_RANK_TIMEOUT_S = 300.0
 KEEPABLE = ("flow", "occlusion")
 
 
@@ -50,6 +54,11 @@ class StylizeOptions:
     threads: int | None = None
     restart: bool = False
     overwrite: bool = False
+    time_limit: float | None = None
+    grace: float = DEFAULT_GRACE_S
+    rank_timeout: float = DEFAULT_RANK_TIMEOUT_S
+    log_dir: Path | None = None
+    log_level: str = "INFO"
 
     def check(self) -> None:
         """Raises InputError for values that contradict themselves; files are looked at later."""
@@ -62,6 +71,13 @@ class StylizeOptions:
                             ("--lookahead", self.lookahead), ("--threads", self.threads)):
             if count is not None and count < 1:
                 raise InputError(f"{name} {count} is less than 1.")
+        for name, seconds in (("--time-limit", self.time_limit), ("--grace", self.grace),
+                              ("--rank-timeout", self.rank_timeout)):
+            if seconds is not None and not seconds > 0:
+                raise InputError(f"{name} {seconds:g} is not above 0 seconds.")
+        if self.time_limit is not None and self.time_limit <= self.grace:
+            raise InputError(f"--time-limit {self.time_limit:g} leaves nothing beside --grace "
+                             f"{self.grace:g}; give more of the one or less of the other.")
         if self.on_error not in ("stop", "keep-going"):
             raise InputError(f"--on-error {self.on_error} is neither stop nor keep-going.")
         if self.compression not in ("none", "gzip"):

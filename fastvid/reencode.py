@@ -57,8 +57,8 @@ def _check_frames(run: RunFile) -> None:
         raise InputError(f"The run of {run.path} is not complete ({missing} known frames are "
                          "missing).\nStart its command again to finish it.")
     if run.encoded.any():
-        raise InputError(f"{run.path} has no frames any more: --discard-frames freed them once they "
-                         "were encoded.")
+        raise InputError(f"{run.path} has no frames any more: --discard-frames freed them once "
+                         "they were encoded.")
 
 
 def _info(run: RunFile) -> VideoInfo:

@@ -1,6 +1,5 @@
 """The settings that shape the picture, as they travel to the ranks and stand in the run file."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,18 +27,10 @@ class PictureSettings:
     threads: int
     processor: str
 
-    def to_json(self) -> str:
-        """As text, for a message to another rank."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> "PictureSettings":
-        """The settings in a text of `to_json`."""
-        return cls(**json.loads(text))
-
 
 # How the settings in a run file are called on the command line.
 _OPTION_NAMES = {
+    "software": "the software",
     "input_sha256": "the content of the input",
     "style_sha256": "the style",
     "frames": "--frames",
@@ -50,19 +41,20 @@ _OPTION_NAMES = {
 }
 
 
-def run_identity(options: StylizeOptions, settings: PictureSettings, *, input_sha256: str,
-                 style_sha256: str, size: tuple[int, int],
+def run_identity(options: StylizeOptions, settings: PictureSettings, *, software: str,
+                 input_sha256: str, style_sha256: str, size: tuple[int, int],
                  encoding: tuple[str, float | None, str | None]) -> dict[str, Any]:
     """What must be the same for a run to be continued, as a table for the run file.
 
-    encoding: codec, crf and preset; they count only where encoded frames are discarded, because
-    those can't be encoded again.
+    software: the versions that the pixels depend on. encoding: codec, crf and preset; they count
+    only where encoded frames are discarded, because those can't be encoded again.
     """
     identity = asdict(settings)
     cuts = options.cuts
     if cuts not in ("auto", "none"):
         cuts = ",".join(str(cut) for cut in sorted(read_cuts(Path(cuts))))
     identity.update(
+        software=software,
         input_sha256=input_sha256,
         style_sha256=style_sha256,
         frames=list(options.frames) if options.frames else None,

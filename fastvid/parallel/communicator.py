@@ -51,6 +51,12 @@ class Kind(IntEnum):
     FETCH = 9  # 0 -> rank: send it
     RESULT = 10  # rank -> 0: finished frames and how long they took
     FAILURE = 11  # rank -> 0: what went wrong, as text
+    HEARTBEAT = 12  # rank -> 0, 0 -> rank: alive, and what it is doing
+    STOP = 13  # rank -> 0: this rank was asked to stop, and by what
+
+
+# These count whatever job they come from.
+_ANY_JOB = (Kind.SETUP, Kind.QUIT)
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,8 @@ class Communicator:
     """The mailbox of one rank.
 
     rank, size: as MPI counts them. peers: one `Peer` a rank, in rank order. job: the number of the
-    job at hand; what is left over from an earlier one is dropped on arrival.
+    job at hand; what is left over from an earlier one is dropped on arrival. stop_reason: what
+    asked this rank to stop (on rank 0: any rank), None if nothing did.
     """
 
     def __init__(self, mpi: Any, world: Any) -> None:
@@ -101,6 +108,8 @@ class Communicator:
         self.rank: int = world.Get_rank()
         self.size: int = world.Get_size()
         self.job = 0
+        self.stop_reason: str | None = None
+        self._stop_passed_on = False
         self._outgoing: list[tuple[Any, object]] = []
         self._incoming: list[deque[_Incoming]] = [deque() for _ in range(self.size)]
         self._sleep_s = FIRST_SLEEP_S
@@ -162,16 +171,26 @@ class Communicator:
     def poll(self) -> list[Message]:
         """The messages that are complete by now, in the order in which each rank sent them."""
         self.sending()
+        self._pass_stop_on()
         self._accept_headers()
         arrived = []
         for queue in self._incoming:
             while queue and all(request.Test() for request in queue[0].requests):
                 message = queue.popleft().message
-                if message.job == self.job or message.kind in (Kind.SETUP, Kind.QUIT):
+                if message.kind is Kind.STOP:
+                    self.stop_reason = self.stop_reason or message.text()
+                elif message.job == self.job or message.kind in _ANY_JOB:
                     arrived.append(message)
         if arrived:
             self._sleep_s = FIRST_SLEEP_S
         return arrived
+
+    def _pass_stop_on(self) -> None:
+        """Tells rank 0, once, that this rank was asked to stop."""
+        if self.rank != 0 and self.stop_reason is not None and not self._stop_passed_on:
+            self._stop_passed_on = True
+            where = f"{self.stop_reason} on rank {self.rank}"
+            self.send_text(0, Kind.STOP, where)
 
     def _accept_headers(self) -> None:
         status = self._mpi.Status()

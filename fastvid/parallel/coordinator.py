@@ -68,6 +68,7 @@ class Coordinator:
         self._keep = keep
         self._may_compute_here = may_compute_here
         self._own_request = False
+        self._stopping = False
         self._skipped: set[int] = set()
         self._dealer = Dealer()
         self._ready: dict[int, Segment] = {}
@@ -85,8 +86,19 @@ class Coordinator:
         """Whether every segment of the video has been handed to the sink."""
         return self._all_decoded and not self._ready and not self._dealt
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing that was dealt is still out with a rank."""
+        return not self._dealt
+
+    def stop_dealing(self) -> None:
+        """Deals nothing any more; what was dealt is still gathered."""
+        self._stopping = True
+
     def step(self) -> bool:
         """Takes in decoded segments, deals, fetches; whether anything happened."""
+        if self._stopping:
+            return self._fetch()
         active = self._take_decoded()
         if self._own_request and self._may_compute_here():
             self._own_request = False
@@ -100,8 +112,9 @@ class Coordinator:
                             [hand_over.segment, hand_over.successor])
         return self._fetch() or bool(deals) or active
 
-    def handle(self, message: Message) -> None:
-        """Reacts to a message of the kinds REQUEST, FINISHED, RESULT and FAILURE.
+    def handle(self, message: Message) -> bool:
+        """Reacts to a message of the kinds REQUEST, FINISHED, RESULT and FAILURE; whether it was
+        one.
 
         Raises RemoteError for a failure, with rank and host.
         """
@@ -118,6 +131,9 @@ class Coordinator:
             peer = self._comm.peers[message.source]
             where = f"rank {peer.rank} on {peer.host}: " if self._comm.size > 1 else ""
             raise RemoteError(where + message.text(), message.header[0])
+        else:
+            return False
+        return True
 
     def _accept_request(self, rank: int) -> None:
         self._dealer.request(rank)

@@ -19,7 +19,7 @@ from fastvid.errors import EXIT_FAILURE, FastvidError
 from fastvid.stages import STAGES, Motion, Stage, Stages
 
 # A step of a large frame takes seconds; a thread that is still at it then is left behind.
-_STOP_PATIENCE_S = 5.0
+_STOP_PATIENCE_S = 2.0
 
 
 @dataclass
@@ -86,6 +86,7 @@ class Failed:
 
 Event = LastFrame | Task | Failed
 _NAME = "fastvid-engine"
+_WAITING = "waiting"
 
 
 def still_computing() -> bool:
@@ -103,7 +104,8 @@ class Engine(threading.Thread):
     def __init__(self, stages: Stages, wake: threading.Event) -> None:
         super().__init__(name=_NAME, daemon=True)
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self.doing = "waiting"
+        self.doing = _WAITING
+        self._step_began = time.monotonic()
         self._stages = stages
         self._wake = wake
         self._tasks: list[Task] = []
@@ -128,6 +130,10 @@ class Engine(threading.Thread):
         """How many frames still need flow or paint, the one at work included."""
         with self._condition:
             return sum(len(task.frames) - len(task.painted) for task in self._tasks)
+
+    def step_seconds(self) -> float:
+        """How long the step at hand has been going on, 0 between steps."""
+        return 0.0 if self.doing == _WAITING else time.monotonic() - self._step_began
 
     def stop(self) -> None:
         """Ends the thread after the step at hand, and waits for that, but not for ever."""
@@ -168,7 +174,7 @@ class Engine(threading.Thread):
                     stage = task.next_step()
                     if stage is not None:
                         return task, stage
-                self.doing = "waiting"
+                self.doing = _WAITING
                 self._condition.wait()
             return None
 
@@ -178,6 +184,7 @@ class Engine(threading.Thread):
             Stage.PAINT: len(task.painted),
             Stage.BLEND: len(task.finished),
         }[stage]
+        self._step_began = time.monotonic()
         self.doing = f"{stage.value} of frame {task.start + position}"
         began = time.time()
         clock = time.perf_counter()
@@ -194,6 +201,11 @@ class Engine(threading.Thread):
         timing = task.times[stage]
         timing.start = timing.start or began
         timing.seconds += time.perf_counter() - clock
+        if task.complete():
+            with self._condition:
+                self._tasks.remove(task)
+            self._report(LastFrame(task.index, task.finished[-1]))
+            self._report(task)
 
     def _blend(self, task: Task, position: int) -> None:
         painted, motion = task.painted[position], task.motions[position]
@@ -206,11 +218,4 @@ class Engine(threading.Thread):
             finished = self._stages.blend(painted, previous, motion)
             motion.prepared = None  # the gate and the warp are not needed again
         task.painted[position] = None
-        with self._condition:
-            task.finished.append(finished)
-            complete = task.complete()
-            if complete:
-                self._tasks.remove(task)
-        if complete:
-            self._report(LastFrame(task.index, finished))
-            self._report(task)
+        task.finished.append(finished)

@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from fastvid.errors import EXIT_FAILURE, FastvidError
+from fastvid.logs import log_to
 from fastvid.parallel.communicator import Communicator, Kind, Message
 from fastvid.parallel.engine import Engine
+from fastvid.parallel.pulse import Pulse
+from fastvid.parallel.stopping import signals_stop
 from fastvid.parallel.worker import Worker
 from fastvid.settings import PictureSettings
 from fastvid.stages import Stages
@@ -26,11 +29,14 @@ class JobSetup:
     style: bytes
     lookahead: int
     keep: tuple[str, ...]
+    rank_timeout_s: float
+    log_dir: str | None = None
+    log_level: str = "INFO"
 
     def arrays(self) -> list[np.ndarray]:
         """As the arrays of a SETUP message."""
-        facts = {"settings": asdict(self.settings), "style_name": self.style_name,
-                 "lookahead": self.lookahead, "keep": self.keep}
+        facts = asdict(self)
+        del facts["style"]
         texts = json.dumps(facts).encode("utf-8")
         return [np.frombuffer(data, dtype=np.uint8) for data in (texts, self.style)]
 
@@ -38,8 +44,9 @@ class JobSetup:
     def from_message(cls, message: Message) -> "JobSetup":
         """From a SETUP message."""
         facts = json.loads(message.text(0))
-        return cls(PictureSettings(**facts["settings"]), facts["style_name"],
-                   message.arrays[1].tobytes(), facts["lookahead"], tuple(facts["keep"]))
+        facts["settings"] = PictureSettings(**facts["settings"])
+        facts["keep"] = tuple(facts["keep"])
+        return cls(**facts, style=message.arrays[1].tobytes())
 
 
 # Benchmarks put sleeping stages in the place of the real ones.
@@ -66,31 +73,45 @@ def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:
 
 def serve_job(comm: Communicator, setup_message: Message,
               make_stages: StageFactory = real_stages) -> None:
-    """Works on the job of a SETUP message until rank 0 ends it."""
+    """Works on the job of a SETUP message until rank 0 ends it.
+
+    Raises RemoteError if rank 0 falls silent.
+    """
     comm.job = setup_message.job
     setup = JobSetup.from_message(setup_message)
-    try:
-        engine = Engine(make_stages(setup), comm.wake)
-    except FastvidError as error:
-        comm.send_text(0, Kind.FAILURE, str(error), [error.exit_status])
-        comm.wait_for(Kind.END)
-        return
-    except (ImportError, OSError, RuntimeError, MemoryError) as error:
-        text = f"this rank can't start: {type(error).__name__}: {error}"
-        comm.send_text(0, Kind.FAILURE, text, [EXIT_FAILURE])
-        comm.wait_for(Kind.END)
-        return
-    worker = Worker(comm, engine, setup.lookahead, setup.keep)
-    engine.start()
-    try:
-        while True:
-            active = False
-            for message in comm.poll():
-                if message.kind is Kind.END:
-                    return
+    with log_to(setup.log_dir, setup.log_level, comm), signals_stop(comm):
+        try:
+            engine = Engine(make_stages(setup), comm.wake)
+        except FastvidError as error:
+            _fail_to_start(comm, str(error), error.exit_status)
+            return
+        except (ImportError, OSError, RuntimeError, MemoryError) as error:
+            text = f"this rank can't start: {type(error).__name__}: {error}"
+            _fail_to_start(comm, text, EXIT_FAILURE)
+            return
+        engine.start()
+        try:
+            _work(comm, Worker(comm, engine, setup.lookahead, setup.keep),
+                  Pulse(comm, engine, setup.rank_timeout_s))
+        finally:
+            engine.stop()
+
+
+def _work(comm: Communicator, worker: Worker, pulse: Pulse) -> None:
+    while True:
+        active = False
+        for message in comm.poll():
+            pulse.noticed(message)
+            if message.kind is Kind.END:
+                return
+            if message.kind in WORKER_KINDS:
                 worker.handle(message)
                 active = True
-            if not (worker.step() or active):
-                comm.rest()
-    finally:
-        engine.stop()
+        pulse.step()
+        if not (worker.step() or active):
+            comm.rest()
+
+
+def _fail_to_start(comm: Communicator, text: str, exit_status: int) -> None:
+    comm.send_text(0, Kind.FAILURE, text, [exit_status])
+    comm.wait_for(Kind.END)

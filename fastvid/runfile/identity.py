@@ -60,7 +60,7 @@ def open_run(path: Path, previous: Mapping[str, Any] | None, identity: Mapping[s
     return RunWriter.create(path, info.height, info.width, everything, keep, compression)
 
 
-def run_attributes(info: VideoInfo, *, stream_index: int | None,
+def run_attributes(info: VideoInfo, *, frame_count: int, stream_index: int | None,
                    span: tuple[int, int] | None, style_name: str, style_sha256: str,
                    input_sha256: str, ranks: int, threads: int) -> dict[str, Any]:
     """The attributes of the whole run: what made the file, and what encoding it again takes."""
@@ -72,6 +72,7 @@ def run_attributes(info: VideoInfo, *, stream_index: int | None,
         "libraries": to_json(library_versions()),
         "input": str(Path(info.path).absolute()),
         "input_sha256": input_sha256,
+        "frame_count": frame_count,
         "input_stream": -1 if stream_index is None else stream_index,
         # First and last time stamp of the chosen part; empty if all frames were chosen.
         "span": list(span) if span else [],
@@ -85,6 +86,13 @@ def run_attributes(info: VideoInfo, *, stream_index: int | None,
         "color": [info.color.primaries, info.color.transfer, info.color.matrix,
                   int(info.color.full_range)],
     }
+
+
+def picture_software() -> str:
+    """The versions that the pixels depend on: with others a run can't be continued bit for bit."""
+    versions = library_versions()
+    names = ("numpy", "torch", "opencv-contrib-python-headless")
+    return ", ".join([f"fastvid {__version__}", *(f"{name} {versions[name]}" for name in names)])
 
 
 def library_versions() -> dict[str, str]:

@@ -7,6 +7,7 @@
     /frames/encoded    (N,) uint8                                 1 once freed by --discard-frames
     /shots             (S,) table                                 first frame and end of each shot
     /segments          (K,) table                                 who did what when
+    /ranks             (R,) table                                 what was last heard of each rank
     /flow/backward     (N, H, W, 2) float32                       with --keep flow
     /occlusion         (N, H, W) uint8                            with --keep occlusion
 
@@ -33,6 +34,7 @@ STORED = "frames/stored"
 ENCODED = "frames/encoded"
 SHOTS = "shots"
 SEGMENTS = "segments"
+RANKS = "ranks"
 FLOW = "flow/backward"
 OCCLUSION = "occlusion"
 
@@ -56,6 +58,16 @@ SEGMENT_DTYPE = np.dtype(
     ]
     + [(f"{s.value}_{what}", "<f8") for s in STAGES for what in ("start", "seconds")]
 )
+RANK_DTYPE = np.dtype(
+    [
+        ("rank", "<i4"),
+        ("host", f"S{_HOST_BYTES}"),
+        ("process", "<i8"),
+        ("last_heard", "<f8"),
+        ("doing", f"S{_HOST_BYTES}"),
+        ("bytes_sent", "<i8"),
+    ]
+)
 
 _DESCRIPTIONS = {
     FRAMES: "Stylized frames in presentation order: frame, row, column, channel (red, green, "
@@ -70,6 +82,8 @@ _DESCRIPTIONS = {
     "and for each stage when it began and how long it computed. Times in seconds since "
     "1970-01-01 UTC, durations in seconds. motion: flow, masks, gate; paint: the network; "
     "blend: the temporal pass.",
+    RANKS: "What was last heard of each rank in the latest run: its host and process, when "
+    "(seconds since 1970-01-01 UTC), what it was doing, and the bytes of frames that it had sent.",
     FLOW: "Backward optical flow: x and y displacement in pixels from frame i to frame i-1. Zero "
     "in the first frame of a shot.",
     OCCLUSION: "1 where the backward flow is not reliable (occluded or inconsistent), else 0. "
@@ -90,6 +104,7 @@ def create(path: Path, height: int, width: int, keep: tuple[str, ...]) -> h5py.F
         _add(file, name, (), "u1")
     _add(file, SHOTS, (), SHOT_DTYPE)
     _add(file, SEGMENTS, (), SEGMENT_DTYPE)
+    _add(file, RANKS, (), RANK_DTYPE)
     if "flow" in keep:
         _add(file, FLOW, (height, width, 2), "<f4", compression="gzip",
              compression_opts=DEFLATE_LEVEL, shuffle=True)

@@ -11,8 +11,28 @@ from types import TracebackType
 from fastvid.errors import InputError
 
 _LOG = logging.getLogger(__name__)
+_OWNER_BYTES = 200
 # File systems without locks answer so (some Lustre and NFS mounts).
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+def _lock_path(run_file: Path) -> Path:
+    return run_file.with_name(f".{run_file.name}.lock")
+
+
+def lock_owner(run_file: Path) -> str | None:
+    """Who holds the lock of a run file ("process N on HOST"), None if nobody does."""
+    try:
+        descriptor = os.open(_lock_path(run_file), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None  # no lock, or not ours to look at
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
+    except OSError:
+        return os.read(descriptor, _OWNER_BYTES).decode("utf-8", errors="replace").strip()
+    finally:
+        os.close(descriptor)
 
 
 class RunLock:
@@ -23,7 +43,7 @@ class RunLock:
     """
 
     def __init__(self, run_file: Path) -> None:
-        self.path = run_file.with_name(f".{run_file.name}.lock")
+        self.path = _lock_path(run_file)
         self._descriptor = self._acquire(run_file)
 
     def _acquire(self, run_file: Path) -> int:
@@ -32,7 +52,7 @@ class RunLock:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                owner = os.read(descriptor, 200).decode("utf-8", errors="replace").strip()
+                owner = os.read(descriptor, _OWNER_BYTES).decode("utf-8", errors="replace").strip()
                 os.close(descriptor)
                 raise InputError(
                     f"{run_file} belongs to a run that is still going ({owner or 'unknown'}).\n"

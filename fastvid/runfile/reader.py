@@ -17,7 +17,7 @@ from fastvid.runfile import layout
 # Far above any video: a claim beyond it is damage, not data.
 _MAX_SIDE_PX = 65535
 _REQUIRED = (layout.FRAMES, layout.PTS, layout.DURATION, layout.STORED, layout.ENCODED,
-             layout.SHOTS, layout.SEGMENTS)
+             layout.SHOTS, layout.SEGMENTS, layout.RANKS)
 
 
 class RunFile:
@@ -59,9 +59,11 @@ class RunFile:
         for name in (layout.PTS, layout.DURATION, layout.STORED, layout.ENCODED):
             if self._file[name].shape != (self.frame_count,):
                 raise self._damaged(f"{name} has not one entry a frame")
-        if (self._file[layout.SHOTS].dtype != layout.SHOT_DTYPE
-                or self._file[layout.SEGMENTS].dtype != layout.SEGMENT_DTYPE):
-            raise self._damaged("the tables of shots or segments have other columns")
+        for name, columns in ((layout.SHOTS, layout.SHOT_DTYPE),
+                              (layout.SEGMENTS, layout.SEGMENT_DTYPE),
+                              (layout.RANKS, layout.RANK_DTYPE)):
+            if self._file[name].dtype != columns:
+                raise self._damaged(f"the table {name} has other columns")
         numerator, denominator = (int(part) for part in self._file.attrs["time_base"])
         self.time_base = Fraction(numerator, denominator)
         numerator, denominator = (int(part) for part in self._file.attrs["average_rate"])
@@ -137,6 +139,10 @@ class RunFile:
     def segments(self) -> np.ndarray:
         """The table of segments, dtype `layout.SEGMENT_DTYPE`."""
         return self._file[layout.SEGMENTS][:]
+
+    def ranks(self) -> np.ndarray:
+        """What was last heard of each rank, dtype `layout.RANK_DTYPE`."""
+        return self._file[layout.RANKS][:]
 
     def close(self) -> None:
         """Closes the file."""

@@ -25,6 +25,10 @@ from fastvid.runfile import layout
 _METADATA_RESERVE_BYTES = 1 << 20
 
 
+# (rank, host, process, last heard, doing, bytes sent) of each rank.
+RankRows = Sequence[tuple[int, str, int, float, str, int]]
+
+
 @dataclass(frozen=True)
 class SegmentRecord:
     """What is stored with a segment: a row of /segments and the timestamps of its frames."""
@@ -139,6 +143,18 @@ class RunWriter:
             for index in range(start, stop):
                 dataset.id.write_direct_chunk((index, 0, 0, 0), black)
                 self._file.flush()
+        except OSError as error:
+            raise _storage_error(self.path, error) from error
+
+    def note_ranks(self, rows: RankRows) -> None:
+        """Writes what was last heard of each rank."""
+        table = np.zeros(len(rows), dtype=layout.RANK_DTYPE)
+        for position, (rank, host, process, heard, doing, sent) in enumerate(rows):
+            table[position] = (rank, host.encode(), process, heard, doing.encode(), sent)
+        try:
+            self._file[layout.RANKS].resize(len(rows), axis=0)
+            self._file[layout.RANKS][:] = table
+            self._file.flush()
         except OSError as error:
             raise _storage_error(self.path, error) from error
 

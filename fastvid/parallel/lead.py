@@ -1,0 +1,56 @@
+"""Rank 0 at work: reads the messages, deals, computes along, watches over the others, until all
+frames are stored and encoded or the run has to stop."""
+
+import time
+from collections.abc import Callable
+
+from fastvid.errors import Stopped
+from fastvid.gather import Gatherer
+from fastvid.parallel.communicator import Communicator
+from fastvid.parallel.coordinator import Coordinator
+from fastvid.parallel.pulse import Pulse
+from fastvid.parallel.serve import WORKER_KINDS
+from fastvid.parallel.stopping import Deadline
+from fastvid.parallel.worker import Worker
+
+_SHOW_INTERVAL_S = 0.2
+
+
+def lead(comm: Communicator, coordinator: Coordinator, worker: Worker, pulse: Pulse,
+         gatherer: Gatherer, deadline: Deadline, show: Callable[[], None]) -> None:
+    """Leads a job until every frame is stored and encoded.
+
+    show: called some times a second. Raises Stopped if the run was asked to stop or its time is
+    over, after what was at work has been gathered; RemoteError if a rank fails or falls silent, and
+    what the gatherer's threads raised.
+    """
+    finishing = False
+    shown = 0.0
+    while not finishing or gatherer.alive():
+        active = False
+        for message in comm.poll():
+            pulse.noticed(message)
+            if message.kind in WORKER_KINDS:
+                worker.handle(message)
+                active = True
+            else:
+                active |= coordinator.handle(message)
+        active |= coordinator.step()
+        active |= worker.step()
+        pulse.step()
+        gatherer.check()
+        if coordinator.done and not finishing:
+            finishing = True
+            gatherer.finish()
+        reason = deadline.reason()
+        if reason is not None:
+            coordinator.stop_dealing()
+            if deadline.passed() or coordinator.idle:
+                raise Stopped(f"stopped by {reason}")
+        if time.monotonic() - shown > _SHOW_INTERVAL_S:
+            shown = time.monotonic()
+            gatherer.note_ranks(pulse.rows())
+            show()
+        if not active:
+            comm.rest()
+    gatherer.check()

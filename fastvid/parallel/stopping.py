@@ -1,0 +1,67 @@
+"""Ending a run early and in good order: signals on any rank, and a time limit."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from fastvid.parallel.communicator import Communicator
+
+# Batch systems warn with one of these, often more than once; mpirun forwards both to every rank.
+WARNING_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+# Share of the grace period in which segments that are at work may still be finished; the rest is
+# for storing them and leaving.
+_FINISHING_SHARE = 0.5
+
+
+@contextmanager
+def signals_stop(comm: Communicator) -> Iterator[None]:
+    """Within the block, a warning signal asks the job to stop instead of killing this rank.
+
+    The handler only leaves a note, which `Communicator.poll` passes on to rank 0, so that a signal
+    may come at any moment and any number of times.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals: the caller's program has its own way
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        comm.stop_reason = comm.stop_reason or signal.Signals(number).name
+
+    previous = {number: signal.signal(number, note) for number in WARNING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+class Deadline:
+    """When a run has to stop, and when it has to be gone.
+
+    time_limit_s: seconds that the run may take, None without a limit. grace_s: seconds that it may
+    take to leave once it was asked to.
+    """
+
+    def __init__(self, comm: Communicator, began: float, time_limit_s: float | None,
+                 grace_s: float) -> None:
+        self._comm = comm
+        self._limit = None if time_limit_s is None else began + time_limit_s - grace_s
+        self._time_limit_s = time_limit_s
+        self._grace_s = grace_s
+        self._stop_by: float | None = None
+
+    def reason(self) -> str | None:
+        """Why the run has to stop now; None as long as it may go on."""
+        now = time.monotonic()
+        if self._comm.stop_reason is None and self._limit is not None and now >= self._limit:
+            self._comm.stop_reason = f"the time limit of {self._time_limit_s:g} s"
+        if self._comm.stop_reason is not None and self._stop_by is None:
+            self._stop_by = now + _FINISHING_SHARE * self._grace_s
+        return self._comm.stop_reason
+
+    def passed(self) -> bool:
+        """Whether the time to finish what is at work is over."""
+        return self._stop_by is not None and time.monotonic() >= self._stop_by
