@@ -62,8 +62,8 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_file", type=Path, help="a run file (.h5) whose run is complete")
     parser.add_argument("input", type=Path, help="the input of the run")
     parser.add_argument("--judge", choices=FLOW_METHODS,
-                        help="the flow that judges (default: deepflow, or dis-medium for a run with "
-                        "deepflow)")
+                        help="the flow that judges (default: deepflow, or dis-medium for a run "
+                        "with deepflow)")
     parser.add_argument("--style", help="the checkpoint of the run, if it is no bundled style")
     parser.add_argument("--no-painting", action="store_true",
                         help="leaves out frame-by-frame painting, which takes the network's time")

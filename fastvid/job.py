@@ -123,11 +123,10 @@ def _prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
                             input_sha256=input_sha256, style_sha256=style.sha256, size=(info.width, info.height),
                             encoding=(plan.codec, plan.crf, plan.preset))
     span = (source.first_pts, source.end_pts) if options.frames else None
-    attributes = run_attributes(info, frame_count=source.frame_count,
-                                stream_index=source.stream_index, span=span,
-                                style_name=style_name, style_sha256=style.sha256,
-                                input_sha256=input_sha256, ranks=comm.size,
-                                threads=settings.threads)
+    attributes = run_attributes(
+        info, frame_count=source.frame_count, stream_index=source.stream_index, span=span,
+        style_name=style_name, style_sha256=style.sha256, input_sha256=input_sha256,
+        ranks=comm.size, threads=settings.threads)
     if previous is None:
         check_disk(info, options, stored_frames=0)
     writer = open_run(options.run_path, previous, identity, attributes, info, options.keep,

@@ -70,9 +70,8 @@ class _Painter:
 
         name, data = read_style(style or str(run.attributes["style"]))
         if hashlib.sha256(data).hexdigest() != run.settings.get("style_sha256"):
-            raise InputError(f"The style {style or name} is not the one that {run.path} was painted
-            "
-                             "with. Say where that is with --style.")
+            raise InputError(f"The style {style or name} is not the one that {run.path} was "
+                             "painted with. Say where that is with --style.")
         names = PictureSettings.__dataclass_fields__
         recorded = PictureSettings(**{name: run.settings[name] for name in names})
         self._stages = Repaint(load_style(data, name), replace(recorded, threads=threads))
