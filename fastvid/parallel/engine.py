@@ -156,7 +156,7 @@ class Engine(threading.Thread):
                                 "--segment-length or a smaller --size need less.", EXIT_FAILURE))
         except FastvidError as error:
             self._report(Failed(f"{self.doing}: {error}", error.exit_status))
-        except Exception as error:  # whatever it is, the job must end with its text
+        except BaseException as error:  # whatever it is (a library may call exit), the job must end
             self._report(Failed(f"{self.doing}: {type(error).__name__}: {error}\n"
                                 f"{traceback.format_exc().strip()}", EXIT_FAILURE))
 
