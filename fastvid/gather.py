@@ -7,6 +7,7 @@ memory is bounded: `room` tells whether another segment may be fetched, the enco
 few frames.
 """
 
+import glob
 import queue
 import shutil
 import threading
@@ -354,6 +355,15 @@ class Gatherer:
             # from here, the next segment needs it.
             self._writer.free(max(0, start - 1), stop - 1)
             self._discarded_parts += 1
+
+
+def remove_leftovers(output: Path) -> None:
+    """Removes what a killed run left beside its output while it put that together."""
+    for path in output.parent.glob(f".{glob.escape(output.name)}.part-*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _ignore(error: BaseException) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from fastvid.errors import InputError, Stopped
 from fastvid.estimate import check_disk, check_memory
-from fastvid.gather import PART_FRAMES, EncoderThread, Gatherer, clear_parts, part_folder
+from fastvid.gather import (PART_FRAMES, EncoderThread, Gatherer, clear_parts, part_folder,
+                            remove_leftovers)
 from fastvid.options import StylizeOptions
 from fastvid.parallel.communicator import Communicator, Kind
 from fastvid.parallel.coordinator import Coordinator
@@ -120,7 +121,8 @@ def _prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
     settings = _picture_settings(options, comm, previous)
     input_sha256 = fingerprint(str(options.input))
     identity = run_identity(options, settings, software=picture_software(),
-                            input_sha256=input_sha256, style_sha256=style.sha256, size=(info.width, info.height),
+                            input_sha256=input_sha256, style_sha256=style.sha256,
+                            size=(info.width, info.height),
                             encoding=(plan.codec, plan.crf, plan.preset))
     span = (source.first_pts, source.end_pts) if options.frames else None
     attributes = run_attributes(
@@ -136,6 +138,7 @@ def _prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
         check_disk(info, options, stored_frames=len(writer.stored))
     for note in (*info.notes, *plan.notes):
         progress.note(note)
+    remove_leftovers(plan.path)
     setup = JobSetup(
         settings, style_name, style_data, options.lookahead, options.keep, options.rank_timeout,
         str(options.log_dir.absolute()) if options.log_dir else None, options.log_level)
@@ -294,7 +297,7 @@ def _finish(job: _Job, encoder: EncoderThread, progress: Progress) -> None:
     span = (source.first_pts, source.end_pts) if job.span else None
     other_streams = None if source.stream_index is None else job.options.input
     for note in mux(plan, [path for _, _, path in encoder.parts], source=other_streams, span=span,
-                    source_video_stream_index=source.stream_index or 0):
+                    source_video_stream_index=source.stream_index):
         progress.note(note)
     # A part whose end was not known before knows it now.
     job.writer.set_attributes({"span": list(span) if span else []})
