@@ -20,6 +20,9 @@ SQUEEZENET_MEAN_BGR = (104.0, 117.0, 123.0)
 VGG_MEAN_BGR = tuple(255 * value for value in (0.406, 0.456, 0.485))
 VGG_STD_BGR = tuple(255 * value for value in (0.225, 0.224, 0.229))
 
+# VGG-19 with its classifier, the largest of them, has 548 MB.
+MAX_UNPACKED_BYTES = 1 << 30
+
 _FIRE = {
     2: (96, 16, 64), 3: (128, 16, 64), 4: (128, 32, 128), 5: (256, 32, 128),
     6: (256, 48, 192), 7: (384, 48, 192), 8: (384, 64, 256), 9: (512, 64, 256),
@@ -157,9 +160,7 @@ def load_loss_network(path: str) -> LossNetwork:
 
 def _read_weights(path: str) -> dict[str, np.ndarray]:
     try:
-        with open(path, "rb") as file:
-            is_zip = zipfile.is_zipfile(file)
-        if is_zip and "data.pkl" not in "".join(zipfile.ZipFile(path).namelist()):
+        if _is_npz(path):
             with np.load(path, allow_pickle=False) as archive:
                 return {key: archive[key] for key in archive.files}
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -172,6 +173,17 @@ def _read_weights(path: str) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: no loss network (a {type(state).__name__}, not a state dict)")
     tensors = {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
     return {str(key): value.float().numpy() for key, value in tensors.items()}
+
+
+def _is_npz(path: str) -> bool:
+    """Whether a file is an archive of arrays; raises ValueError if it would unpack to too much."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:
+        raise ValueError(f"it would unpack to more than {MAX_UNPACKED_BYTES >> 20} MB")
+    return all(member.filename.endswith(".npy") for member in members)
 
 
 def _checked(
