@@ -3,8 +3,8 @@ start."""
 
 from collections.abc import Sequence
 
+from fastvid.encode_thread import PART_FRAMES
 from fastvid.errors import InputError
-from fastvid.gather import PART_FRAMES
 from fastvid.options import StylizeOptions
 from fastvid.parallel.communicator import Peer
 from fastvid.resources import free_disk_bytes, human_bytes

@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fastvid.encode_thread import (PART_FRAMES, EncoderThread, clear_parts, part_folder,
+                                   remove_leftovers)
 from fastvid.errors import InputError, Stopped
 from fastvid.estimate import check_disk, check_memory
-from fastvid.gather import (PART_FRAMES, EncoderThread, Gatherer, clear_parts, part_folder,
-                            remove_leftovers)
+from fastvid.gather import Gatherer
 from fastvid.options import StylizeOptions
 from fastvid.parallel.communicator import Communicator, Kind
 from fastvid.parallel.coordinator import Coordinator

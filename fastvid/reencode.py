@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from fastvid.encode_thread import part_folder
 from fastvid.errors import InputError
-from fastvid.gather import part_folder
 from fastvid.progress import Progress
 from fastvid.runfile.reader import RunFile
 from fastvid.video.encode import OutputPlan, plan_output
