@@ -105,6 +105,17 @@ def test_flow_is_the_same_every_time_and_with_any_threads(clip, method):
         cv2.setNumThreads(before)
 
 
+@pytest.mark.parametrize("method", FLOW_METHODS)
+def test_flow_does_not_remember_the_pair_before(method):
+    """At 80x45 OpenCV's DIS has a single pyramid level, where it starts from its last result."""
+    clip = SyntheticClip(80, 45, 30)
+    frames = [clip.frame(index) for index in range(4)]
+    estimator = FlowEstimator(method)
+    alone = FlowEstimator(method)(frames[1], frames[0])
+    estimator(frames[3], frames[0])
+    assert np.array_equal(estimator(frames[1], frames[0]), alone)
+
+
 def test_tiny_frames_have_flow_too():
     """In a process of its own: OpenCV's DIS crashes on low frames if it is given them."""
     script = """

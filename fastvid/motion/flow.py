@@ -40,8 +40,8 @@ class FlowEstimator:
     method: one of FLOW_METHODS. scale: in (0, 1]; 0.5 computes the flow at half size and scales it
     up, positions and values. Raises InputError for an unknown method or a scale out of range.
 
-    For given frames, processor and version of OpenCV the bytes of the flow are the same every time.
-    An estimator keeps working memory, so that each thread needs its own.
+    For given frames, processor and version of OpenCV the bytes of the flow are the same every time,
+    whatever was computed before. An estimator keeps no memory; threads may share it.
     """
 
     def __init__(self, method: str = DEFAULT_FLOW_METHOD, scale: float = 1.0) -> None:
@@ -78,12 +78,14 @@ class FlowEstimator:
 
 def _make_solver(method: str) -> _Solver:
     if method == "deepflow":
-        deepflow = cv2.optflow.createOptFlow_DeepFlow()
-        return lambda source, target: deepflow.calc(source, target, None)
+        return lambda source, target: cv2.optflow.createOptFlow_DeepFlow().calc(
+            source, target, None)
     if method == "farneback":
         return _farneback
-    dis = cv2.DISOpticalFlow.create(_DIS_PRESETS[method])
-    return lambda source, target: dis.calc(source, target, None)
+    # A new one for each pair: on frames of one pyramid level, OpenCV's DIS starts from what it
+    # found for the pair before, and the flow would depend on what a rank did earlier.
+    preset = _DIS_PRESETS[method]
+    return lambda source, target: cv2.DISOpticalFlow.create(preset).calc(source, target, None)
 
 
 def _farneback(source: np.ndarray, target: np.ndarray) -> np.ndarray:
