@@ -1,0 +1,178 @@
+"""How fastvid scales: the real program on 2 to 64 ranks, with stages that sleep for given costs.
+
+    python benchmarks/scaling.py --ranks 2,4,8,16,32,64 --json scaling.json --plot scaling.png
+    mpirun -n 16 python benchmarks/scaling.py --cases uncut        # one point
+
+Started alone, it starts mpirun once for each case and number of ranks, prints a table and writes
+JSON and pictures. The method is in benchmarks/README.md.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from emulation import Costs, make_clip, uneven_cuts
+from fastvid.parallel.launch import launched_rank, launched_size
+from point import PointSettings, run_point
+from report import format_row, heading, machine, plot_efficiency, write_json
+from timeline import draw_timeline, shares
+
+CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"
+SIZE = (640, 360)
+_FRAMES_MAX = 1920
+_FRAMES_A_RANK = 60
+_POINT_TIMEOUT_S = 600
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of video on a kind of cluster. bars: number of ranks to the efficiency wanted."""
+
+    title: str
+    bars: dict[int, float]
+    costs: Costs = Costs()
+    shots: int = 1
+    slow: bool = False
+
+
+CASES = {
+    "uncut": Case("one uncut shot", {16: 0.90, 64: 0.80}),
+    "shots": Case("26 shots of uneven length", {16: 0.90, 64: 0.80}, shots=26),
+    "slow": Case("uncut, one rank in four at half speed", {16: 0.85, 64: 0.75}, slow=True),
+    "light": Case("uncut, the bundled styles' costs", {16: 0.88, 64: 0.70},
+                  costs=Costs(0.08, 0.24, 0.004)),
+}
+
+
+def main() -> int:
+    """Runs the series, or this rank's part in one point."""
+    parsed = _parse()
+    if launched_size(os.environ) > 1:
+        return _one_point(parsed, launched_size(os.environ))
+    points = []
+    sys.stdout.write(heading())
+    for name in parsed.cases:
+        for ranks in parsed.ranks:
+            for _ in range(parsed.repeats):
+                point = _start_point(parsed, name, ranks)
+                points.append(point)
+                sys.stdout.write(format_row(point))
+                sys.stdout.flush()
+                if parsed.timeline and ranks == max(parsed.ranks):
+                    path = parsed.timeline.with_stem(f"{parsed.timeline.stem}-{name}-{ranks}")
+                    draw_timeline(point["segments"], ranks, path)
+    if parsed.json:
+        settings = {key: str(value) for key, value in vars(parsed).items()}
+        cases = {name: asdict(CASES[name]) for name in parsed.cases}
+        write_json(parsed.json, {"machine": machine(), "settings": settings, "cases": cases,
+                                 "points": [_without_segments(point) for point in points]})
+    if parsed.plot:
+        bars = {name: (CASES[name].title, CASES[name].bars) for name in parsed.cases}
+        plot_efficiency(points, bars, parsed.plot)
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ranks", type=_numbers, default=[2, 4, 8, 16, 32, 64])
+    parser.add_argument("--cases", type=_case_names, default=list(CASES),
+                        help=f"of {','.join(CASES)}")
+    parser.add_argument("--cost", type=Costs.parse, metavar="flow=S,stylize=S,temporal=S",
+                        help="seconds a frame instead of those of the case")
+    parser.add_argument("--frames", type=int, help="instead of 60 a rank, at most 1920")
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--segment-length", type=int)
+    parser.add_argument("--lookahead", type=int)
+    parser.add_argument("--codec", default="libx264")
+    parser.add_argument("--preset", default="ultrafast", help="of the encoder; '' for its default")
+    parser.add_argument("--folder", type=Path, help="for run files and outputs (default: a new one "
+                        "in the folder for temporary files)")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--plot", type=Path, help="a .png file")
+    parser.add_argument("--timeline", type=Path,
+                        help="a .png file; case and number of ranks are added to its name")
+    return parser.parse_args()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def _case_names(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in CASES:
+            raise argparse.ArgumentTypeError(f"unknown case {name}; there are {', '.join(CASES)}")
+    return names
+
+
+def _one_point(parsed: argparse.Namespace, ranks: int) -> int:
+    """This rank's part in the point of the first case."""
+    folder = parsed.folder or Path(tempfile.gettempdir()) / f"fastvid-scaling-{os.getppid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    case = CASES[parsed.cases[0]]
+    frames = parsed.frames or min(_FRAMES_MAX, _FRAMES_A_RANK * ranks)
+    cuts = "none"
+    leads = launched_rank(os.environ) == 0
+    if case.shots > 1:
+        cuts = str(folder / "cuts.txt")
+        if leads:
+            lines = "\n".join(str(cut) for cut in uneven_cuts(frames, case.shots))
+            Path(cuts).write_text(lines + "\n", encoding="utf-8")
+    status = run_point(PointSettings(
+        clip=str(make_clip(CACHE, SIZE, frames)) if leads else "",
+        cuts=cuts, folder=str(folder), costs=parsed.cost or case.costs, slow=case.slow,
+        codec=parsed.codec, preset=parsed.preset or None, segment_length=parsed.segment_length,
+        lookahead=parsed.lookahead))
+    if leads and parsed.folder is None:
+        sys.stdout.write(heading() + format_row(_read_point(folder, parsed.cases[0])))
+        shutil.rmtree(folder)
+    return status
+
+
+def _start_point(parsed: argparse.Namespace, name: str, ranks: int) -> dict[str, Any]:
+    """Starts one point under mpirun and reads what its ranks have written."""
+    with tempfile.TemporaryDirectory(prefix="fastvid-scaling-", dir=parsed.folder) as folder:
+        given = _passed_on(sys.argv[1:])
+        command = ["mpirun", "-n", str(ranks), sys.executable, __file__, *given,
+                   "--cases", name, "--folder", folder]
+        subprocess.run(command, check=True, timeout=_POINT_TIMEOUT_S)
+        return _read_point(Path(folder), name)
+
+
+def _passed_on(arguments: Sequence[str]) -> list[str]:
+    """The arguments without those that concern the series alone."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("--ranks", "--cases", "--repeats", "--folder", "--json", "--plot", "--timeline"):
+        parser.add_argument(name)
+    return parser.parse_known_args(list(arguments))[1]
+
+
+def _read_point(folder: Path, name: str) -> dict[str, Any]:
+    point = json.loads((folder / "point.json").read_text(encoding="utf-8"))
+    ranks = [json.loads(path.read_text(encoding="utf-8"))
+             for path in sorted(folder.glob("rank-*.json"))]
+    point["case"] = name
+    point["bar"] = CASES[name].bars.get(point["ranks"])
+    point["cpu_share_rank0"] = max((rank["cpu_seconds"] / rank["seconds"] for rank in ranks
+                                    if rank["rank"] == 0), default=0.0)
+    others = sorted(rank["cpu_seconds"] / rank["seconds"] for rank in ranks if rank["rank"])
+    point["cpu_share_others"] = others[len(others) // 2] if others else 0.0
+    point["shares"] = shares(point["segments"], point["ranks"])
+    return point
+
+
+def _without_segments(point: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in point.items() if key != "segments"}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
