@@ -15,7 +15,7 @@ from fastvid.errors import InputError, Stopped
 from fastvid.estimate import check_disk, check_memory
 from fastvid.gather import Gatherer
 from fastvid.options import StylizeOptions
-from fastvid.parallel.communicator import Communicator, Kind
+from fastvid.parallel.communicator import FAILED_PATIENCE_S, Communicator, Kind
 from fastvid.parallel.coordinator import Coordinator
 from fastvid.logs import log_to
 from fastvid.parallel.engine import Engine
@@ -192,7 +192,7 @@ def _close_run(writer: RunWriter) -> None:
 
 def _end_ranks(comm: Communicator) -> None:
     comm.send_all(Kind.END)
-    comm.drain()
+    comm.drain(FAILED_PATIENCE_S)
 
 
 class _TimedFrames:

@@ -33,6 +33,8 @@ from fastvid.resources import available_memory_bytes, usable_cores
 FIRST_SLEEP_S = 0.0002
 TRANSFER_SLEEP_S = 0.001
 LONGEST_SLEEP_S = 0.005
+# How long a rank that gives up waits for its messages to leave: a dead rank never takes them.
+FAILED_PATIENCE_S = 2.0
 
 _DTYPES = tuple(np.dtype(name) for name in ("uint8", "int64", "float32", "float64"))
 
