@@ -1,0 +1,74 @@
+"""fastvid with stages that misbehave:  patched.py RULES.json ARGUMENTS...
+
+A rule is {"stage": "motion" | "paint" | "blend", "ranks": [..] or absent for all, "sleep": s} or
+{..., "call": n, "action": name}: at the n-th call (from 1) of the stage on that rank it does what
+is named in `_ACTIONS`, after it has written the time into the file "at" of the rule. Otherwise this
+is `python -m fastvid ARGUMENTS`.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fastvid.repaint
+from fastvid.__main__ import run
+from fastvid.errors import InputError
+from fastvid.parallel.launch import launched_rank
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+def _fill_disk(rule: dict[str, Any]) -> None:
+    """Takes all room of the file system of rule["folder"]."""
+    with open(Path(rule["folder"]) / "filler", "wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(bytes(4096))
+        except OSError:
+            return
+
+
+_ACTIONS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "ValueError": lambda rule: _raise(ValueError("the weather is bad")),
+    "MemoryError": lambda rule: _raise(MemoryError()),
+    "InputError": lambda rule: _raise(InputError("the film is too sad")),
+    "exit": lambda rule: sys.exit(3),
+    "kill": lambda rule: os.kill(os.getpid(), signal.SIGKILL),
+    "freeze": lambda rule: os.kill(os.getpid(), signal.SIGSTOP),
+    "fill-disk": _fill_disk,
+}
+
+
+def install(rule: dict[str, Any]) -> None:
+    """Puts a rule in front of the stage that it names."""
+    if launched_rank(os.environ) not in rule.get("ranks", range(1000)):
+        return
+    original = getattr(fastvid.repaint.Repaint, rule["stage"])
+    calls = 0
+
+    def patched(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        time.sleep(rule.get("sleep", 0.0) + random.random() * rule.get("jitter", 0.0))
+        if calls == rule.get("call"):
+            if "at" in rule:
+                Path(rule["at"]).write_text(str(time.time()))
+            _ACTIONS[rule["action"]](rule)
+        return original(*arguments)
+
+    setattr(fastvid.repaint.Repaint, rule["stage"], patched)
+
+
+if __name__ == "__main__":
+    for rule in json.loads(sys.argv[1]):
+        install(rule)
+    del sys.argv[1]
+    run()

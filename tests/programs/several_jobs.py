@@ -1,0 +1,52 @@
+"""Runs several command lines of fastvid one after the other on the ranks of one mpirun.
+
+    mpirun -n 3 python several_jobs.py JOBS.json       # a list of lists of arguments
+
+Starting Python and torch on every rank takes longer than these small jobs. Painting takes a random
+time here, other on every rank, so that the segments are finished in many orders.
+"""
+
+import json
+import random
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from fastvid.cli import run_command_line
+from fastvid.parallel.communicator import Kind, connect
+from fastvid.parallel.serve import serve
+from fastvid.repaint import Repaint
+
+LONGEST_DELAY_S = 0.012
+
+
+def main() -> int:
+    comm = connect()
+    delays = random.Random(comm.rank)
+    paint = Repaint.paint
+
+    def slow_paint(stages: Repaint, frame: np.ndarray) -> np.ndarray:
+        time.sleep(delays.uniform(0, LONGEST_DELAY_S))
+        return paint(stages, frame)
+
+    setattr(Repaint, "paint", slow_paint)
+    if comm.rank != 0:
+        return serve(comm)
+    status = 0
+    try:
+        for arguments in json.loads(Path(sys.argv[1]).read_text()):
+            status = run_command_line(arguments, comm)
+            if status:
+                break
+    except BaseException as error:
+        sys.stderr.write(f"{error!r}\n")
+        comm.abort(1)
+    comm.send_all(Kind.QUIT, [status])
+    comm.drain()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
