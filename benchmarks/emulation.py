@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 
 from fastvid.parallel.communicator import Communicator
@@ -84,9 +83,9 @@ class SleepingStages:
         return Motion(prepared=None)
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
-        """The negative of the frame."""
+        """The negative of the frame, as the only style."""
         began = time.perf_counter()
-        painted = np.bitwise_not(frame)
+        painted = np.bitwise_not(frame)[None]
         self._sleep_until(began, self._seconds.stylize)
         return painted
 
@@ -131,6 +130,8 @@ def uneven_cuts(frames: int, shots: int) -> list[int]:
 
 def make_clip(folder: Path, size: tuple[int, int], frames: int) -> Path:
     """An H.264 clip of moving noise of photographic smoothness; made once and kept in `folder`."""
+    import av
+
     width, height = size
     path = folder / f"noise-{width}x{height}-{frames}.mp4"
     if path.exists():

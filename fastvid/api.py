@@ -8,6 +8,7 @@ from fastvid.errors import FastvidError, RemoteError
 from fastvid.options import StylizeOptions
 from fastvid.parallel.communicator import Communicator, Kind, connect
 from fastvid.progress import Progress
+from fastvid.video.codecs import FOLDER_CODEC
 
 _communicator: Communicator | None = None
 
@@ -30,6 +31,8 @@ def stylize(input: str | Path, output: str | Path, *, progress: str = "auto",
         return _take_part(comm)
     from fastvid.job import run_job
 
+    if str(output).endswith("/"):  # a folder of images
+        options.setdefault("codec", FOLDER_CODEC)
     settings = replace(StylizeOptions(Path(input), Path(output)), **options)
     try:
         result = run_job(settings, comm, Progress(progress))

@@ -14,7 +14,7 @@ from fastvid.parallel.communicator import Communicator
 from fastvid.progress import PROGRESS_MODES, Progress
 from fastvid.temporal import MAX_STRENGTH
 from fastvid.version import __version__
-from fastvid.video.codecs import available_codecs
+from fastvid.video.codecs import FOLDER_CODEC, available_codecs
 
 _DESCRIPTION = "Repaints a whole video in the style of a painting, without flicker, in parallel."
 _EPILOG = """commands:
@@ -69,10 +69,11 @@ def stylize_parser() -> argparse.ArgumentParser:
     default = StylizeOptions(Path(), Path())
     parser = _Parser(prog="fastvid stylize", description=_DESCRIPTION)
     parser.add_argument("input", type=Path, help="a video, or a folder of numbered images")
-    parser.add_argument("-o", "--output", type=Path, required=True,
+    parser.add_argument("-o", "--output", required=True,
                         help="the video to write (.mp4 .mkv .mov ...), or a folder of PNGs (NAME/)")
-    parser.add_argument("--style", default=default.style, metavar="NAME|PATH",
-                        help="a bundled style or a checkpoint (default: %(default)s)")
+    parser.add_argument("--style", action="append", metavar="NAME|PATH",
+                        help="a bundled style or a checkpoint; give several for one output each "
+                        f"(OUTPUT.STYLE.mp4) from one pass (default: {default.style})")
     parser.add_argument("--run-file", type=Path, metavar="FILE.h5",
                         help="where the frames are gathered (default: the output's name, .h5)")
 
@@ -146,7 +147,11 @@ def stylize_parser() -> argparse.ArgumentParser:
 def stylize_options(parsed: argparse.Namespace) -> StylizeOptions:
     """The options in what `stylize_parser` has parsed."""
     values = {name: value for name, value in vars(parsed).items() if name != "progress"}
-    # A trailing slash means a folder; Path drops it.
+    values["style"] = tuple(parsed.style) if parsed.style else StylizeOptions.style
+    # A trailing slash means a folder of images, but a Path drops it.
+    values["output"] = Path(parsed.output)
+    if parsed.output.endswith("/") and parsed.codec is None:
+        values["codec"] = FOLDER_CODEC
     return StylizeOptions(**values)
 
 

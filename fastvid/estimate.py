@@ -10,8 +10,10 @@ from fastvid.parallel.communicator import Peer
 from fastvid.resources import free_disk_bytes, human_bytes
 from fastvid.video.frame import VideoInfo
 
-# Bytes a pixel of one frame in a task: input, painted and finished frame, sampling map, gate.
-_TASK_BYTES_PER_PX = 3 + 3 + 3 + 8 + 4
+# Bytes a pixel of one frame in a task: input, sampling map, gate and deblurring factors; and for
+# each style a painted frame, which gives way to the finished one.
+_TASK_BYTES_PER_PX = 3 + 8 + 6
+_STYLE_BYTES_PER_PX = 3
 # DIS and the masks while they work on one pair (measured at 1280x720: 55 bytes a pixel).
 _FLOW_BYTES_PER_PX = 64
 # Interpreter, libraries and the frame model's weights (measured: 330 MB).
@@ -38,7 +40,7 @@ def run_file_bytes(info: VideoInfo, options: StylizeOptions) -> int | None:
         count = 2 * PART_FRAMES if count is None else min(count, 2 * PART_FRAMES)
     if count is None:
         return None
-    return count * frame_bytes(info, options.keep)
+    return count * frame_bytes(info, options.keep) * len(options.styles)
 
 
 def check_disk(info: VideoInfo, options: StylizeOptions, stored_frames: int) -> None:
@@ -47,7 +49,8 @@ def check_disk(info: VideoInfo, options: StylizeOptions, stored_frames: int) -> 
     needed = run_file_bytes(info, options)
     if needed is None:
         return
-    needed = max(0, needed - stored_frames * frame_bytes(info, options.keep))
+    stored = stored_frames * frame_bytes(info, options.keep) * len(options.styles)
+    needed = max(0, needed - stored)
     needed += int(_ENCODED_SHARE * needed) + _RESERVE_BYTES
     free = free_disk_bytes(options.run_path)
     if needed <= free:
@@ -66,7 +69,8 @@ def rank_bytes(info: VideoInfo, options: StylizeOptions, paint_bytes: int) -> in
     pixels = info.width * info.height
     frames = options.lookahead * (options.segment_length + 1)
     kept = 9 if options.keep else 0
-    task = frames * pixels * (_TASK_BYTES_PER_PX + kept)
+    styles = _STYLE_BYTES_PER_PX * len(options.styles)
+    task = frames * pixels * (_TASK_BYTES_PER_PX + styles + kept)
     return _BASE_BYTES + task + pixels * _FLOW_BYTES_PER_PX + paint_bytes
 
 
@@ -74,7 +78,7 @@ def rank0_extra_bytes(info: VideoInfo, options: StylizeOptions) -> int:
     """What rank 0 needs beyond the other ranks."""
     pixels = info.width * info.height
     frames = _RANK0_FRAMES + 4 * options.segment_length
-    return pixels * (3 * frames + _ENCODER_BYTES_PER_PX)
+    return pixels * (3 * frames + _ENCODER_BYTES_PER_PX) * len(options.styles)
 
 
 def check_memory(info: VideoInfo, options: StylizeOptions, paint_bytes: int,

@@ -16,7 +16,6 @@ import numpy as np
 
 from fastvid.encode_thread import QUEUE_FRAMES, EncoderThread
 from fastvid.errors import StorageError
-from fastvid.parallel.segments import Segment
 from fastvid.runfile.writer import RankRows, RunWriter, SegmentRecord
 
 # Fetched but not yet stored: at most this much, and at least this many segments.
@@ -34,8 +33,12 @@ class _Result:
     occlusions: list[np.ndarray]
 
 
+# A segment to store, or the (start, stop) of frames that are stored already.
+_Item = _Result | tuple[int, int]
+
+
 class Gatherer:
-    """Stores finished segments in the run file and feeds the encoder (the coordinator's sink).
+    """Stores finished segments of one style in its run file and feeds its encoder.
 
     writer: the run file. encoder: not started yet. discard: free the frames of closed parts.
     """
@@ -46,7 +49,7 @@ class Gatherer:
         self._encoder = encoder
         self._discard = discard
         self._wake = wake
-        self._queue: queue.SimpleQueue[_Result | Segment | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._backlog = 0
         self._segment_bytes = 1
         self._lock = threading.Lock()
@@ -90,10 +93,10 @@ class Gatherer:
             self._segment_bytes = max(self._segment_bytes, size)
         self._queue.put(_Result(record, frames, flows, occlusions))
 
-    def skip(self, segment: Segment) -> None:
-        """Notes a segment that was stored by an earlier run."""
-        self.frames_continued += len(segment)
-        self._queue.put(segment)
+    def skip(self, start: int, stop: int) -> None:
+        """Notes frames that were stored by an earlier run."""
+        self.frames_continued += stop - start
+        self._queue.put((start, stop))
 
     def stored_frame(self, index: int) -> np.ndarray:
         """A frame stored by an earlier run (HDF5 calls are serialised by h5py)."""
@@ -180,24 +183,28 @@ class Gatherer:
             if item is not None:
                 self._take(item)
 
-    def _take(self, item: "_Result | Segment") -> None:
+    def _take(self, item: _Item) -> None:
         began = time.perf_counter()
         if isinstance(item, _Result):
-            record = item.record
-            self._writer.store(record, item.frames, item.flows, item.occlusions)
-            in_order = record.start == self._next_frame + len(self._at_hand)
-            if in_order and len(self._at_hand) < QUEUE_FRAMES:
-                self._at_hand.update(zip(range(record.start, record.stop), item.frames))
+            start, stop = item.record.start, item.record.stop
+            self._store(item)
             with self._lock:
                 self._backlog -= 1
-            stop = record.stop
-            self.frames_stored += len(item.frames)
         else:
-            stop = item.stop
-            self.frames_stored += len(item)
+            start, stop = item
+        self.frames_stored += stop - start
         self._known_stop = max(self._known_stop, stop)
         self.seconds += time.perf_counter() - began
         self._wake.set()
+
+    def _store(self, item: _Result) -> None:
+        record = item.record
+        if self._writer.has(record.start, record.stop):
+            return  # by an earlier run, which lacked the segment in another style
+        self._writer.store(record, item.frames, item.flows, item.occlusions)
+        in_order = record.start == self._next_frame + len(self._at_hand)
+        if in_order and len(self._at_hand) < QUEUE_FRAMES:
+            self._at_hand.update(zip(range(record.start, record.stop), item.frames))
 
     def _feed(self, wait: bool) -> None:
         """Passes frames on to the encoder, as long as the next in order is stored and it has

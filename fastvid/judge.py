@@ -74,11 +74,11 @@ class _Painter:
                              "painted with. Say where that is with --style.")
         names = PictureSettings.__dataclass_fields__
         recorded = PictureSettings(**{name: run.settings[name] for name in names})
-        self._stages = Repaint(load_style(data, name), replace(recorded, threads=threads))
+        self._stages = Repaint([load_style(data, name)], replace(recorded, threads=threads))
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
         """The frame painted on its own, looks included."""
-        return self._stages.paint(frame)
+        return self._stages.paint(frame)[0]
 
 
 def _open_input(path: Path, settings: dict[str, Any]) -> VideoSource:

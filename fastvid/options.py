@@ -1,5 +1,6 @@
 """What a user can set for a run, with the defaults, in one place."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ DEFAULT_LOOKAHEAD = 4
 DEFAULT_GRACE_S = 8.0
 # A rank that is not heard of for so long is taken for dead.
 DEFAULT_RANK_TIMEOUT_S = 300.0
+DEFAULT_STYLE = "starry_night"
 KEEPABLE = ("flow", "occlusion")
 
 
@@ -26,7 +28,7 @@ class StylizeOptions:
 
     input: Path
     output: Path
-    style: str = "starry_night"
+    style: str | tuple[str, ...] = DEFAULT_STYLE
     run_file: Path | None = None
     # Which part, at which size
     frames: tuple[int, int | None] | None = None
@@ -62,6 +64,8 @@ class StylizeOptions:
 
     def check(self) -> None:
         """Raises InputError for values that contradict themselves; files are looked at later."""
+        if not self.styles:
+            raise InputError("No style was given; `python -m fastvid styles` lists them.")
         if not 0.0 <= self.strength <= 1.0:
             raise InputError(f"--strength {self.strength:g} is outside 0..1.")
         check_strength(self.temporal_strength)
@@ -87,8 +91,32 @@ class StylizeOptions:
                 raise InputError(f"--keep {name} is unknown; what can be kept: flow, occlusion.")
 
     @property
+    def styles(self) -> tuple[str, ...]:
+        """The styles, one or more."""
+        return (self.style,) if isinstance(self.style, str) else tuple(self.style)
+
+    @property
     def run_path(self) -> Path:
-        """The run file: as given, else the output's name with the ending .h5."""
+        """The run file of a single style: as given, else the output's name with the ending .h5."""
         if self.run_file is not None:
             return self.run_file
         return self.output.parent / (self.output.stem + ".h5")
+
+    def places(self, names: Sequence[str]) -> list[tuple[Path, Path]]:
+        """(output, run file) of each style, by the styles' names.
+
+        A single style has them as given; of several, each has its name before the extension. Raises
+        InputError if two styles have one name.
+        """
+        if len(names) == 1:
+            return [(self.output, self.run_path)]
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(f"Two of the styles are called {name}: their outputs would have "
+                                 "one name. Rename one of the checkpoints.")
+        return [(_with_style(self.output, name), _with_style(self.run_path, name))
+                for name in names]
+
+
+def _with_style(path: Path, name: str) -> Path:
+    return path.with_name(f"{path.stem}.{name}{path.suffix}")

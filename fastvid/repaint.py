@@ -1,5 +1,7 @@
 """The real stages of a frame: flow and masks, painting and looks, temporal pass."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastvid.motion.flow import FlowEstimator
@@ -12,14 +14,14 @@ from fastvid.temporal import TemporalStep, plan_step, trust_gate
 
 
 class Repaint:
-    """The stages of one style with one set of settings (see `fastvid.stages.Stages`).
+    """The stages of some styles with one set of settings (see `fastvid.stages.Stages`).
 
     keep: "flow" and "occlusion" keep what is to be stored.
     """
 
-    def __init__(self, style: StyleModel, settings: PictureSettings,
+    def __init__(self, styles: Sequence[StyleModel], settings: PictureSettings,
                  keep: tuple[str, ...] = ()) -> None:
-        self._style = style
+        self._styles = styles
         self._settings = settings
         self._keep = keep
         self._estimate = FlowEstimator(settings.flow, settings.flow_scale)
@@ -47,14 +49,18 @@ class Repaint:
         )
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
-        """The frame painted on its own, with the looks that were asked for."""
-        (painted,) = self._style.paint([frame])
+        """The frame painted on its own in each style, with the looks that were asked for."""
+        return np.stack([self._paint_in(style, frame) for style in self._styles])
+
+    def _paint_in(self, style: StyleModel, frame: np.ndarray) -> np.ndarray:
+        (painted,) = style.paint([frame])
         if self._settings.keep_colors:
             painted = keep_colors(painted, frame)
         return mix(painted, frame, self._settings.strength)
 
     def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
-        """The finished frame, from the painted one and the finished frame before it."""
+        """The finished frame in each style, from the painted and the finished one before it."""
         if not isinstance(motion.prepared, TemporalStep):
             return painted
-        return motion.prepared.apply(painted, previous)
+        step = motion.prepared
+        return np.stack([step.apply(now, before) for now, before in zip(painted, previous)])

@@ -39,8 +39,8 @@ class Sink(Protocol):
             occlusions: list[np.ndarray]) -> None:
         """Takes a finished segment, in any order."""
 
-    def skip(self, segment: Segment) -> None:
-        """Notes a segment that was stored by an earlier run."""
+    def skip(self, start: int, stop: int) -> None:
+        """Notes frames that were stored by an earlier run."""
 
     def stored_frame(self, index: int) -> np.ndarray:
         """A frame stored by an earlier run."""
@@ -154,7 +154,7 @@ class Coordinator:
             self.frames_decoded = segment.stop
             self.shots = segment.shot + 1
             if self._sink.has(segment.start, segment.stop):
-                self._sink.skip(segment)
+                self._sink.skip(segment.start, segment.stop)
                 self._skipped.add(segment.index)
             else:
                 self._ready[segment.index] = segment

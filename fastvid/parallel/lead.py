@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from fastvid.errors import Stopped
-from fastvid.gather import Gatherer
+from fastvid.fanout import FanOut
 from fastvid.parallel.communicator import Communicator
 from fastvid.parallel.coordinator import Coordinator
 from fastvid.parallel.pulse import Pulse
@@ -17,16 +17,16 @@ _SHOW_INTERVAL_S = 0.2
 
 
 def lead(comm: Communicator, coordinator: Coordinator, worker: Worker, pulse: Pulse,
-         gatherer: Gatherer, deadline: Deadline, show: Callable[[], None]) -> None:
+         sink: FanOut, deadline: Deadline, show: Callable[[], None]) -> None:
     """Leads a job until every frame is stored and encoded.
 
     show: called some times a second. Raises Stopped if the run was asked to stop or its time is
     over, after what was at work has been gathered; RemoteError if a rank fails or falls silent, and
-    what the gatherer's threads raised.
+    what the sink's threads raised.
     """
     finishing = False
     shown = 0.0
-    while not finishing or gatherer.alive():
+    while not finishing or sink.alive():
         active = False
         for message in comm.poll():
             pulse.noticed(message)
@@ -38,10 +38,10 @@ def lead(comm: Communicator, coordinator: Coordinator, worker: Worker, pulse: Pu
         active |= coordinator.step()
         active |= worker.step()
         pulse.step()
-        gatherer.check()
+        sink.check()
         if coordinator.done and not finishing:
             finishing = True
-            gatherer.finish()
+            sink.finish()
         reason = deadline.reason()
         if reason is not None:
             coordinator.stop_dealing()
@@ -49,8 +49,8 @@ def lead(comm: Communicator, coordinator: Coordinator, worker: Worker, pulse: Pu
                 raise Stopped(f"stopped by {reason}")
         if time.monotonic() - shown > _SHOW_INTERVAL_S:
             shown = time.monotonic()
-            gatherer.note_ranks(pulse.rows())
+            sink.note_ranks(pulse.rows())
             show()
         if not active:
             comm.rest()
-    gatherer.check()
+    sink.check()

@@ -22,11 +22,14 @@ WORKER_KINDS = (Kind.SEGMENT, Kind.SUCCESSOR, Kind.BOUNDARY, Kind.FETCH)
 
 @dataclass(frozen=True)
 class JobSetup:
-    """What a rank needs to know to take part in a job; travels from rank 0, the style included."""
+    """What a rank needs to know to take part in a job; travels from rank 0, with the styles.
+
+    style_names, styles: names and checkpoints.
+    """
 
     settings: PictureSettings
-    style_name: str
-    style: bytes
+    style_names: tuple[str, ...]
+    styles: tuple[bytes, ...]
     lookahead: int
     keep: tuple[str, ...]
     rank_timeout_s: float
@@ -36,17 +39,18 @@ class JobSetup:
     def arrays(self) -> list[np.ndarray]:
         """As the arrays of a SETUP message."""
         facts = asdict(self)
-        del facts["style"]
+        del facts["styles"]
         texts = json.dumps(facts).encode("utf-8")
-        return [np.frombuffer(data, dtype=np.uint8) for data in (texts, self.style)]
+        return [np.frombuffer(data, dtype=np.uint8) for data in (texts, *self.styles)]
 
     @classmethod
     def from_message(cls, message: Message) -> "JobSetup":
         """From a SETUP message."""
         facts = json.loads(message.text(0))
         facts["settings"] = PictureSettings(**facts["settings"])
-        facts["keep"] = tuple(facts["keep"])
-        return cls(**facts, style=message.arrays[1].tobytes())
+        for name in ("style_names", "keep"):
+            facts[name] = tuple(facts[name])
+        return cls(**facts, styles=tuple(array.tobytes() for array in message.arrays[1:]))
 
 
 # Benchmarks put sleeping stages in the place of the real ones.
@@ -59,7 +63,8 @@ def real_stages(setup: JobSetup) -> Stages:
     from fastvid.repaint import Repaint
     from fastvid.style.registry import load_style
 
-    return Repaint(load_style(setup.style, setup.style_name), setup.settings, setup.keep)
+    styles = [load_style(data, name) for name, data in zip(setup.style_names, setup.styles)]
+    return Repaint(styles, setup.settings, setup.keep)
 
 
 def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:

@@ -9,10 +9,9 @@ from importlib import resources
 from pathlib import Path
 
 from fastvid.errors import InputError
+from fastvid.options import DEFAULT_STYLE
 from fastvid.style.checkpoint import read_checkpoint_bytes
 from fastvid.style.model import StyleModel, load_frame_model
-
-DEFAULT_STYLE = "starry_night"
 
 
 @dataclass(frozen=True)
