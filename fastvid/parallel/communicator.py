@@ -59,6 +59,9 @@ class Kind(IntEnum):
 
 # These count whatever job they come from.
 _ANY_JOB = (Kind.SETUP, Kind.QUIT)
+# Behind these the receiver does something else: what the same rank has sent after them waits for
+# the next poll. A rank that was slow to start may find the whole of a short job in its mailbox.
+_TURNING_POINTS = (Kind.SETUP, Kind.END)
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,8 @@ class Communicator:
                     self.stop_reason = self.stop_reason or message.text()
                 elif message.job == self.job or message.kind in _ANY_JOB:
                     arrived.append(message)
+                    if message.kind in _TURNING_POINTS:
+                        break
         if arrived:
             self._sleep_s = FIRST_SLEEP_S
         return arrived
