@@ -14,9 +14,9 @@ from fastvid.style.network import Layer, build_network, downsampling, for_painti
 BORDER = 8
 # The bottleneck's reflections need a few features; a smaller frame is mirrored to this size.
 MIN_SIDE = 48
-# Peak of the process over its state before, per byte that `_bytes_per_pixel` counts: 0.87 at
-# 640x360, 0.73 at 1920x1080, with the bundled starry_night, 1 and 2 threads. The rest is reserve.
-MEMORY_FACTOR = 1.0
+# Peak of the process over its state before, per byte that `_bytes_per_pixel` counts: 0.73 to 1.22
+# between 640x360 and 1920x1080, with 1 and 2 threads. The rest is reserve.
+MEMORY_FACTOR = 1.4
 
 
 def set_threads(count: int) -> None:

@@ -77,6 +77,33 @@ class ReflectConv2d(nn.Conv2d):
         return super().forward(features)
 
 
+class UpsampledConv2d(nn.Module):
+    """Nearest upsampling by 2 and a reflected 3 x 3 convolution, as one transposed convolution.
+
+    A pixel of the upsampled picture is read by taps that differ only in which copy of it they meet:
+    summing their weights beforehand leaves 4 products of 9. Beyond the border the upsampled picture
+    mirrors into a copy of its last pixel, which is what replication gives at the lower resolution.
+    """
+
+    def __init__(self, convolution: ReflectConv2d) -> None:
+        super().__init__()
+        self.convolution = convolution
+
+    @staticmethod
+    def fits(convolution: nn.Module, upsampling: object) -> bool:
+        """Whether the two layers have the only form that this class knows."""
+        if not isinstance(convolution, ReflectConv2d) or upsampling != 2:
+            return False
+        return convolution.kernel_size == (3, 3) and convolution.stride == (1, 1)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        weight, bias = self.convolution.weight, self.convolution.bias
+        # 4 x 4 taps: per axis w2, w1 + w2, w0 + w1, w0.
+        taps = 4 * F.avg_pool2d(F.pad(weight.flip(2, 3), (1, 1, 1, 1)), 2, stride=1)
+        features = F.pad(features, (1, 1, 1, 1), mode="replicate")
+        return F.conv_transpose2d(features, taps.transpose(0, 1), bias, stride=2, padding=3)
+
+
 class ResidualBlock(nn.Module):
     """conv, norm, ReLU, conv, norm, added to the input."""
 
@@ -167,16 +194,19 @@ def for_painting(network: nn.Sequential) -> nn.Sequential:
     `d` layers continue their input at the border instead of adding zeros. Zeros are an edge that no
     frame has: on a flat frame (a fade to black) instance norm blows it up to a bright frame, 40
     pixels wide with five residual blocks; mirrored margins alone would have to be as wide as that.
-    And `U, norm, ReLU` becomes `norm, ReLU, U`: nearest upsampling repeats values, so mean and
-    variance stay, and the norm costs a fourth. The modules are shared with `network`, its keys are not kept.
+    `U, norm, ReLU` becomes `norm, ReLU, U`: nearest upsampling repeats values, so mean and variance
+    stay, and the norm costs a fourth. `U2, c3s1` becomes an UpsampledConv2d. The modules are shared
+    with `network`; its keys are not kept.
     """
     modules = list(network)
     for position, module in enumerate(network):
         if isinstance(module, nn.Conv2d) and module.padding == (1, 1):
             module.padding_mode = "replicate"
         if isinstance(module, nn.Upsample):
-            norm, relu = network[position + 1], network[position + 2]
-            modules[position : position + 3] = [norm, relu, module]
+            norm, relu, following = network[position + 1 : position + 4]
+            modules[position : position + 4] = [norm, relu, module, following]
+            if UpsampledConv2d.fits(following, module.scale_factor):
+                modules[position + 2 : position + 4] = [nn.Identity(), UpsampledConv2d(following)]
     return nn.Sequential(*modules)
 
 
