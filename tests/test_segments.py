@@ -1,0 +1,66 @@
+"""Cutting a video into segments: nothing is lost, nothing crosses a cut, nothing is stretched."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastvid.parallel.segments import Segment, cut_into_segments
+from fastvid.video.frame import Frame
+
+_IMAGE = np.zeros((1, 1, 3), np.uint8)
+
+
+def segments_of(count: int, cuts: set[int], length: int) -> list[Segment]:
+    frames = [(Frame(i, _IMAGE, pts=10 * i, duration=10), i in cuts) for i in range(count)]
+    return list(cut_into_segments(frames, length))
+
+
+def test_an_example() -> None:
+    """Shots of 5, 1 and 4 frames in segments of 2."""
+    found = [(s.start, s.stop, s.shot, s.shot_start, s.halo and s.halo.index)
+             for s in segments_of(10, {5, 6}, 2)]
+    assert found == [(0, 2, 0, 0, None), (2, 4, 0, 0, 1), (4, 5, 0, 0, 3), (5, 6, 1, 5, None),
+                     (6, 8, 2, 6, None), (8, 10, 2, 6, 7)]
+
+
+@given(count=st.integers(0, 60), cuts=st.sets(st.integers(0, 59)), length=st.integers(1, 70))
+def test_every_frame_once_and_no_cut_inside(count: int, cuts: set[int], length: int) -> None:
+    segments = segments_of(count, cuts, length)
+    assert [f.index for s in segments for f in s.frames] == list(range(count))
+    assert [s.index for s in segments] == list(range(len(segments)))
+    starts = {0} | {cut for cut in cuts if cut < count}
+    for segment in segments:
+        assert 1 <= len(segment) == segment.stop - segment.start == len(segment.frames) <= length
+        assert not any(segment.start < cut < segment.stop for cut in starts)
+        assert segment.shot_start == max(cut for cut in starts if cut <= segment.start)
+        assert segment.shot == sorted(starts).index(segment.shot_start)
+        assert segment.begins_shot == (segment.start in starts)
+        if segment.begins_shot:
+            assert segment.halo is None
+        else:
+            assert segment.halo is not None and segment.halo.index == segment.start - 1
+        ends_shot = segment.stop in starts or segment.stop == count
+        assert ends_shot or len(segment) == length
+
+
+def test_segments_come_as_soon_as_they_are_complete() -> None:
+    """Memory is bounded: of a long video no more than the next frame has been read."""
+    read = []
+
+    def endless():  # type: ignore[no-untyped-def]
+        index = 0
+        while True:
+            read.append(index)
+            yield Frame(index, _IMAGE, index, 1), False
+            index += 1
+
+    stream = cut_into_segments(endless(), 4)
+    for number in range(5):
+        assert next(stream).start == 4 * number
+        assert len(read) == 4 * (number + 1) + 1
+
+
+def test_no_length_below_one() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        segments_of(3, set(), 0)
