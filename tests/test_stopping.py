@@ -1,0 +1,110 @@
+"""A run that is asked to stop does so in good order, with status 75; the same command goes on."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import job_clips
+import oracle
+from conftest import Clip
+from fastvid.errors import EXIT_RUN_AGAIN, InputError
+from fastvid.parallel.launch import launched_rank
+from fastvid.runfile.reader import RunFile
+from fastvid.style.registry import load_style
+from launching import PROGRAMS, TIMEOUT_S, Finished, RunningJob, run_fastvid
+
+pytestmark = pytest.mark.mpi
+
+SLOW = json.dumps([{"stage": "paint", "sleep": 0.15}])
+# Many times the grace period: the machine may be busy.
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def command(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> list[object]:
+    return [uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", tiny_style, "--cuts", "none",
+            "--segment-length", "2", "--lookahead", "2", "--codec", "ffv1", "--threads", "1"]
+
+
+def stored_count(path: Path) -> int:
+    try:
+        with RunFile(path) as run:
+            return int(run.stored.sum())
+    except InputError:
+        return 0  # not begun, or caught in the middle of a change
+
+
+def wait_for_frames(job: RunningJob, path: Path, count: int) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while stored_count(path) < count:
+        assert not job.ended() and time.monotonic() < deadline, job.wait().stderr
+        time.sleep(0.02)
+
+
+def rank_process(job: RunningJob, rank: int) -> int:
+    """The process of a rank, by what its launcher told it."""
+    for process in job.processes():
+        words = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+        pairs = (word.decode().partition("=") for word in words)
+        environment = {name: value for name, _, value in pairs}
+        if "PMI_RANK" in environment and launched_rank(environment) == rank:
+            return process
+    raise AssertionError(f"there is no rank {rank}")
+
+
+def assert_stopped_and_goes_on(stopped: Finished, command: list[object], clip: Clip, style: Path,
+                               folder: Path) -> None:
+    assert stopped.status == EXIT_RUN_AGAIN, stopped.stderr
+    assert stopped.stderr.count("stopped by") == 1 and "Traceback" not in stopped.stderr
+    done = stored_count(folder / "out.h5")
+    assert 0 < done < clip.frame_count and f"{done} of {clip.frame_count} frames" in stopped.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["out.h5"]
+    finished = run_fastvid(*command, ranks=2)
+    assert finished.status == 0, finished.stderr
+    expected = oracle.repaint(job_clips.decoded_frames(clip.path), (), load_style(str(style)))
+    with RunFile(folder / "out.h5") as run:
+        assert np.array_equal([run.frame(i) for i in range(run.frame_count)], expected)
+
+
+def test_sigterm_to_mpirun(command: list[object], uncut_clip: Clip, tiny_style: Path,
+                           tmp_path: Path) -> None:
+    with RunningJob([PROGRAMS / "patched.py"], [SLOW, *command], ranks=3) as job:
+        wait_for_frames(job, tmp_path / "out.h5", 4)
+        asked = time.time()
+        for _ in range(3):  # batch systems repeat themselves
+            job.terminate()
+            time.sleep(0.05)
+        stopped = job.wait()
+    assert stopped.ended - asked < PATIENCE_S
+    assert_stopped_and_goes_on(stopped, command, uncut_clip, tiny_style, tmp_path)
+
+
+def test_a_signal_to_one_rank_stops_all(command: list[object], uncut_clip: Clip, tiny_style: Path,
+                                        tmp_path: Path) -> None:
+    with RunningJob([PROGRAMS / "patched.py"], [SLOW, *command], ranks=3) as job:
+        wait_for_frames(job, tmp_path / "out.h5", 4)
+        os.kill(rank_process(job, 2), signal.SIGUSR1)
+        stopped = job.wait()
+    assert "SIGUSR1 on rank 2" in stopped.stderr
+    assert_stopped_and_goes_on(stopped, command, uncut_clip, tiny_style, tmp_path)
+
+
+def test_time_limit(command: list[object], uncut_clip: Clip, tiny_style: Path,
+                    tmp_path: Path) -> None:
+    """The limit leaves time for the start; until it is over the run can't be through."""
+    very_slow = json.dumps([{"stage": "paint", "sleep": 1.5}])
+    limit = [*command, "--time-limit", "18", "--grace", "6"]
+    with RunningJob([PROGRAMS / "patched.py"], [very_slow, *limit], ranks=1) as job:
+        stopped = job.wait()
+    assert "the time limit of 18 s" in stopped.stderr
+    assert_stopped_and_goes_on(stopped, command, uncut_clip, tiny_style, tmp_path)
+
+
+def test_a_time_limit_within_the_grace_period_is_refused(command: list[object]) -> None:
+    finished = run_fastvid(*command, "--time-limit", "5", ranks=0)
+    assert finished.status == 2 and "--grace" in finished.stderr
