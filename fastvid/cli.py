@@ -22,6 +22,8 @@ _EPILOG = """commands:
   styles     list the bundled styles
   encode     encode a finished run again, without computing
   status     tell what of a run is done, and what is left
+  plan       foretell time, memory and disk of a run on other numbers of ranks
+  preview    paint a few frames in every style, to choose from
   evaluate   measure the steadiness and sharpness of a finished run
   train      train a style from a painting
   clip       write the generated demonstration clip
@@ -66,10 +68,16 @@ def _stylize(arguments: list[str], comm: Communicator) -> int:
 
 def stylize_parser() -> argparse.ArgumentParser:
     """The parser of `fastvid stylize`."""
-    default = StylizeOptions(Path(), Path())
     parser = _Parser(prog="fastvid stylize", description=_DESCRIPTION)
+    add_stylize_arguments(parser)
+    return parser
+
+
+def add_stylize_arguments(parser: argparse.ArgumentParser, output_required: bool = True) -> None:
+    """The options of `fastvid stylize`, which `plan` takes too."""
+    default = StylizeOptions(Path(), Path())
     parser.add_argument("input", type=Path, help="a video, or a folder of numbered images")
-    parser.add_argument("-o", "--output", required=True,
+    parser.add_argument("-o", "--output", required=output_required,
                         help="the video to write (.mp4 .mkv .mov ...), or a folder of PNGs (NAME/)")
     parser.add_argument("--style", action="append", metavar="NAME|PATH",
                         help="a bundled style or a checkpoint; give several for one output each "
@@ -80,9 +88,9 @@ def stylize_parser() -> argparse.ArgumentParser:
     part = parser.add_argument_group("which part, at which size")
     part.add_argument("--frames", type=_frame_range, metavar="A:B",
                       help="only frames A to B-1, counted from 0; either may be left out")
-    part.add_argument("--size", type=_size, metavar="WxH",
+    part.add_argument("--size", type=parse_size, metavar="WxH",
                       help="working size; -1 for one side keeps the shape")
-    part.add_argument("--fps", type=_rate, help="frames per second of a folder of images")
+    part.add_argument("--fps", type=parse_rate, help="frames per second of a folder of images")
     part.add_argument("--cuts", default=default.cuts, metavar="auto|none|FILE.csv",
                       help="where shots begin: found, nowhere, or one frame number a line "
                       "(default: %(default)s)")
@@ -141,12 +149,12 @@ def stylize_parser() -> argparse.ArgumentParser:
                      help="of the log files (default: %(default)s)")
     job.add_argument("--progress", choices=PROGRESS_MODES, default="auto",
                      help="a live bar, lines for a log, or none (default: %(default)s)")
-    return parser
 
 
 def stylize_options(parsed: argparse.Namespace) -> StylizeOptions:
-    """The options in what `stylize_parser` has parsed."""
-    values = {name: value for name, value in vars(parsed).items() if name != "progress"}
+    """The options in what `add_stylize_arguments` has parsed."""
+    values = {name: value for name, value in vars(parsed).items()
+              if name in StylizeOptions.__dataclass_fields__}
     values["style"] = tuple(parsed.style) if parsed.style else StylizeOptions.style
     # A trailing slash means a folder of images, but a Path drops it.
     values["output"] = Path(parsed.output)
@@ -170,7 +178,8 @@ def _frame_range(text: str) -> tuple[int, int | None]:
     return int(first or 0), int(stop) if stop else None
 
 
-def _size(text: str) -> tuple[int, int]:
+def parse_size(text: str) -> tuple[int, int]:
+    """The value of --size, for argparse."""
     width, cross, height = text.lower().partition("x")
     try:
         if not cross:
@@ -181,7 +190,8 @@ def _size(text: str) -> tuple[int, int]:
             f"{text!r} is not a size like 1280x720 or 1280x-1") from None
 
 
-def _rate(text: str) -> Fraction:
+def parse_rate(text: str) -> Fraction:
+    """The value of --fps, for argparse."""
     try:
         rate = Fraction(text)
     except (ValueError, ZeroDivisionError):

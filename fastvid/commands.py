@@ -132,11 +132,54 @@ def _clip(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _plan_arguments(parser: argparse.ArgumentParser) -> None:
+    from fastvid.cli import add_stylize_arguments
+
+    parser.description = ("Times a few frames here and foretells a run on other numbers of ranks. "
+                          "Takes the options of `fastvid stylize`; a rank has one thread unless "
+                          "--threads says otherwise.")
+    parser.add_argument("--ranks", default="1,4,16,64", metavar="N,N,...",
+                        help="numbers of ranks (default: %(default)s)")
+    parser.add_argument("--script", type=Path, metavar="FILE",
+                        help="writes a submission script for the best of them")
+    add_stylize_arguments(parser, output_required=False)
+
+
+def _plan(parsed: argparse.Namespace) -> int:
+    from fastvid.cli import stylize_options
+    from fastvid.plan import format_plan, make_plan, rank_counts, write_script
+
+    ranks = rank_counts(parsed.ranks)
+    parsed.output = parsed.output or f"{parsed.input.stem}.painted.mp4"
+    options = stylize_options(parsed)
+    plan = make_plan(options, ranks)
+    sys.stdout.write(format_plan(plan, options) + "\n")
+    if parsed.script:
+        write_script(parsed.script, plan, options, parsed.overwrite)
+        sys.stdout.write(f"sbatch {parsed.script}\n")
+    return 0
+
+
+def _preview_arguments(parser: argparse.ArgumentParser) -> None:
+    from fastvid.preview import add_arguments
+
+    add_arguments(parser)
+
+
+def _preview(parsed: argparse.Namespace) -> int:
+    from fastvid.preview import run
+
+    sys.stdout.write(f"{run(parsed)}\n")
+    return 0
+
+
 COMMANDS: dict[str, Command] = {
     "styles": (_styles_arguments, _styles),
     "encode": (_encode_arguments, _encode),
     "evaluate": (_evaluate_arguments, _evaluate),
     "status": (_status_arguments, _status),
+    "plan": (_plan_arguments, _plan),
+    "preview": (_preview_arguments, _preview),
     "clip": (_clip_arguments, _clip),
     "train": (_train_arguments, _train),
 }
