@@ -4,9 +4,10 @@
 
 Prints one row per network: median and interquartile range of the seconds per frame after a warm-up
 frame, and the speed relative to the Fast Artistic Videos architecture (7 input channels, reflected
-padding of 40 at the start, none in its residual blocks). The networks take turns, so that a busy
-machine slows all of them. The time of a style is that of `StyleModel.paint`, pixels to pixels, that
-of the reference is that of the network alone.
+padding of 40 at the start, none in its residual blocks), with torch's own layers in their default
+layout and, below, with the faster norms and layout that this project uses. The networks take turns,
+so that a busy machine slows all of them. The time of a style is that of `StyleModel.paint`, pixels
+to pixels, that of the reference is that of the network alone.
 """
 
 import argparse
@@ -36,7 +37,7 @@ class CroppingBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(channels, channels, 3), InstanceNorm(channels), nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3), InstanceNorm(channels), nn.ReLU(),
             nn.Conv2d(channels, channels, 3), InstanceNorm(channels),
         )
 
@@ -44,16 +45,28 @@ class CroppingBlock(nn.Module):
         return features[:, :, 2:-2, 2:-2] + self.body(features)
 
 
-def reference(height: int, width: int) -> Callable[[], object]:
+def with_plain_norms(module: nn.Module) -> None:
+    """Replace the project's instance norms by torch's, everywhere below the module."""
+    for name, part in module.named_children():
+        if isinstance(part, InstanceNorm):
+            setattr(module, name, nn.InstanceNorm2d(part.num_features, affine=True))
+        else:
+            with_plain_norms(part)
+
+
+def reference(height: int, width: int, plain: bool) -> Callable[[], object]:
     """One frame through the Fast Artistic Videos network, random weights."""
     layers = [
         CroppingBlock(128) if hasattr(layer, "body") else layer
         for layer in build_network(FAV_ARCH, FAV_CHANNELS)
     ]
     network = nn.Sequential(nn.ReflectionPad2d(FAV_PADDING), *layers).eval()
-    network = network.to(memory_format=torch.channels_last)
     images = torch.randn(1, FAV_CHANNELS, height, width) * 60
-    images = images.to(memory_format=torch.channels_last)
+    if plain:
+        with_plain_norms(network)
+    else:
+        network = network.to(memory_format=torch.channels_last)
+        images = images.to(memory_format=torch.channels_last)
 
     def paint() -> torch.Tensor:
         with torch.inference_mode():
@@ -70,7 +83,8 @@ def main() -> None:
     set_threads(args.threads)
     frame = np.random.default_rng(0).integers(0, 256, (args.height, args.width, 3), np.uint8)
     contestants: dict[str, Callable[[], object]] = {
-        "Fast Artistic Videos": reference(args.height, args.width)
+        "Fast Artistic Videos": reference(args.height, args.width, plain=True),
+        "the same, our kernels": reference(args.height, args.width, plain=False),
     }
     for card in bundled_styles():
         model = load_style(card.name)
