@@ -19,10 +19,15 @@ source "${FASTVID_JOBS:-$jobs}/lib.sh" || exit
 list=${FASTVID_HOSTS:-${PBS_NODEFILE:-}}
 [[ -r $list ]] || bad_input "there is no list of hosts '$list'; FASTVID_HOSTS names it."
 # A host that is listed again takes another rank: HOST:2.
-hosts=$(awk -F: '/^[^#[:space:]]/ { sub(/[[:space:]].*/, ""); if (!($1 in n)) order[++k] = $1
-                                    n[$1] += NF > 1 ? $2 : 1 }
-                 END { for (i = 1; i <= k; i++) printf "%s%s:%d", i > 1 ? "," : "", order[i], n[order[i]] }
-                ' "$list")
+hosts=$(awk -F: '
+    /^[^#[:space:]]/ {
+        sub(/[[:space:]].*/, "")
+        if (!($1 in ranks)) names[++count] = $1
+        ranks[$1] += NF > 1 ? $2 : 1
+    }
+    END {
+        for (i = 1; i <= count; i++) printf("%s%s:%d", (i > 1 ? "," : ""), names[i], ranks[names[i]])
+    }' "$list")
 [[ -n $hosts ]] || bad_input "$list names no host."
 ranks=0
 for host in ${hosts//,/ }; do
