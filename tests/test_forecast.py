@@ -1,0 +1,134 @@
+"""The simulated wavefront against the design's figures and plain bounds; which count is best."""
+
+import pytest
+
+from fastvid.planning.costs import Cluster, Dealing, FrameCosts
+from fastvid.planning.forecast import (Forecast, best_value, film_seconds, first_frames, forecast,
+                                       own_cores, shared_cores, shot_lengths)
+from fastvid.planning.wavefront import segments_of, simulate
+
+# The costs and the cluster of the design's simulated figures.
+COSTS = FrameCosts(motion=0.08, paint=0.64, blend=0.008)
+FRAMES = 1920
+
+
+def dealing(segment_length=4, lookahead=4, hop_s=0.01, preempts=True):
+    return Dealing(segment_length, lookahead, hop_s, preempts)
+
+
+def efficiency(ranks, rules, costs=COSTS, slow=False, side_share=0.0):
+    speeds = tuple(0.5 if slow and rank % 4 == 3 else 1.0 for rank in range(ranks))
+    seconds = simulate([FRAMES], costs, Cluster(speeds, rules, side_share))
+    return FRAMES * costs.compute / seconds / sum(speeds)
+
+
+@pytest.mark.parametrize("segment_length, ranks, slow, expected", [
+    (4, 16, False, 0.99), (4, 64, False, 0.88), (4, 16, True, 0.95), (4, 64, True, 0.81),
+    (8, 16, False, 0.99), (8, 64, False, 0.81), (8, 16, True, 0.94), (8, 64, True, 0.69),
+    (16, 16, False, 0.93), (16, 64, False, 0.70), (16, 16, True, 0.85), (16, 64, True, 0.52)])
+def test_the_figures_of_the_design(segment_length, ranks, slow, expected):
+    found = efficiency(ranks, dealing(segment_length), slow=slow)
+    assert found == pytest.approx(expected, abs=0.03)
+
+
+def test_without_preemption_a_boundary_waits_for_the_end_of_a_step():
+    patient, urgent = (efficiency(64, dealing(preempts=preempts)) for preempts in (False, True))
+    assert patient < urgent - 0.1
+
+
+@pytest.mark.parametrize("shots", [[1], [23], [12, 1, 17], [5] * 9])
+@pytest.mark.parametrize("ranks", [1, 2, 3, 7])
+def test_no_job_beats_the_work_or_the_critical_path(shots, ranks):
+    seconds = simulate(shots, COSTS, own_cores(ranks, 1, dealing(preempts=False)))
+    frames, pairs = sum(shots), sum(shots) - len(shots)
+    work = frames * COSTS.paint + pairs * (COSTS.motion + COSTS.blend)
+    longest = (max(shots) - 1) * COSTS.blend + COSTS.paint
+    assert seconds >= max(work / ranks, longest) - 1e-9
+    assert seconds <= work + 0.2  # some hops at most
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_one_rank_takes_the_sum_of_everything(threads):
+    costs = FrameCosts(0.05, 0.3, 0.003, decode=0.004, store=0.002, encode=0.02, relay=0.001)
+    seconds = simulate([200], costs, own_cores(1, threads, dealing(hop_s=0.0)))
+    expected = 200 * (costs.compute + costs.side / threads)
+    assert seconds == pytest.approx(expected, rel=0.02)
+
+
+def test_a_spare_core_takes_over_what_rank_0_does_besides():
+    costs = FrameCosts(0.05, 0.3, 0.003, encode=0.05)
+    alone = simulate([200], costs, shared_cores(1, 1, 1, dealing(hop_s=0.0)))
+    spare = simulate([200], costs, shared_cores(1, 1, 2, dealing(hop_s=0.0)))
+    assert alone == pytest.approx(200 * (costs.compute + costs.side), rel=0.02)
+    assert spare == pytest.approx(200 * costs.compute, rel=0.02)
+
+
+def test_ranks_that_share_cores_are_no_faster():
+    two, eight = (film_seconds([100], COSTS, shared_cores(ranks, 1, 2, dealing()))
+                  for ranks in (2, 8))
+    assert eight == two
+    halved = film_seconds([100], COSTS, shared_cores(1, 4, 2, dealing()))
+    assert halved == pytest.approx(2 * film_seconds([100], COSTS, own_cores(1, 4, dealing())))
+
+
+@pytest.mark.parametrize("costs, limit_s", [
+    (FrameCosts(0.01, 0.02, 0.001, encode=0.1), 0.1),
+    (FrameCosts(0.01, 0.02, 0.001, decode=0.1), 0.1),
+    (FrameCosts(0.01, 0.02, 0.001, decode=0.05, store=0.05, encode=0.05), 0.15)])
+def test_rank_0_can_hold_up_everyone(costs, limit_s):
+    seconds = simulate([FRAMES // 4], costs, own_cores(32, 1, dealing()))
+    assert seconds == pytest.approx(FRAMES // 4 * limit_s, rel=0.05)
+
+
+def test_shots_do_not_wait_for_each_other():
+    rules = dealing(16, preempts=False)
+    uncut = simulate([640], COSTS, own_cores(32, 1, rules))
+    cut = simulate([20] * 32, COSTS, own_cores(32, 1, rules))
+    assert cut < uncut
+
+
+def test_a_long_film_goes_on_at_its_pace():
+    cluster = own_cores(4, 1, dealing())
+    whole = simulate([2000, 3000], COSTS, cluster)
+    assert film_seconds([2000, 3000], COSTS, cluster) == pytest.approx(whole, rel=0.01)
+    assert film_seconds([10 ** 7], COSTS, cluster) == pytest.approx(10 ** 7 * 0.728 / 4, rel=0.02)
+
+
+def test_the_start_counts():
+    cluster = own_cores(2, 3, dealing())
+    without, with_start = (forecast([50], COSTS, cluster, threads=3, start_s=start)
+                           for start in (0.0, 10.0))
+    assert with_start.seconds == without.seconds + 10
+    assert with_start.efficiency == pytest.approx(50 * COSTS.compute / 2 / with_start.seconds)
+    assert with_start.core_hours == pytest.approx(6 * with_start.seconds / 3600)
+
+
+def test_segments_never_cross_a_cut_and_none_is_dropped():
+    assert list(segments_of([5, 1, 4], 4)) == [(4, True), (1, False), (1, True), (4, True)]
+
+
+@pytest.mark.parametrize("cuts, lengths", [
+    ([], [10]), ([3], [3, 7]), ([9, 0, 3, 3], [3, 6, 1]), ([10, 12], [10])])
+def test_the_lengths_of_shots(cuts, lengths):
+    assert shot_lengths(10, cuts) == lengths
+
+
+def test_the_first_frames_of_shots():
+    assert first_frames([5, 5, 5], 7) == [5, 2]
+    assert first_frames([5, 5], 10) == [5, 5]
+
+
+def counts(*pairs):
+    """Forecasts of (ranks, efficiency) for work of 100 seconds."""
+    return [Forecast(ranks, 100 / ranks / share, share, 100 / share / 3600)
+            for ranks, share in pairs]
+
+
+@pytest.mark.parametrize("forecasts, ranks, word", [
+    (counts((4, 0.99), (16, 0.85), (64, 0.5)), 16, "64 ranks take"),
+    (counts((64, 0.81), (4, 0.99)), 64, "efficiency"),
+    (counts((8, 0.7), (64, 0.3), (128, 0.1)), 64, "product"),
+    (counts((1, 0.5)), 1, "product")])
+def test_the_best_value_is_the_most_ranks_that_work_well(forecasts, ranks, word):
+    best, reason = best_value(forecasts)
+    assert best.ranks == ranks and word in reason
