@@ -78,9 +78,9 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
         from fastvid.style.registry import load_style
 
         models = [load_style(style) for style in options.styles]
-        fingerprint(str(options.input))
         source = open_source(str(options.input), size=options.size, frames=options.frames,
                              fps=options.fps, on_error=options.on_error)
+        fingerprint(str(options.input))
     threads = options.threads or 1
     with source:
         info = source.info

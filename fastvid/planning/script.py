@@ -1,5 +1,6 @@
 """A submission script for Slurm that runs what was planned. Pure functions."""
 
+import math
 import os
 import shlex
 from dataclasses import fields
@@ -32,7 +33,8 @@ set -uo pipefail
 
 """
 # jobs/lib.sh passes signals on, requeues, and finds Python and mpirun.
-_WITH_LIBRARY = """source "${{FASTVID_JOBS:-{jobs}}}/lib.sh" || exit
+_WITH_LIBRARY = """jobs=${{FASTVID_JOBS:-{jobs}}}
+source "$jobs/lib.sh" || exit
 stylize {arguments}
 """
 # Without it the job ends in good order when it is warned; the same submission goes on.
@@ -49,7 +51,7 @@ def submission_script(options: StylizeOptions, *, ranks: int, threads: int, seco
     python: the interpreter that has fastvid. jobs: the folder with `lib.sh`, None where there is
     none. Paths in the script are absolute: it can be submitted anywhere.
     """
-    minutes = max(_SHORTEST_MINUTES, round(_TIME_RESERVE * seconds / 60 + 0.5))
+    minutes = max(_SHORTEST_MINUTES, math.ceil(_TIME_RESERVE * seconds / 60))
     header = _HEADER.format(
         ranks=ranks, threads=threads, minutes=max(1.0, seconds / 60),
         memory_mb=-(-rank_bytes // (threads * _MEGABYTE)),

@@ -1,0 +1,131 @@
+"""The contact sheet: which frames, where on the sheet, what is refused."""
+
+import cv2
+import numpy as np
+import pytest
+
+from fastvid.errors import InputError
+from fastvid.preview import choose_frames, contact_sheet, preview, spread
+from fastvid.style.registry import load_style
+from fastvid.video.decode import open_source
+from fastvid.video.frame import Frame
+
+LABEL, GAP = 26, 4
+
+
+def film(length, cuts=()):
+    """Frames whose image says their number."""
+    for index in range(length):
+        image = np.full((2, 2, 3), index % 256, np.uint8)
+        yield Frame(index, image, index, 1), index == 0 or index in cuts
+
+
+@pytest.mark.parametrize("length, cuts, count, expected", [
+    (90, (30, 60), 3, [12, 42, 72]),  # one of each shot, a little into it
+    (40, (10, 20, 30), 4, [9, 19, 29, 39]),  # of short shots the last
+    (3, (), 4, [0, 1, 2]),
+    (1, (), 4, [0]),
+    (100, tuple(range(10, 100, 10)), 2, [29, 79])])
+def test_one_frame_of_each_shot(length, cuts, count, expected):
+    chosen = choose_frames(film(length, cuts), count)
+    assert [index for index, _ in chosen] == expected
+    assert all((image == index).all() for index, image in chosen)
+
+
+@pytest.mark.parametrize("length", [5, 47, 48, 49, 97, 1000, 5003])
+def test_one_long_shot_is_seen_all_along(length):
+    chosen = [index for index, _ in choose_frames(film(length), 4)]
+    assert len(set(chosen)) == 4 and chosen == sorted(chosen)
+    gaps = np.diff([0, *chosen, length - 1])
+    assert gaps.max() <= 0.6 * length + 12
+
+
+def test_many_shots_are_thinned_out():
+    chosen = [index for index, _ in choose_frames(film(3000, set(range(0, 3000, 10))), 3)]
+    assert all(index % 10 == 9 for index in chosen)
+    assert chosen[0] < 1000 < chosen[1] < 2000 < chosen[2]
+
+
+@pytest.mark.parametrize("total, count, expected", [
+    (10, 2, [2, 7]), (3, 5, [0, 1, 2]), (7, 1, [3]), (4, 4, [0, 1, 2, 3])])
+def test_spread(total, count, expected):
+    assert spread(total, count) == expected
+
+
+def test_pictures_lie_in_rows_below_their_labels():
+    rng = np.random.default_rng(4)
+    rows = [(name, list(rng.integers(0, 256, (2, 30, 150, 3), np.uint8))) for name in "ab"]
+    sheet = contact_sheet(rows, ["one", "two"])
+    assert sheet.shape == (2 * (30 + LABEL + GAP) + GAP, 2 * (150 + GAP) + GAP, 3)
+    for row, (_, pictures) in enumerate(rows):
+        for column, picture in enumerate(pictures):
+            top = GAP + row * (30 + LABEL + GAP) + LABEL
+            left = GAP + column * (150 + GAP)
+            assert np.array_equal(sheet[top:top + 30, left:left + 150], picture)
+            if column == 0:
+                assert sheet[top - LABEL:top, left:left + 150].max() > 200  # a label is there
+
+
+def test_a_long_label_stays_within_its_picture():
+    pictures = [np.zeros((20, 60, 3), np.uint8)]
+    sheet = contact_sheet([("W" * 80, pictures), ("ü", pictures)], [""])
+    assert sheet[:, 60 + GAP:].max() < 50
+
+
+def test_the_sheet_shows_the_film_and_every_style(cut_clip, tiny_style, tmp_path):
+    other = tmp_path / "other.pt"
+    other.write_bytes(tiny_style.read_bytes())
+    path = preview(cut_clip.path, tmp_path / "sheet.png", styles=[str(tiny_style), str(other)],
+                   count=2, size=(64, 48), threads=1)
+    sheet = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    assert sheet.shape == (3 * (48 + LABEL + GAP) + GAP, 2 * (64 + GAP) + GAP, 3)
+    rows = [sheet[GAP + LABEL + row * (48 + LABEL + GAP):][:48, GAP:GAP + 64] for row in range(3)]
+    with open_source(str(cut_clip.path)) as source:
+        assert any(np.array_equal(frame.image, rows[0]) for frame in source)
+    (painted,) = load_style(str(tiny_style)).paint([rows[0]])
+    assert np.array_equal(rows[1], painted) and np.array_equal(rows[2], painted)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["other.pt", "sheet.png"]
+
+
+def test_the_sheet_lies_beside_the_film_and_is_not_overwritten(
+        run_main, uncut_clip, tiny_style, tmp_path):
+    film_path = tmp_path / "film.mkv"
+    film_path.write_bytes(uncut_clip.path.read_bytes())
+    command = ["preview", film_path, "--styles", tiny_style, "--count", 1, "--size", "32x24",
+               "--threads", 1]
+    assert run_main(*command)[0] == 0
+    first = (tmp_path / "film.preview.png").read_bytes()
+    status, errors = run_main(*command, "--count", 2)
+    assert status == 2 and "--overwrite" in errors
+    assert (tmp_path / "film.preview.png").read_bytes() == first
+    assert run_main(*command, "--count", 2, "--overwrite")[0] == 0
+    assert (tmp_path / "film.preview.png").read_bytes() != first
+
+
+def test_a_folder_of_images(tiny_style, tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for index in range(3):
+        cv2.imwrite(str(folder / f"{index}.png"), np.full((40, 60, 3), 60 * index, np.uint8))
+    path = preview(folder, tmp_path / "s.png", styles=[str(tiny_style)], size=(60, 40), threads=1,
+                   fps=25)
+    assert cv2.imread(str(path)).shape[1] == 3 * (60 + GAP) + GAP
+
+
+@pytest.mark.parametrize("arguments, word", [
+    (["--styles", "nobody"], "no style"), (["--styles", ","], "--styles"),
+    (["--count", 0], "--count"), (["--count", 99], "--count"), (["--threads", 0], "--threads"),
+    (["-o", "sheet.jpg"], ".png"), (["-o", "no/such/folder/s.png"], "folder"),
+    (["--size", "3x3"], "too small"), (["--fps", "25"], "--fps")])
+def test_bad_input_is_one_message(run_main, uncut_clip, tmp_path, monkeypatch, arguments, word):
+    monkeypatch.chdir(tmp_path)
+    status, errors = run_main("preview", uncut_clip.path, *arguments)
+    assert status == 2 and word in errors and "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_film(tmp_path):
+    path = tmp_path / "film.mp4"
+    path.write_bytes(b"no film" * 100)
+    with pytest.raises(InputError, match="film.mp4"):
+        preview(path, tmp_path / "s.png")
