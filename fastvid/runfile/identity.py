@@ -11,8 +11,7 @@ from typing import Any
 import h5py
 
 from fastvid.errors import InputError
-from fastvid.runfile import layout
-from fastvid.runfile.reader import RunFile
+from fastvid.runfile.reader import RunFile, is_run_file
 from fastvid.runfile.writer import RunWriter, to_json
 from fastvid.settings import check_same_run
 from fastvid.version import __version__
@@ -36,7 +35,7 @@ def previous_settings(path: Path, restart: bool) -> dict[str, Any] | None:
         raise InputError(f"{path} is a folder; --run-file names a file.")
     try:
         with h5py.File(path, "r", locking=False) as file:
-            ours = file.attrs.get("format") == layout.FORMAT_NAME
+            ours = is_run_file(file)
     except OSError:
         return None  # damaged beyond opening: replacing it is what --restart is for
     if not ours:

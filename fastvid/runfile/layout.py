@@ -17,7 +17,9 @@ as the disk takes them; the filter is there so that a frame can be replaced by a
 is discarded.
 """
 
+import math
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -44,6 +46,9 @@ DEFLATE_LEVEL = 1
 SKIP_DEFLATE = 1
 _SCALAR_CHUNK = 1024
 _HOST_BYTES = 64
+# HDF5 keeps an attribute of less than 64 kB beside the header.
+_MAX_TEXT_BYTES = 60000
+_MAX_NUMBERS = 16
 
 SHOT_DTYPE = np.dtype([("start", "<i8"), ("stop", "<i8")])
 SEGMENT_DTYPE = np.dtype(
@@ -94,8 +99,8 @@ _DESCRIPTIONS = {
 def create(path: Path, height: int, width: int, keep: tuple[str, ...]) -> h5py.File:
     """Creates an empty run file and leaves it open for writing. Raises OSError."""
     file = h5py.File(path, "w", locking=False)
-    file.attrs["format"] = FORMAT_NAME
-    file.attrs["format_version"] = FORMAT_VERSION
+    set_attribute(file, "format", FORMAT_NAME)
+    set_attribute(file, "format_version", FORMAT_VERSION)
     _add(file, FRAMES, (height, width, 3), "u1", compression="gzip",
          compression_opts=DEFLATE_LEVEL)
     for name in (PTS, DURATION):
@@ -121,6 +126,32 @@ def _add(file: h5py.File, name: str, item: tuple[int, ...], dtype: object,
     dataset = file.create_dataset(name, shape=(0, *item), maxshape=(None, *item), dtype=dtype,
                                   chunks=chunk, **options)
     dataset.attrs["description"] = _DESCRIPTIONS[name]
+
+
+def set_attribute(file: h5py.File, name: str, value: Any) -> None:
+    """Writes an attribute of the whole run: a text, a number or a few numbers.
+
+    Texts have a fixed length: HDF5 crashes on damaged texts of variable length.
+    """
+    if isinstance(value, str):
+        value = np.bytes_(value.encode("utf-8")[:_MAX_TEXT_BYTES] or b" ")
+    file.attrs[name] = value
+
+
+def read_attribute(file: h5py.File, name: str) -> Any:
+    """What `set_attribute` wrote: a str, a number, or an array of numbers.
+
+    Looks at the type before it reads. Raises KeyError if there is no such attribute, ValueError if
+    it is of another kind, OSError if it can't be read.
+    """
+    attribute = file.attrs.get_id(name)
+    size = math.prod(attribute.shape)
+    kind = attribute.dtype.kind
+    if kind == "S" and attribute.shape == () and attribute.dtype.itemsize <= _MAX_TEXT_BYTES:
+        return bytes(file.attrs[name]).decode("utf-8", errors="replace").strip()
+    if kind in "biuf" and size <= _MAX_NUMBERS:
+        return file.attrs[name]
+    raise ValueError(f"the attribute {name} is of another kind")
 
 
 def grow(dataset: h5py.Dataset, length: int) -> None:

@@ -3,6 +3,8 @@ touched."""
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -39,9 +41,9 @@ class RunFile:
             raise self._damaged(str(error)) from error
 
     def _check(self) -> None:
-        if _text(self._file.attrs.get("format")) != layout.FORMAT_NAME:
+        if not is_run_file(self._file):
             raise InputError(f"{self.path} is an HDF5 file, but not a run file of fastvid.")
-        version = int(self._file.attrs["format_version"])
+        version = int(self._attribute("format_version"))
         if version != layout.FORMAT_VERSION:
             raise InputError(
                 f"{self.path} has version {version} of the run file's layout; this fastvid reads "
@@ -64,9 +66,9 @@ class RunFile:
                               (layout.RANKS, layout.RANK_DTYPE)):
             if self._file[name].dtype != columns:
                 raise self._damaged(f"the table {name} has other columns")
-        numerator, denominator = (int(part) for part in self._file.attrs["time_base"])
+        numerator, denominator = (int(part) for part in self._attribute("time_base"))
         self.time_base = Fraction(numerator, denominator)
-        numerator, denominator = (int(part) for part in self._file.attrs["average_rate"])
+        numerator, denominator = (int(part) for part in self._attribute("average_rate"))
         self.average_rate = Fraction(numerator, denominator)
         if self.time_base <= 0 or self.average_rate <= 0:
             raise self._damaged("its time base or frame rate is not positive")
@@ -93,23 +95,34 @@ class RunFile:
             "Start the run again with --restart, which replaces the file."
         )
 
+    def _attribute(self, name: str) -> Any:
+        return layout.read_attribute(self._file, name)
+
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        """Whatever HDF5 raises about a damaged file becomes an InputError."""
+        try:
+            yield
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise self._damaged(f"{what} can't be read") from error
+
     @property
     def complete(self) -> bool:
         """Whether the run that made the file came to its end."""
-        return bool(self._file.attrs.get("complete", False))
+        with self._reading("its state"):
+            return bool(self._attribute("complete"))
 
     @property
     def attributes(self) -> dict[str, Any]:
         """The attributes of the whole run, texts as str."""
-        return {name: _text(value) for name, value in self._file.attrs.items()}
+        with self._reading("an attribute"):
+            return {str(name): self._attribute(name) for name in self._file.attrs}
 
     @property
     def settings(self) -> dict[str, Any]:
         """The settings that shape the picture, as they were recorded."""
-        try:
-            settings = json.loads(_text(self._file.attrs["settings"]))
-        except (KeyError, ValueError) as error:
-            raise self._damaged("its settings can't be read") from error
+        with self._reading("its settings"):
+            settings = json.loads(self._attribute("settings"))
         if not isinstance(settings, dict):
             raise self._damaged("its settings are not a table")
         return settings
@@ -123,26 +136,27 @@ class RunFile:
                 f"{self.path} does not hold frame {index} any more: it was freed by "
                 "--discard-frames after it had been encoded."
             )
-        try:
-            return self._file[layout.FRAMES][index]
-        except OSError as error:
-            raise self._damaged(f"frame {index} can't be read") from error
+        return self._read(layout.FRAMES, index)
 
     def times(self) -> tuple[np.ndarray, np.ndarray]:
         """Timestamps and durations of all frames, (N,) int64 each, in units of `time_base`."""
-        return self._file[layout.PTS][:], self._file[layout.DURATION][:]
+        return self._read(layout.PTS), self._read(layout.DURATION)
 
     def shots(self) -> list[tuple[int, int]]:
         """(start, stop) of each shot."""
-        return [(int(row["start"]), int(row["stop"])) for row in self._file[layout.SHOTS][:]]
+        return [(int(row["start"]), int(row["stop"])) for row in self._read(layout.SHOTS)]
 
     def segments(self) -> np.ndarray:
         """The table of segments, dtype `layout.SEGMENT_DTYPE`."""
-        return self._file[layout.SEGMENTS][:]
+        return self._read(layout.SEGMENTS)
 
     def ranks(self) -> np.ndarray:
         """What was last heard of each rank, dtype `layout.RANK_DTYPE`."""
-        return self._file[layout.RANKS][:]
+        return self._read(layout.RANKS)
+
+    def _read(self, name: str, index: int | slice = slice(None)) -> np.ndarray:
+        with self._reading(name if isinstance(index, slice) else f"frame {index}"):
+            return self._file[name][index]
 
     def close(self) -> None:
         """Closes the file."""
@@ -170,7 +184,9 @@ def _open(path: Path) -> h5py.File:
         raise InputError(f"{path} is not a usable run file: {reason}.") from error
 
 
-def _text(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
-    return value
+def is_run_file(file: h5py.File) -> bool:
+    """Whether an open HDF5 file says that it is a run file."""
+    try:
+        return bool(layout.read_attribute(file, "format") == layout.FORMAT_NAME)
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError):
+        return False

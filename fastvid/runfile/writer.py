@@ -68,7 +68,7 @@ class RunWriter:
         try:
             file = layout.create(path, height, width, keep)
             for name, value in attributes.items():
-                file.attrs[name] = value
+                layout.set_attribute(file, name, value)
             file.attrs["complete"] = False
             file.flush()
             return cls(path, file, compression)
@@ -162,7 +162,7 @@ class RunWriter:
         """Writes attributes of the whole run."""
         try:
             for name, value in attributes.items():
-                self._file.attrs[name] = value
+                layout.set_attribute(self._file, name, value)
             self._file.flush()
         except OSError as error:
             raise _storage_error(self.path, error) from error
