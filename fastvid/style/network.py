@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from fastvid.errors import InputError
+from fastvid.style.upsampling import PhasedConv2d
 
 OUTPUT_CHANNELS = 3
 # A transposed or strided layer halves the picture; beyond 64 a frame of 640x360 is 10x6 features.
@@ -195,8 +196,8 @@ def for_painting(network: nn.Sequential) -> nn.Sequential:
     frame has: on a flat frame (a fade to black) instance norm blows it up to a bright frame, 40
     pixels wide with five residual blocks; mirrored margins alone would have to be as wide as that.
     `U, norm, ReLU` becomes `norm, ReLU, U`: nearest upsampling repeats values, so mean and variance
-    stay, and the norm costs a fourth. `U2, c3s1` becomes an UpsampledConv2d. The modules are shared
-    with `network`; its keys are not kept.
+    stay, and the norm costs a fourth. `U2, c3s1` becomes an UpsampledConv2d, a larger kernel behind
+    an upsampling a PhasedConv2d. The modules are shared with `network`; its keys are not kept.
     """
     modules = list(network)
     for position, module in enumerate(network):
@@ -205,8 +206,12 @@ def for_painting(network: nn.Sequential) -> nn.Sequential:
         if isinstance(module, nn.Upsample):
             norm, relu, following = network[position + 1 : position + 4]
             modules[position : position + 4] = [norm, relu, module, following]
-            if UpsampledConv2d.fits(following, module.scale_factor):
+            factor = module.scale_factor
+            if UpsampledConv2d.fits(following, factor):
                 modules[position + 2 : position + 4] = [nn.Identity(), UpsampledConv2d(following)]
+            elif PhasedConv2d.fits(following, factor):
+                phased = PhasedConv2d(following, int(factor))
+                modules[position + 2 : position + 4] = [nn.Identity(), phased]
     return nn.Sequential(*modules)
 
 
