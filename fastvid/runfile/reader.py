@@ -34,7 +34,8 @@ class RunFile:
         self._file = _open(self.path)
         try:
             self._check()
-        except (InputError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (InputError, OSError, KeyError, TypeError, ValueError, ArithmeticError,
+                RuntimeError) as error:
             self._file.close()
             if isinstance(error, InputError):
                 raise
