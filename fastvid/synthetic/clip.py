@@ -67,14 +67,14 @@ class SyntheticClip:
 
         Raises ValueError for the first frame of a shot, which has none.
         """
-        return self._flow(index, index - 1)
+        return self.flow(index, index - 1)
 
     def forward_flow(self, index: int) -> np.ndarray:
         """The flow from frame index to the one after, (H, W, 2) float32, pixels.
 
         Raises ValueError for the last frame of a shot, which has none.
         """
-        return self._flow(index, index + 1)
+        return self.flow(index, index + 1)
 
     def occlusion(self, index: int) -> np.ndarray:
         """Which pixels of frame index can't be seen in the frame before, (H, W) bool.
@@ -82,14 +82,18 @@ class SyntheticClip:
         Hidden there by a layer in front, or outside the frame. Raises ValueError for the first
         frame of a shot.
         """
-        flow = self._flow(index, index - 1)
+        flow = self.flow(index, index - 1)
         return unseen(self._owners(index), flow, self._owners(index - 1))
 
     def soundtrack(self, sample_rate_hz: int = 48000) -> np.ndarray:
         """Music as long as the clip: (samples, 2) float32 in [-1, 1]."""
         return compose(float(self.frame_count / self.rate), sample_rate_hz)
 
-    def _flow(self, index: int, other: int) -> np.ndarray:
+    def flow(self, index: int, other: int) -> np.ndarray:
+        """The flow from frame index to another frame of its shot, (H, W, 2) float32, pixels.
+
+        Raises ValueError where there is no such frame in the shot.
+        """
         shot, time_s = self._at(index)
         if not 0 <= other < self.frame_count or self._shot_of(other) != shot.number:
             raise ValueError(f"frames {index} and {other} are not of one shot; there is no flow")

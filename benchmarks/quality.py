@@ -1,0 +1,225 @@
+"""How steady and sharp the styles are, whether they drift, how fast they paint: beside the bars.
+
+    python benchmarks/quality.py --json quality.json                   # everything; takes long
+    python benchmarks/quality.py --figures steadiness --styles wave --inputs generated --frames 30
+    python benchmarks/quality.py --figures drift,speed
+
+Method in benchmarks/README.md.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from drift import FRAMES, drift, find_painting
+from fastvid.errors import InputError
+from fastvid.evaluate import Evaluation
+from fastvid.style.model import set_threads
+from fastvid.style.registry import bundled_styles, load_style
+from fastvid.training.lossnet import load_loss_network
+from fastvid.training.photos import find_photos
+from report import machine, write_json
+from steadiness import GENERATED, KeptFlow, judge_style, read_film
+from style_speed import reference
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+INPUTS = (f"{DATA}/videos/bikes.mp4@80:120", f"{DATA}/videos/bigbuckbunny.mp4@640x360", GENERATED)
+FIGURES = ("steadiness", "drift", "speed")
+SPEED_SIZE = (640, 360)
+_MIN_PHOTO_SIDE = 256
+
+
+# What issue and design ask for: at least, at most.
+BARS: dict[str, tuple[float, float]] = {
+    "RMSE / film": (0.0, 1.10),
+    "RMSE 8 apart / film": (0.0, 1.10),
+    "RMSE / frame by frame": (0.0, 0.45),
+    "sharpness / frame by frame": (0.92, 1.10),
+    "style loss last / first": (0.90, 1.10),
+    "speed / FAV network": (8.0, float("inf")),
+}
+
+# One figure of one style on one input.
+Row = dict[str, Any]
+
+
+def main() -> int:
+    """Measures what was asked for, prints each row as it comes, then the medians."""
+    parsed = _parse()
+    set_threads(parsed.threads)
+    styles = parsed.styles or [card.name for card in bundled_styles()]
+    rows: list[Row] = []
+    measures = {"steadiness": steadiness_rows, "drift": drift_rows, "speed": speed_rows}
+    sys.stdout.write(f"{'figure':<28} {'style':<16} {'input':<14} {'value':>7}\n")
+    for figure in parsed.figures:
+        for row in measures[figure](parsed, styles):
+            rows.append(row)
+            sys.stdout.write(f"{row['figure']:<28} {row['style']:<16} {row['input']:<14} "
+                             f"{row['value']:>7.3f}\n")
+            sys.stdout.flush()
+    table = summary(rows)
+    sys.stdout.write("\n" + format_summary(table))
+    if parsed.json:
+        settings = {key: str(value) for key, value in vars(parsed).items()}
+        write_json(parsed.json, {"machine": machine(), "settings": settings, "rows": rows,
+                                 "medians": table})
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--figures", type=_names_of(FIGURES), default=list(FIGURES),
+                        help=f"of {','.join(FIGURES)}")
+    parser.add_argument("--styles", type=lambda text: text.split(","),
+                        help="names or checkpoints (default: all bundled ones)")
+    parser.add_argument("--inputs", nargs="+", default=list(INPUTS),
+                        metavar="PATH[@A:B][@WxH]", help=f"films, or {GENERATED}[@WxH]")
+    parser.add_argument("--frames", type=int, help="at most so many frames of each film")
+    parser.add_argument("--no-long-range", action="store_true",
+                        help="leaves out frames 8 apart: half the judging flows")
+    parser.add_argument("--temporal-strength", type=float, help="instead of the default")
+    parser.add_argument("--flows", type=Path, metavar="FOLDER",
+                        help="keeps the judging flows for the next time (some GB)")
+    parser.add_argument("--photos", type=int, default=3, help="for drift, of those held out")
+    parser.add_argument("--drift-frames", type=int, default=FRAMES)
+    parser.add_argument("--data", default=str(DATA / "train"))
+    parser.add_argument("--paintings", type=Path, default=DATA / "styles")
+    parser.add_argument("--loss-network", default=str(DATA / "lossnet" / "squeezenet1_0.npz"))
+    parser.add_argument("--repeats", type=int, default=5, help="for speed")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def _names_of(allowed: Sequence[str]) -> Any:
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        for name in names:
+            if name not in allowed:
+                raise argparse.ArgumentTypeError(f"unknown {name}; there are {', '.join(allowed)}")
+        return names
+
+    return parse
+
+
+def steadiness_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
+    """Rows of every style on every film."""
+    with tempfile.TemporaryDirectory(prefix="fastvid-flows-") as temporary:
+        folder = parsed.flows or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        for text in parsed.inputs:
+            film = read_film(text, parsed.frames)
+            flow = KeptFlow(film, folder)
+            for style in styles:
+                result = judge_style(style, film, flow, threads=parsed.threads,
+                                     temporal_strength=parsed.temporal_strength,
+                                     long_range=not parsed.no_long_range)
+                for figure, value in ratios(result).items():
+                    yield {"figure": figure, "style": _name(style), "input": film.name,
+                           "value": value}
+
+
+def ratios(result: Evaluation) -> dict[str, float]:
+    """The figures that have bars; those that a short film does not have are left out."""
+    output, painted, film = result.output, result.painted, result.film
+    assert painted is not None
+    pairs = {
+        "RMSE / film": (output.rmse, film.rmse),
+        "RMSE 8 apart / film": (output.long_range_rmse, film.long_range_rmse),
+        "RMSE / frame by frame": (output.rmse, painted.rmse),
+        "sharpness / frame by frame": (output.sharpness, painted.sharpness),
+    }
+    return {name: above / below for name, (above, below) in pairs.items()
+            if above is not None and below}
+
+
+def drift_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
+    """Rows of every style on every photograph, frame-by-frame painting beside (without a bar)."""
+    network = load_loss_network(parsed.loss_network)
+    photos = find_photos(parsed.data, _MIN_PHOTO_SIDE).held_out[:parsed.photos]
+    for style in styles:
+        painting = find_painting(_name(style), parsed.paintings)
+        if painting is None:
+            sys.stderr.write(f"{_name(style)}: no painting in {parsed.paintings}, no drift\n")
+            continue
+        for photo in photos:
+            finished, alone = drift(style, painting, photo, network, threads=parsed.threads,
+                                    frames=parsed.drift_frames,
+                                    temporal_strength=parsed.temporal_strength)
+            for figure, value in (("style loss last / first", finished),
+                                  ("  the same, frame by frame", alone)):
+                yield {"figure": figure, "style": _name(style), "input": Path(photo).stem,
+                       "value": value}
+
+
+def speed_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
+    """How many times faster than the Fast Artistic Videos network, both in torch's own layers.
+
+    The networks take turns after a warm-up; a time is the shorter of wall clock and processor time.
+    """
+    width, height = SPEED_SIZE
+    frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    models = [load_style(style) for style in styles]
+    paints = [reference(height, width, plain=True),
+              *((lambda model=model: model.paint([frame])) for model in models)]
+    seconds: list[list[float]] = [[] for _ in paints]
+    for repeat in range(parsed.repeats + 1):
+        for times, paint in zip(seconds, paints):
+            wall, processor = time.perf_counter(), time.process_time()
+            paint()
+            if repeat:
+                times.append(min(time.perf_counter() - wall, time.process_time() - processor))
+    slow, *fast = (statistics.median(times) for times in seconds)
+    for style, median in zip(styles, fast):
+        for figure, value in (("speed / FAV network", slow / median),
+                              ("  seconds a frame", median)):
+            yield {"figure": figure, "style": _name(style), "input": f"{width}x{height}",
+                   "value": value}
+
+
+def summary(rows: Sequence[Row]) -> list[Row]:
+    """Medians over the styles for each film, and over everything, of the figures with bars."""
+    table = []
+    for figure, (least, most) in BARS.items():
+        found = [row for row in rows if row["figure"] == figure]
+        films = list(dict.fromkeys(row["input"] for row in found))
+        groups = {name: [row["value"] for row in found if row["input"] == name] for name in films}
+        if len(films) > 1:
+            groups["all"] = [row["value"] for row in found]
+        for name, values in groups.items():
+            value = statistics.median(values)
+            table.append({"figure": figure, "input": name, "median": value, "least": least,
+                          "most": most if most < float("inf") else None,
+                          "values": len(values), "meets": least <= value <= most})
+    return table
+
+
+def format_summary(table: Sequence[Row]) -> str:
+    """The medians beside the bars."""
+    lines = [f"{'median':<28} {'input':<14} {'value':>7}  bar"]
+    for row in table:
+        bar = f"at least {row['least']:g}" if row["most"] is None else \
+            f"at most {row['most']:g}" if not row["least"] else \
+            f"{row['least']:g} to {row['most']:g}"
+        verdict = "" if row["meets"] else "   MISSED"
+        lines.append(f"{row['figure']:<28} {row['input']:<14} {row['median']:>7.3f}  {bar}"
+                     f"{verdict}")
+    return "\n".join(lines) + "\n"
+
+
+def _name(style: str) -> str:
+    return Path(style).stem
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except InputError as problem:
+        sys.exit(str(problem))
