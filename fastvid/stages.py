@@ -3,9 +3,10 @@
 The real ones are in `fastvid.repaint`; benchmarks put sleeping ones in their place.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -47,3 +48,27 @@ class Stages(Protocol):
 
     def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
         """The finished frame, from the painted one and the finished frame before it."""
+
+
+class PendingBatch(Protocol):
+    """Frames that are being painted."""
+
+    def ready(self) -> bool:
+        """Whether `images` would not have to wait."""
+
+    def images(self) -> list[np.ndarray]:
+        """The painted frames, in the order in which they were given; waits for them."""
+
+
+@runtime_checkable
+class BatchStages(Stages, Protocol):
+    """Stages that can paint several frames at a time, beside what else the thread does.
+
+    batch_size: at most so many at a time; with 1, frames are painted one by one with `paint`. How
+    a frame is painted must not depend on the others of its batch, nor on their number.
+    """
+
+    batch_size: int
+
+    def begin_batch(self, frames: Sequence[np.ndarray]) -> PendingBatch:
+        """Begins to paint frames of one size, at least one."""

@@ -4,68 +4,27 @@ A step is one stage of one frame. The temporal pass comes before everything else
 rank behind this one), then the heavy stages of the earliest segment. So a boundary frame that
 arrives never waits for longer than one stage of one frame, and a rank never uses more than its own
 cores.
+
+Where the stages paint in batches on a device of their own, a batch is begun and collected between
+the steps, and this thread goes on with the other stages meanwhile.
 """
 
 import queue
 import threading
 import time
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from fastvid.errors import EXIT_FAILURE, FastvidError
-from fastvid.stages import STAGES, Motion, Stage, Stages
+from fastvid.parallel.batches import BatchPainting, Step
+from fastvid.parallel.task import Task
+from fastvid.stages import BatchStages, Stage, Stages
 
 # A step of a large frame takes seconds; a thread that is still at it then is left behind.
 _STOP_PATIENCE_S = 2.0
-
-
-@dataclass
-class StageTime:
-    """When a stage of a segment first began (seconds since the epoch), and the seconds it took."""
-
-    start: float = 0.0
-    seconds: float = 0.0
-
-
-@dataclass
-class Task:
-    """A segment at work on a rank.
-
-    frames: its input images. halo: the input image before them, None where the segment begins its
-    shot. boundary: the finished frame before the segment, once it is there.
-    """
-
-    index: int
-    start: int
-    frames: Sequence[np.ndarray]
-    halo: np.ndarray | None
-    boundary: np.ndarray | None = None
-    motions: list[Motion | None] = field(default_factory=list)
-    painted: list[np.ndarray | None] = field(default_factory=list)
-    finished: list[np.ndarray] = field(default_factory=list)
-    times: dict[Stage, StageTime] = field(
-        default_factory=lambda: {stage: StageTime() for stage in STAGES}
-    )
-
-    def next_step(self) -> Stage | None:
-        """The next heavy stage, None if all of them are done."""
-        if len(self.motions) > len(self.painted):
-            return Stage.PAINT
-        return Stage.MOTION if len(self.motions) < len(self.frames) else None
-
-    def can_blend(self) -> bool:
-        """Whether the next frame in order is painted and the frame before it is finished."""
-        position = len(self.finished)
-        if position >= len(self.painted):
-            return False
-        return position > 0 or self.halo is None or self.boundary is not None
-
-    def complete(self) -> bool:
-        """Whether all frames are finished."""
-        return len(self.finished) == len(self.frames)
 
 
 @dataclass(frozen=True)
@@ -107,6 +66,13 @@ class Engine(threading.Thread):
         self.doing = _WAITING
         self._step_began = time.monotonic()
         self._stages = stages
+        self._batches: BatchPainting | None = None
+        # How many heavy frames may be left when a rank asks for more: so many that the next ones
+        # travel while the last ones are painted.
+        self.prefetch_frames = 1
+        if isinstance(stages, BatchStages) and stages.batch_size > 1:
+            self._batches = BatchPainting(stages)
+            self.prefetch_frames = stages.batch_size
         self._wake = wake
         self._tasks: list[Task] = []
         self._condition = threading.Condition()
@@ -129,7 +95,7 @@ class Engine(threading.Thread):
     def heavy_frames_left(self) -> int:
         """How many frames still need flow or paint, the one at work included."""
         with self._condition:
-            return sum(len(task.frames) - len(task.painted) for task in self._tasks)
+            return sum(task.heavy_frames_left() for task in self._tasks)
 
     def step_seconds(self) -> float:
         """How long the step at hand has been going on, 0 between steps."""
@@ -150,7 +116,9 @@ class Engine(threading.Thread):
                 step = self._wait_for_step()
                 if step is None:
                     return
-                self._take(*step)
+                self._step_began = time.monotonic()
+                self.doing = step.doing
+                step.run()
         except MemoryError:
             self._report(Failed(f"{self.doing}: out of memory. Fewer ranks a node, shorter "
                                 "--segment-length or a smaller --size need less.", EXIT_FAILURE))
@@ -164,28 +132,41 @@ class Engine(threading.Thread):
         self.events.put(event)
         self._wake.set()
 
-    def _wait_for_step(self) -> tuple[Task, Stage] | None:
+    def _wait_for_step(self) -> Step | None:
         with self._condition:
             while not self._stopping:
-                for task in self._tasks:
-                    if task.can_blend():
-                        return task, Stage.BLEND
-                for task in self._tasks:
-                    stage = task.next_step()
-                    if stage is not None:
-                        return task, stage
+                step = self._next_step()
+                if step is not None:
+                    return step
                 self.doing = _WAITING
                 self._condition.wait()
             return None
 
-    def _take(self, task: Task, stage: Stage) -> None:
-        position = {
-            Stage.MOTION: len(task.motions),
-            Stage.PAINT: len(task.painted),
-            Stage.BLEND: len(task.finished),
-        }[stage]
-        self._step_began = time.monotonic()
-        self.doing = f"{stage.value} of frame {task.start + position}"
+    def _next_step(self) -> Step | None:
+        for task in self._tasks:
+            if task.can_blend():
+                return self._step(task, Stage.BLEND, len(task.finished))
+        if self._batches is None:
+            for task in self._tasks:
+                stage = task.next_step()
+                if stage is Stage.PAINT:
+                    return self._step(task, stage, len(task.painted))
+                if stage is Stage.MOTION:
+                    return self._step(task, stage, len(task.motions))
+            return None
+        step = self._batches.next_step(self._tasks)
+        if step is not None:
+            return step
+        for task in self._tasks:
+            if task.needs_motion():
+                return self._step(task, Stage.MOTION, len(task.motions))
+        return self._batches.last_step()
+
+    def _step(self, task: Task, stage: Stage, position: int) -> Step:
+        return Step(f"{stage.value} of frame {task.start + position}",
+                    partial(self._take, task, stage, position))
+
+    def _take(self, task: Task, stage: Stage, position: int) -> None:
         began = time.time()
         clock = time.perf_counter()
         if stage is Stage.MOTION:
@@ -198,9 +179,7 @@ class Engine(threading.Thread):
             task.painted.append(self._stages.paint(task.frames[position]))
         else:
             self._blend(task, position)
-        timing = task.times[stage]
-        timing.start = timing.start or began
-        timing.seconds += time.perf_counter() - clock
+        task.times[stage].add(began, time.perf_counter() - clock)
         if task.complete():
             with self._condition:
                 self._tasks.remove(task)

@@ -11,13 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastvid.parallel.communicator import Communicator, Kind, Message
-from fastvid.parallel.engine import Engine, Failed, LastFrame, Task
+from fastvid.parallel.engine import Engine, Failed, LastFrame
 from fastvid.parallel.schedule import NOBODY
+from fastvid.parallel.task import Task
 from fastvid.stages import STAGES, Motion
-
-# The next segment is asked for when this many frames still need heavy work, so that its frames
-# travel while the last one is painted.
-_PREFETCH_FRAMES = 1
 
 
 class Worker:
@@ -82,7 +79,7 @@ class Worker:
     def _ask(self) -> bool:
         if self._asked or self._held >= self._lookahead:
             return False
-        if self._engine.heavy_frames_left() > _PREFETCH_FRAMES:
+        if self._engine.heavy_frames_left() > self._engine.prefetch_frames:
             return False
         self._asked = True
         self._comm.send(0, Kind.REQUEST)
