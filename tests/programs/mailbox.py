@@ -1,0 +1,173 @@
+"""Every rank sends every kind of message to every other and itself and checks what comes.
+
+    mpirun -n 3 python mailbox.py RESULTS.json      # rank 0 writes {name of check: what it found}
+"""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from fastvid.parallel.communicator import Communicator, Kind, Message, connect
+
+SIZES = (0, 1, 7, 4096, 65537, 1_000_003, 6_000_000)
+DTYPES = ("uint8", "int64", "float32", "float64")
+IDLE_S = 2.0
+
+
+def payload(source: int, number: int, size: int, dtype: str) -> np.ndarray:
+    """The bytes that `source` sends as its message `number`."""
+    generator = np.random.default_rng(1000 * source + number)
+    return generator.integers(0, 200, size).astype(dtype)
+
+
+_early: list[Message] = []
+
+
+def collect(comm: Communicator, count: int, *kinds: Kind) -> list[Message]:
+    """The next `count` messages of these kinds, in the order of their arrival; others, from ranks
+    that are ahead of this one, are kept for later."""
+    found: list[Message] = []
+    while True:
+        for message in list(_early):
+            if message.kind in kinds and len(found) < count:
+                _early.remove(message)
+                found.append(message)
+        if len(found) == count:
+            return found
+        arrived = comm.poll()
+        _early.extend(arrived)
+        if not arrived:
+            comm.rest()
+
+
+def meet(comm: Communicator) -> None:
+    """Returns when every rank has come here (QUIT counts in whatever job)."""
+    for rank in range(comm.size):
+        comm.send(rank, Kind.QUIT)
+    present: set[int] = set()
+    for_the_next: list[Message] = []
+    while len(present) < comm.size:
+        (message,) = collect(comm, 1, Kind.QUIT)
+        if message.source in present:
+            for_the_next.append(message)
+        present.add(message.source)
+    _early.extend(for_the_next)
+
+
+def check_everything_arrives(comm: Communicator) -> str:
+    """All to all, self included: sizes from nothing to megabytes, all types, order kept."""
+    plan = [(size, DTYPES[position % len(DTYPES)]) for position, size in enumerate(SIZES)]
+    for number, (size, dtype) in enumerate(plan):
+        for dest in range(comm.size):
+            comm.send(dest, Kind.RESULT, [number, -number],
+                      [payload(comm.rank, number, size, dtype), np.zeros((0, 3), np.uint8),
+                       payload(comm.rank, number, 6, dtype).reshape(1, 2, 3)])
+    by_source: dict[int, list[Message]] = {}
+    for message in collect(comm, len(plan) * comm.size, Kind.RESULT):
+        by_source.setdefault(message.source, []).append(message)
+    assert sorted(by_source) == list(range(comm.size))
+    for source, messages in by_source.items():
+        assert [m.header for m in messages] == [(n, -n) for n in range(len(plan))]
+        for number, (message, (size, dtype)) in enumerate(zip(messages, plan)):
+            flat, empty, cube = message.arrays
+            assert np.array_equal(flat, payload(source, number, size, dtype))
+            assert flat.dtype == np.dtype(dtype) == cube.dtype and cube.shape == (1, 2, 3)
+            assert empty.shape == (0, 3) and message.kind is Kind.RESULT
+    assert comm.drain(120, _early.append)
+    return "ok"
+
+
+def check_many_to_one(comm: Communicator) -> str:
+    """Rank 0 gets hundreds of messages at once, small and large mixed, without losing its order."""
+    count = 150
+    if comm.rank != 0:
+        for number in range(count):
+            size = 300_000 if number % 10 == 0 else number
+            comm.send(0, Kind.RESULT, [number], [np.full(size, number % 256, np.uint8)])
+        comm.send_text(0, Kind.FAILURE, f"grüße von {comm.rank}")
+        assert comm.drain(120, _early.append)
+        return "ok"
+    last = {source: -1 for source in range(1, comm.size)}
+    for message in collect(comm, (count + 1) * (comm.size - 1), Kind.RESULT,
+                           Kind.FAILURE):
+        if message.kind is Kind.FAILURE:
+            assert message.text() == f"grüße von {message.source}"
+            assert last[message.source] == count - 1
+            continue
+        (number,) = message.header
+        assert number == last[message.source] + 1
+        last[message.source] = number
+        assert (message.arrays[0] == number % 256).all()
+    return "ok"
+
+
+def check_old_jobs_are_dropped(comm: Communicator) -> str:
+    """What is left over from an earlier job never reaches a later one."""
+    neighbour = (comm.rank + 1) % comm.size
+    comm.job += 1
+    meet(comm)
+    comm.job -= 1
+    comm.send(neighbour, Kind.BOUNDARY, [1])
+    comm.job += 1
+    comm.send(neighbour, Kind.BOUNDARY, [2])
+    (message,) = collect(comm, 1, Kind.BOUNDARY)
+    assert message.header == (2,) and message.job == comm.job
+    meet(comm)
+    assert all(message.kind is Kind.QUIT for message in _early)
+    assert comm.drain(120, _early.append)
+    return "ok"
+
+
+def check_waiting_is_cheap(comm: Communicator) -> float:
+    """The share of a core that a rank takes while it waits."""
+    if comm.rank == 0:
+        time.sleep(IDLE_S)
+        for rank in range(1, comm.size):
+            comm.send(rank, Kind.SEGMENT)
+        used = [float(message.arrays[0][0])
+                for message in collect(comm, comm.size - 1, Kind.RESULT)]
+        return max(used, default=0.0)
+    before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+    collect(comm, 1, Kind.SEGMENT)
+    after, seconds = resource.getrusage(resource.RUSAGE_SELF), time.monotonic() - began
+    used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    comm.send(0, Kind.RESULT, [], [np.array([used_s / seconds])])
+    assert comm.drain(120, _early.append)
+    return used_s / seconds
+
+
+def check_peers(comm: Communicator) -> list[object]:
+    """What every rank knows of the others."""
+    assert [peer.rank for peer in comm.peers] == list(range(comm.size))
+    assert len({peer.pid for peer in comm.peers}) == comm.size
+    assert comm.ranks_on_host(comm.peers[0].host) == comm.size
+    return [comm.size, min(peer.cores for peer in comm.peers),
+            min(peer.memory_bytes for peer in comm.peers)]
+
+
+CHECKS = {check.__name__: check for check in (
+    check_everything_arrives, check_many_to_one, check_old_jobs_are_dropped,
+    check_waiting_is_cheap, check_peers)}
+
+
+def main() -> None:
+    comm = connect()
+    found: dict[str, object] = {}
+    for name, check in CHECKS.items():
+        try:
+            found[name] = check(comm)
+        except BaseException as error:
+            sys.stderr.write(f"rank {comm.rank}, {name}: {error!r}\n")
+            comm.abort(1)
+        meet(comm)
+    if comm.rank == 0:
+        Path(sys.argv[1]).write_text(json.dumps(found))
+    comm.drain(120)
+
+
+if __name__ == "__main__":
+    main()
