@@ -1,7 +1,13 @@
-"""Rank 0's encoding: frames in order into parts, in a thread, while the ranks compute."""
+"""Rank 0's encoding: frames in order into parts, in a thread, while the ranks compute.
+
+A part is a run of frames that begins with a key frame. Once closed it is safe on the disk: a run
+that was stopped or killed goes on behind its last closed part, and with --discard-frames the frames
+in it may go.
+"""
 
 import glob
 import queue
+import re
 import shutil
 import threading
 import time
@@ -12,12 +18,15 @@ from typing import Protocol
 
 import numpy as np
 
-from fastvid.errors import InputError
 from fastvid.video.encode import OutputPlan
+from fastvid.video.storage import storage_errors
 
 QUEUE_FRAMES = 8
-# With --discard-frames a part is closed, and its frames are freed, after this many frames.
+# About the distance of key frames that encoders choose by themselves, so that parts cost nothing.
 PART_FRAMES = 240
+_OPEN_NAME = "open"
+_SETTINGS_NAME = "settings"
+_PART_NAME = re.compile(r"(\d{9})-(\d{9})\.part")
 _POLL_S = 0.02
 
 
@@ -43,14 +52,14 @@ def part_folder(output: Path) -> Path:
 class EncoderThread:
     """Encodes frames in order into parts.
 
-    part_frames: frames in a part, None for one part. parts: the closed ones, as (first frame, end,
-    path). seconds: time spent encoding. failed: called in the thread with what went wrong.
+    folder: where the parts lie. parts: the closed ones, as (first frame, end, path). seconds: time
+    spent encoding. failed: called in the thread with what went wrong.
     """
 
     plan: OutputPlan
     folder: Path
     threads: int
-    part_frames: int | None
+    part_frames: int = PART_FRAMES
     parts: list[tuple[int, int, Path]] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -63,19 +72,36 @@ class EncoderThread:
         self.failed: Callable[[BaseException], None] = _ignore
         self._thread = threading.Thread(target=self._run, name="fastvid-encode", daemon=True)
 
-    def take_over(self, stop: int) -> None:
-        """Counts the parts of an earlier run, which hold the frames before `stop`, as closed.
+    @property
+    def next_frame(self) -> int:
+        """The first frame behind the closed parts."""
+        return self.parts[-1][1] if self.parts else 0
 
-        Raises InputError if one of them is gone.
+    def take_over(self, stored: Callable[[int, int], bool]) -> None:
+        """Counts the parts that an earlier run has closed, as far as they follow each other and
+        were encoded in the same way; clears the folder of all others.
+
+        stored: whether the frames [start, stop) belong to the run.
         """
-        starts = list(range(0, stop, self.part_frames or stop))
-        for first, end in zip(starts, [*starts[1:], stop]):
-            if not self._path(first).exists():
-                raise InputError(
-                    f"{self._path(first)} is gone, which held frames that --discard-frames freed.\n"
-                    "Start over with --restart."
-                )
-            self.parts.append((first, end, self._path(first)))
+        settings = self.folder / _SETTINGS_NAME
+        with storage_errors(self.folder):
+            if settings.is_file() and settings.read_text(encoding="utf-8") == self._settings():
+                for path in sorted(self.folder.iterdir()):
+                    name = _PART_NAME.fullmatch(path.name)
+                    if name is None:
+                        continue
+                    first, stop = int(name[1]), int(name[2])
+                    if first == self.next_frame and stored(first, stop):
+                        self.parts.append((first, stop, path))
+            else:
+                clear_parts(self.folder)
+            self.folder.mkdir(exist_ok=True)
+            settings.write_text(self._settings(), encoding="utf-8")
+
+    def _settings(self) -> str:
+        plan = self.plan
+        return (f"{plan.codec} {plan.crf} {plan.preset} {plan.width}x{plan.height} {plan.pix_fmt} "
+                f"{plan.time_base}\n")
 
     def start(self) -> None:
         """Starts the thread."""
@@ -115,10 +141,11 @@ class EncoderThread:
                 index, image, pts, duration = item
                 if self._part is None:
                     self._first = index
-                    self._part = self.plan.open_encoder(self._path(index), threads=self.threads)
+                    self._part = self.plan.open_encoder(self.folder / _OPEN_NAME,
+                                                        threads=self.threads)
                 self._part.write(image, pts, duration)
                 stop = index + 1
-                if self.part_frames is not None and stop - self._first >= self.part_frames:
+                if stop - self._first >= self.part_frames:
                     self._close_part(stop)
                 self.seconds += time.perf_counter() - began
             if self._cancelled and self._part is not None:
@@ -134,14 +161,13 @@ class EncoderThread:
             while self._queue.get() is not None:
                 pass  # whoever puts frames must not wait for ever
 
-    def _path(self, index: int) -> Path:
-        return self.folder / f"{index:09d}.part"
-
     def _close_part(self, stop: int) -> None:
         assert self._part is not None
         self._part.close()
         self._part = None
-        self.parts.append((self._first, stop, self._path(self._first)))
+        path = self.folder / f"{self._first:09d}-{stop:09d}.part"
+        (self.folder / _OPEN_NAME).rename(path)
+        self.parts.append((self._first, stop, path))
 
 
 def remove_leftovers(output: Path) -> None:

@@ -58,10 +58,10 @@ class Gatherer:
         self._rank_rows: RankRows = []
         self._ranks_noted = 0.0
         encoder.failed = self._fail
-        self._next_frame = (max(writer.encoded) + 1) if writer.encoded else 0
+        self._next_frame = encoder.next_frame
         self._at_hand: dict[int, np.ndarray] = {}
         self._known_stop = 0
-        self._discarded_parts = len(encoder.parts)
+        self._discarded_parts = sum(stop - 1 in writer.encoded for _, stop, _ in encoder.parts)
         self.frames_stored = 0
         self.frames_continued = 0
         self.seconds = 0.0

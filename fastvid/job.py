@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from fastvid.encode_thread import PART_FRAMES, EncoderThread, clear_parts, part_folder
-from fastvid.errors import Stopped
+from fastvid.encode_thread import EncoderThread, clear_parts, part_folder
+from fastvid.errors import InputError, Stopped
 from fastvid.fanout import FanOut
 from fastvid.gather import Gatherer
 from fastvid.logs import log_to
@@ -181,17 +181,22 @@ def _compute(job: Prepared, comm: Communicator, progress: Progress, stack: ExitS
 def _open_encoder(job: Prepared, painting: Painting, stack: ExitStack) -> EncoderThread:
     """The thread that encodes one style, with the parts that an earlier run has closed."""
     writer = painting.writer
-    folder = part_folder(painting.plan.path)
     threads = max(1, job.setup.settings.threads // len(job.paintings))
-    encoder = EncoderThread(painting.plan, folder, min(threads, _ENCODER_THREADS_MAX),
-                            PART_FRAMES if job.options.discard_frames else None)
-    if writer.encoded:
-        encoder.take_over(max(writer.encoded) + 1)
-    else:
-        clear_parts(folder)
-    folder.mkdir(exist_ok=True)
-    # Parts are of use to a later run only where their frames were discarded.
-    stack.callback(lambda: None if writer.encoded else clear_parts(folder))
+    encoder = EncoderThread(painting.plan, part_folder(painting.plan.path),
+                            min(threads, _ENCODER_THREADS_MAX))
+    encoder.take_over(writer.has)
+    if writer.encoded and encoder.next_frame <= max(writer.encoded):
+        raise InputError(f"Parts in {encoder.folder} are gone, which held frames that "
+                         "--discard-frames freed.\nStart over with --restart.")
+
+    def leave(kind: type[BaseException] | None, *_: object) -> bool:
+        # Parts are for the run that goes on; without them discarded frames would be lost.
+        if not (writer.encoded or (kind is not None and issubclass(kind, Stopped)
+                                   and encoder.parts)):
+            clear_parts(encoder.folder)
+        return False
+
+    stack.push(leave)
     return encoder
 
 

@@ -130,7 +130,8 @@ def test_another_style_is_refused(complete_run: list[object], tmp_path: Path,
                                   run_main: Callable[..., tuple[int, str]]) -> None:
     other = tmp_path / "tiny.pt"
     other.write_bytes(job_clips.style_bytes(seed=9))
-    status, message = run_main(*complete_run, "--threads", "1", "--style", other)
+    command = [other if word == complete_run[4] else word for word in complete_run]
+    status, message = run_main(*command, "--threads", "1")
     assert status == 2 and "the style is another" in message
 
 
