@@ -169,7 +169,7 @@ def _preview_arguments(parser: argparse.ArgumentParser) -> None:
 def _preview(parsed: argparse.Namespace) -> int:
     from fastvid.preview import run
 
-    sys.stdout.write(f"{run(parsed)}\n")
+    sys.stdout.write("\n".join(run(parsed)) + "\n")
     return 0
 
 

@@ -60,21 +60,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replaces an existing sheet")
 
 
-def run(parsed: argparse.Namespace) -> Path:
-    """Writes the sheet that was asked for; returns where it is. Raises InputError."""
+def run(parsed: argparse.Namespace) -> list[str]:
+    """Writes the sheet that was asked for; returns where it is, and notes. Raises InputError."""
     output = parsed.output or parsed.input.with_name(f"{parsed.input.stem}.preview.png")
     styles = None
     if parsed.styles is not None:
         styles = [name.strip() for name in parsed.styles.split(",") if name.strip()]
-    return preview(parsed.input, output, styles=styles, count=parsed.count, size=parsed.size,
-                   fps=parsed.fps, threads=parsed.threads, overwrite=parsed.overwrite)
+    notes = preview(parsed.input, output, styles=styles, count=parsed.count, size=parsed.size,
+                    fps=parsed.fps, threads=parsed.threads, overwrite=parsed.overwrite)
+    return [str(output), *(f"note: {note}" for note in notes)]
 
 
 def preview(input: Path, output: Path, *, styles: Sequence[str] | None = None,
             count: int = DEFAULT_COUNT, size: tuple[int, int] | None = None,
             fps: Fraction | None = None, threads: int | None = None,
-            overwrite: bool = False) -> Path:
-    """Writes a contact sheet of a film and returns its path.
+            overwrite: bool = False) -> list[str]:
+    """Writes a contact sheet of a film; returns what the user should know.
 
     output: a .png file. styles: names or paths, None for all bundled ones. count: frames. size:
     (width, height) of a frame, one may be -1. fps: of a folder of images.
@@ -92,11 +93,16 @@ def preview(input: Path, output: Path, *, styles: Sequence[str] | None = None,
     set_threads(threads or usable_cores())
     with open_source(str(input), fps=fps, size=size or (-1, HEIGHT_PX),
                      on_error="keep-going") as source:
-        chosen = choose_frames(_until(mark_cuts(source, "auto"), _READING_LIMIT_S), count)
+        reading = _Reading(_READING_LIMIT_S)
+        chosen = choose_frames(reading.of(mark_cuts(source, "auto")), count)
+        notes = [*source.damage]
+        if reading.cut_short:
+            notes.append(f"only the first {reading.frames} of {source.frame_count} frames were "
+                         "looked at, which took long enough")
     rows = [(_UNPAINTED, [image for _, image in chosen])]
     rows += [(model.name, model.paint([image for _, image in chosen])) for model in models]
     _write(output, contact_sheet(rows, [f"frame {index}" for index, _ in chosen]))
-    return output
+    return notes
 
 
 class _Thinned:
@@ -188,12 +194,23 @@ def _fitting(text: str, width_px: int) -> str:
     return text
 
 
-def _until(marked: Iterable[tuple[Frame, bool]], seconds: float) -> Iterator[tuple[Frame, bool]]:
-    began = time.monotonic()
-    for item in marked:
-        yield item
-        if time.monotonic() - began > seconds:
-            return
+class _Reading:
+    """Passes a film's frames on until so many seconds are over."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self.frames = 0
+        self.cut_short = False
+
+    def of(self, marked: Iterable[tuple[Frame, bool]]) -> Iterator[tuple[Frame, bool]]:
+        """Each item, as long as there is time; at least one."""
+        began = time.monotonic()
+        for item in marked:
+            if self.frames and time.monotonic() - began > self._limit_s:
+                self.cut_short = True
+                return
+            self.frames += 1
+            yield item
 
 
 def _check(output: Path, count: int, threads: int | None, overwrite: bool) -> None:

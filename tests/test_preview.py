@@ -75,8 +75,10 @@ def test_a_long_label_stays_within_its_picture():
 def test_the_sheet_shows_the_film_and_every_style(cut_clip, tiny_style, tmp_path):
     other = tmp_path / "other.pt"
     other.write_bytes(tiny_style.read_bytes())
-    path = preview(cut_clip.path, tmp_path / "sheet.png", styles=[str(tiny_style), str(other)],
-                   count=2, size=(64, 48), threads=1)
+    path = tmp_path / "sheet.png"
+    notes = preview(cut_clip.path, path, styles=[str(tiny_style), str(other)], count=2,
+                    size=(64, 48), threads=1)
+    assert notes == []
     sheet = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
     assert sheet.shape == (3 * (48 + LABEL + GAP) + GAP, 2 * (64 + GAP) + GAP, 3)
     rows = [sheet[GAP + LABEL + row * (48 + LABEL + GAP):][:48, GAP:GAP + 64] for row in range(3)]
@@ -107,9 +109,17 @@ def test_a_folder_of_images(tiny_style, tmp_path):
     folder.mkdir()
     for index in range(3):
         cv2.imwrite(str(folder / f"{index}.png"), np.full((40, 60, 3), 60 * index, np.uint8))
-    path = preview(folder, tmp_path / "s.png", styles=[str(tiny_style)], size=(60, 40), threads=1,
-                   fps=25)
-    assert cv2.imread(str(path)).shape[1] == 3 * (60 + GAP) + GAP
+    preview(folder, tmp_path / "s.png", styles=[str(tiny_style)], size=(60, 40), threads=1, fps=25)
+    assert cv2.imread(str(tmp_path / "s.png")).shape[1] == 3 * (60 + GAP) + GAP
+
+
+def test_a_film_that_takes_too_long_to_read_is_seen_from_its_beginning(
+        uncut_clip, tiny_style, tmp_path, monkeypatch):
+    monkeypatch.setattr("fastvid.preview._READING_LIMIT_S", 0.0)
+    (note,) = preview(uncut_clip.path, tmp_path / "s.png", styles=[str(tiny_style)],
+                      size=(60, 40), threads=1)
+    assert "first 1 of 23 frames" in note
+    assert cv2.imread(str(tmp_path / "s.png")).shape[1] == 60 + 2 * GAP
 
 
 @pytest.mark.parametrize("arguments, word", [
