@@ -9,7 +9,7 @@ from fastvid.commands import COMMANDS
 from fastvid.errors import EXIT_BAD_INPUT, InputError
 from fastvid.logs import LOG_LEVELS
 from fastvid.motion.flow import FLOW_METHODS
-from fastvid.options import KEEPABLE, StylizeOptions
+from fastvid.options import DEVICES, KEEPABLE, StylizeOptions
 from fastvid.parallel.communicator import Communicator
 from fastvid.progress import PROGRESS_MODES, Progress
 from fastvid.temporal import MAX_STRENGTH
@@ -131,6 +131,9 @@ def add_stylize_arguments(parser: argparse.ArgumentParser, output_required: bool
     job = parser.add_argument_group("the job")
     job.add_argument("--threads", type=int, metavar="N",
                      help="threads of each rank (default: the cores that it has)")
+    job.add_argument("--device", choices=DEVICES, default=default.device,
+                     help="paints on the CPU, or on the GPUs, which the ranks of a host share; "
+                     "auto: on GPUs if there are any (default: %(default)s)")
     job.add_argument("--segment-length", type=int, default=default.segment_length, metavar="N",
                      help="frames dealt to a rank at a time (default: %(default)s)")
     job.add_argument("--lookahead", type=int, default=default.lookahead, metavar="N",

@@ -132,7 +132,7 @@ def _compute(job: Prepared, comm: Communicator, progress: Progress, stack: ExitS
                    for painting, encoder in zip(job.paintings, encoders, strict=True)])
     stack.callback(sink.cancel)
     sink.start()
-    engine = Engine(make_stages(job.setup), comm.wake)
+    engine = Engine(make_stages(replace(job.setup, local_rank=comm.local_rank)), comm.wake)
     stack.callback(engine.stop)
     engine.start()
     began = time.monotonic()

@@ -19,6 +19,7 @@ DEFAULT_GRACE_S = 8.0
 # A rank that is not heard of for so long is taken for dead.
 DEFAULT_RANK_TIMEOUT_S = 300.0
 DEFAULT_STYLE = "starry_night"
+DEVICES = ("auto", "cpu", "cuda")
 KEEPABLE = ("flow", "occlusion")
 
 
@@ -54,6 +55,7 @@ class StylizeOptions:
     segment_length: int = DEFAULT_SEGMENT_LENGTH
     lookahead: int = DEFAULT_LOOKAHEAD
     threads: int | None = None
+    device: str = "auto"
     restart: bool = False
     overwrite: bool = False
     time_limit: float | None = None
@@ -84,6 +86,8 @@ class StylizeOptions:
                              f"{self.grace:g}; give more of the one or less of the other.")
         if self.on_error not in ("stop", "keep-going"):
             raise InputError(f"--on-error {self.on_error} is neither stop nor keep-going.")
+        if self.device not in DEVICES:
+            raise InputError(f"--device {self.device} is unknown; there are {', '.join(DEVICES)}.")
         if self.compression not in ("none", "gzip"):
             raise InputError(f"--compression {self.compression} is neither none nor gzip.")
         for name in self.keep:

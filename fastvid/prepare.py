@@ -18,6 +18,7 @@ from fastvid.runfile.identity import (open_run, picture_software, previous_setti
 from fastvid.runfile.lock import RunLock
 from fastvid.runfile.writer import RunWriter
 from fastvid.settings import PictureSettings, run_identity
+from fastvid.style.device import choose_device
 from fastvid.style.model import StyleModel
 from fastvid.style.registry import load_style, read_style
 from fastvid.video.decode import VideoSource, fingerprint, open_source
@@ -143,11 +144,9 @@ def _lock(options: StylizeOptions, output: Path, run_path: Path,
 def _picture_settings(options: StylizeOptions, comm: Communicator,
                       previous: list[dict[str, Any] | None]) -> PictureSettings:
     """The settings of this run. A continued run takes its threads from the file, whatever the
-    ranks."""
-    threads = options.threads or min(peer.cores for peer in comm.peers)
-    if options.threads is None:
-        threads = next((int(old["threads"]) for old in previous if old and "threads" in old),
-                       threads)
+    ranks, and so its device."""
+    threads = (options.threads or int(_recorded(previous, "threads") or 0)
+               or min(peer.cores for peer in comm.peers))
     return PictureSettings(
         flow=options.flow,
         flow_scale=options.flow_scale,
@@ -157,7 +156,13 @@ def _picture_settings(options: StylizeOptions, comm: Communicator,
         keep_colors=options.keep_colors,
         threads=threads,
         processor=processor_name(),
+        device=choose_device(options.device, _recorded(previous, "device")),
     )
+
+
+def _recorded(previous: list[dict[str, Any] | None], name: str) -> Any:
+    """A setting of the runs that are continued, None if there are none."""
+    return next((old[name] for old in previous if old and name in old), None)
 
 
 def _close_run(writer: RunWriter) -> None:

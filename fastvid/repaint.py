@@ -9,18 +9,20 @@ from fastvid.motion.occlusion import reliable_mask
 from fastvid.settings import PictureSettings
 from fastvid.stages import Motion
 from fastvid.style.looks import keep_colors, mix
-from fastvid.style.model import StyleModel, set_threads
+from fastvid.style.model import PendingFrames, StyleModel, set_threads
 from fastvid.temporal import TemporalStep, plan_step, trust_gate
 
 
 class Repaint:
     """The stages of some styles with one set of settings (see `fastvid.stages.Stages`).
 
-    keep: "flow" and "occlusion" keep what is to be stored.
+    keep: "flow" and "occlusion" keep what is to be stored. batch_size: how many frames are painted
+    at a time, 1 on a CPU.
     """
 
     def __init__(self, styles: Sequence[StyleModel], settings: PictureSettings,
-                 keep: tuple[str, ...] = ()) -> None:
+                 keep: tuple[str, ...] = (), batch_size: int = 1) -> None:
+        self.batch_size = batch_size
         self._styles = styles
         self._settings = settings
         self._keep = keep
@@ -50,10 +52,15 @@ class Repaint:
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
         """The frame painted on its own in each style, with the looks that were asked for."""
-        return np.stack([self._paint_in(style, frame) for style in self._styles])
+        return np.stack([self.look(style.paint([frame])[0], frame) for style in self._styles])
 
-    def _paint_in(self, style: StyleModel, frame: np.ndarray) -> np.ndarray:
-        (painted,) = style.paint([frame])
+    def begin_batch(self, frames: Sequence[np.ndarray]) -> "PaintedBatch":
+        """Begins to paint frames as `paint` does."""
+        pending = [style.begin(frames, self.batch_size) for style in self._styles]
+        return PaintedBatch(self, frames, pending)
+
+    def look(self, painted: np.ndarray, frame: np.ndarray) -> np.ndarray:
+        """A painted frame with the looks that were asked for."""
         if self._settings.keep_colors:
             painted = keep_colors(painted, frame)
         return mix(painted, frame, self._settings.strength)
@@ -64,3 +71,23 @@ class Repaint:
             return painted
         step = motion.prepared
         return np.stack([step.apply(now, before) for now, before in zip(painted, previous)])
+
+
+class PaintedBatch:
+    """Frames that are being painted, in each style (see `fastvid.stages.PendingBatch`)."""
+
+    def __init__(self, stages: Repaint, frames: Sequence[np.ndarray],
+                 pending: Sequence[PendingFrames]) -> None:
+        self._stages = stages
+        self._frames = frames
+        self._pending = pending
+
+    def ready(self) -> bool:
+        """Whether all styles are done."""
+        return all(style.ready() for style in self._pending)
+
+    def images(self) -> list[np.ndarray]:
+        """The frames, (styles, H, W, 3) uint8 RGB each; waits for them."""
+        in_styles = [style.images() for style in self._pending]
+        return [np.stack([self._stages.look(painted, frame) for painted in paintings])
+                for frame, *paintings in zip(self._frames, *in_styles, strict=True)]

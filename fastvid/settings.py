@@ -14,8 +14,8 @@ from fastvid.video.cuts import read_cuts
 class PictureSettings:
     """Everything that the bytes of the stylized frames depend on, beside input and style.
 
-    threads and processor are among them: sums are rounded in another order with other numbers of
-    threads or vector units.
+    threads, processor and device are among them: sums are rounded in another order with other
+    numbers of threads or vector units. device: what paints, "cpu" or the name of the GPU.
     """
 
     flow: str
@@ -26,6 +26,7 @@ class PictureSettings:
     keep_colors: bool
     threads: int
     processor: str
+    device: str = "cpu"
 
 
 # How the settings in a run file are called on the command line.

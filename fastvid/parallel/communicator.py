@@ -135,6 +135,12 @@ class Communicator:
             peers.append(Peer(rank, its_host, max(1, usable // sharers), memory, pid))
         return tuple(peers)
 
+    @property
+    def local_rank(self) -> int:
+        """The number of this rank among those of its host, from 0."""
+        host = self.peers[self.rank].host
+        return sum(1 for peer in self.peers[: self.rank] if peer.host == host)
+
     def ranks_on_host(self, host: str) -> int:
         """How many ranks of the job run on `host`."""
         return sum(1 for peer in self.peers if peer.host == host)

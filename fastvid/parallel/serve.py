@@ -3,7 +3,7 @@ told."""
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -24,7 +24,8 @@ WORKER_KINDS = (Kind.SEGMENT, Kind.SUCCESSOR, Kind.BOUNDARY, Kind.FETCH)
 class JobSetup:
     """What a rank needs to know to take part in a job; travels from rank 0, with the styles.
 
-    style_names, styles: names and checkpoints.
+    style_names, styles: names and checkpoints. local_rank: the number of the rank among those of
+    its host, which each fills in for itself.
     """
 
     settings: PictureSettings
@@ -35,6 +36,7 @@ class JobSetup:
     rank_timeout_s: float
     log_dir: str | None = None
     log_level: str = "INFO"
+    local_rank: int = 0
 
     def arrays(self) -> list[np.ndarray]:
         """As the arrays of a SETUP message."""
@@ -58,13 +60,18 @@ StageFactory = Callable[[JobSetup], Stages]
 
 
 def real_stages(setup: JobSetup) -> Stages:
-    """The stages that paint. Raises InputError for a style that can't be loaded."""
+    """The stages that paint. Raises InputError for a style that can't be loaded, or if this rank
+    lacks the GPU that the run paints on."""
     # torch takes two seconds to import: only a rank that has a job pays for it.
     from fastvid.repaint import Repaint
+    from fastvid.style.device import GPU_BATCH_SIZE, rank_device
     from fastvid.style.registry import load_style
 
-    styles = [load_style(data, name) for name, data in zip(setup.style_names, setup.styles)]
-    return Repaint(styles, setup.settings, setup.keep)
+    device = rank_device(setup.settings.device, setup.local_rank)
+    styles = [load_style(data, name).move_to(device)
+              for name, data in zip(setup.style_names, setup.styles)]
+    batch_size = 1 if device.type == "cpu" else GPU_BATCH_SIZE
+    return Repaint(styles, setup.settings, setup.keep, batch_size)
 
 
 def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:
@@ -83,7 +90,7 @@ def serve_job(comm: Communicator, setup_message: Message,
     Raises RemoteError if rank 0 falls silent.
     """
     comm.job = setup_message.job
-    setup = JobSetup.from_message(setup_message)
+    setup = replace(JobSetup.from_message(setup_message), local_rank=comm.local_rank)
     with log_to(setup.log_dir, setup.log_level, comm), signals_stop(comm):
         try:
             engine = Engine(make_stages(setup), comm.wake)

@@ -1,12 +1,14 @@
-"""A style model: paints frames of any size, one after the other, with the same bytes every time."""
+"""A style model: paints frames of any size, with the same bytes every time."""
 
 import hashlib
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import torch
 
+from fastvid.errors import InputError
 from fastvid.style.checkpoint import Checkpoint, read_checkpoint
 from fastvid.style.network import Layer, build_network, downsampling, for_painting
 
@@ -25,12 +27,43 @@ def set_threads(count: int) -> None:
     cv2.setNumThreads(count)
 
 
+class PendingFrames:
+    """Painted frames that a device may still be at work on.
+
+    levels: (N, H, W, 3) uint8 RGB on the host. finite: whether all numbers were, a bool tensor.
+    count: how many of the N frames were asked for. done: when both are complete; None: they are.
+    """
+
+    def __init__(self, levels: torch.Tensor, finite: torch.Tensor, count: int,
+                 done: "torch.cuda.Event | None" = None) -> None:
+        self._levels = levels
+        self._finite = finite
+        self._count = count
+        self._done = done
+
+    def ready(self) -> bool:
+        """Whether the device is done."""
+        return self._done is None or bool(self._done.query())
+
+    def images(self) -> list[np.ndarray]:
+        """The frames, (H, W, 3) uint8 RGB each; waits for them.
+
+        Raises InputError if a number is not finite.
+        """
+        if self._done is not None:
+            self._done.synchronize()
+        if not self._finite.item():
+            raise InputError("the style model's numbers overflow. On a GPU, which computes in half "
+                             "precision, try --device cpu; otherwise the style is broken.")
+        return [frame.copy() for frame in self._levels[: self._count].numpy()]
+
+
 class StyleModel:
     """A frame model: every frame is painted on its own, so frames can be painted on any rank.
 
-    Same frame, same checkpoint, same number of threads, same kind of processor: same bytes,
-    whatever was painted before. A frame is mirrored at its border up to a size that the network can
-    halve without remainder, and the margin is cut off again.
+    Same frame, same checkpoint, same number of threads, same kind of processor and device: same
+    bytes, whatever was painted before. A frame is mirrored at its border up to a size that the
+    network can halve without remainder, and the margin is cut off again.
     """
 
     kind = "frame"
@@ -41,25 +74,89 @@ class StyleModel:
         self.arch = checkpoint.arch
         self._layers = checkpoint.layers
         self._multiple = downsampling(list(checkpoint.layers))
-        self._mean_bgr = np.array(checkpoint.mean_bgr, np.float32)
-        self._scale = np.float32(checkpoint.scale)
+        self._mean_bgr = torch.tensor(checkpoint.mean_bgr, dtype=torch.float32)
+        self._scale = float(checkpoint.scale)
+        self._device = torch.device("cpu")
         with torch.device("meta"):
             network = build_network(checkpoint.arch)
         network.load_state_dict(checkpoint.weights, assign=True)
         network = for_painting(network).eval().requires_grad_(False)
         self._network = network.to(memory_format=torch.channels_last)
 
-    def paint(self, images: list[np.ndarray]) -> list[np.ndarray]:
+    def move_to(self, device: torch.device) -> "StyleModel":
+        """Lets the model paint on `device` from now on; returns itself.
+
+        On a GPU convolutions run in half precision with sums in single precision, everything else
+        in single precision.
+        """
+        self._device = device
+        self._network.to(device)
+        self._mean_bgr = self._mean_bgr.to(device)
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+            torch.backends.cudnn.deterministic = True
+        return self
+
+    def paint(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Paint frames, (H, W, 3) uint8 RGB each, into new ones of the same shape and type.
 
         The network's output is clipped to 0..255 and rounded to nearest. Frames are painted one by
         one: memory does not grow with the list, and bytes do not depend on its length.
         """
-        return [self._paint_one(image) for image in images]
+        return [self.begin([image], 1).images()[0] for image in images]
+
+    def begin(self, images: Sequence[np.ndarray], batch_size: int) -> PendingFrames:
+        """Begins to paint 1 to `batch_size` frames of one size, as `paint`, in one go.
+
+        On a GPU this returns before they are painted. A short batch is filled up with its last
+        frame: a device may round in another way in a batch of another size, and how many frames
+        are at hand is a matter of time. Raises InputError if the GPU's memory does not suffice.
+        """
+        for image in images:
+            _check(image)
+        height, width = images[0].shape[:2]
+        rows, columns = _margins(height, self._multiple), _margins(width, self._multiple)
+        batch = np.stack([*images, *[images[-1]] * (batch_size - len(images))])
+        pixels = torch.from_numpy(np.pad(batch, ((0, 0), rows, columns, (0, 0)), mode="symmetric"))
+        try:
+            with torch.inference_mode():
+                if self._device.type == "cuda":
+                    pixels = pixels.pin_memory().to(self._device, non_blocking=True)
+                levels, finite = self._paint_pixels(pixels)
+                levels = levels[:, rows[0] : rows[0] + height, columns[0] : columns[0] + width]
+                return self._pending(levels, finite, len(images))
+        except torch.cuda.OutOfMemoryError as error:
+            raise InputError(
+                f"{batch_size} frames of {width}x{height} do not fit into the memory of "
+                f"{torch.cuda.get_device_name(self._device)}: use fewer ranks a GPU, a smaller "
+                "--size, or --device cpu."
+            ) from error
+
+    def _paint_pixels(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(N, H, W, 3) uint8 RGB to the same painted, and whether all numbers are finite."""
+        # (N, H, W, 3) seen as (N, 3, H, W) is the channels-last layout.
+        features = (pixels.flip(3).float() - self._mean_bgr).permute(0, 3, 1, 2)
+        half = self._device.type == "cuda"
+        with torch.autocast(self._device.type, dtype=torch.float16, enabled=half):
+            output = self._network(features)
+        painted = output.float().permute(0, 2, 3, 1)
+        levels = (painted * self._scale + self._mean_bgr).round_().clamp_(0, 255)
+        return levels.flip(3).to(torch.uint8), painted.isfinite().all()
+
+    def _pending(self, levels: torch.Tensor, finite: torch.Tensor, count: int) -> PendingFrames:
+        if self._device.type != "cuda":
+            return PendingFrames(levels, finite, count)
+        host_levels = torch.empty(levels.shape, dtype=levels.dtype, pin_memory=True)
+        host_finite = torch.empty((), dtype=torch.bool, pin_memory=True)
+        host_levels.copy_(levels, non_blocking=True)
+        host_finite.copy_(finite, non_blocking=True)
+        done = torch.cuda.Event(blocking=True)  # sleeps instead of spinning on a core
+        done.record()
+        return PendingFrames(host_levels, host_finite, count, done)
 
     def warm_up(self, height: int, width: int) -> None:
         """Paint one grey frame, so that the first real one does not pay for torch's start-up."""
-        self._paint_one(np.full((height, width, 3), 128, np.uint8))
+        self.paint([np.full((height, width, 3), 128, np.uint8)])
 
     def memory_bytes(self, height: int, width: int) -> int:
         """How many bytes `paint` allocates at its peak for a frame of that size (estimate)."""
@@ -68,25 +165,15 @@ class StyleModel:
         pixels = (height + top + bottom) * (width + left + right)
         return int(pixels * _bytes_per_pixel(self._layers) * MEMORY_FACTOR)
 
-    def _paint_one(self, image: np.ndarray) -> np.ndarray:
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f"a frame must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
-        height, width = image.shape[:2]
-        rows, columns = _margins(height, self._multiple), _margins(width, self._multiple)
-        padded = np.pad(image, (rows, columns, (0, 0)), mode="symmetric")
-        features = padded[..., ::-1].astype(np.float32) - self._mean_bgr
-        with torch.inference_mode():
-            # (1, H, W, 3) seen as (1, 3, H, W) is the channels-last layout.
-            output = self._network(torch.from_numpy(features[None]).permute(0, 3, 1, 2))
-        painted = output[0].permute(1, 2, 0).numpy()
-        painted = painted[rows[0] : rows[0] + height, columns[0] : columns[0] + width]
-        levels = np.rint(painted * self._scale + self._mean_bgr).clip(0, 255)
-        return np.ascontiguousarray(levels[..., ::-1].astype(np.uint8))
-
 
 def load_frame_model(data: bytes, name: str) -> StyleModel:
     """The style model in the bytes of a checkpoint file; raises InputError as `read_checkpoint`."""
     return StyleModel(read_checkpoint(data, name), name, hashlib.sha256(data).hexdigest())
+
+
+def _check(image: np.ndarray) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"a frame must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
 
 
 def _margins(length: int, multiple: int) -> tuple[int, int]:
