@@ -11,6 +11,7 @@ from fastvid.parallel.communicator import (FAILED_PATIENCE_S, Communicator, Kind
 from fastvid.parallel.engine import still_computing
 from fastvid.parallel.launch import LaunchError, launched_rank
 from fastvid.parallel.serve import serve
+from fastvid.parallel.stopping import ignore_warning_signals, signals_stop
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,9 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _complain(str(error))
         return error.exit_status
     try:
-        if comm.rank != 0:
-            return serve(comm)
-        return _lead(comm, sys.argv[1:] if arguments is None else arguments)
+        # From here on, not only within a job: a warning may come while libraries are loaded, and
+        # until now mpich has swallowed SIGUSR1.
+        with signals_stop(comm):
+            if comm.rank != 0:
+                return serve(comm)
+            return _lead(comm, sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
         return _give_up(comm, "interrupted", 130)
     except BaseException:  # an error of ours: the others must not wait for this rank
@@ -74,6 +78,7 @@ def _write(line: str) -> None:
 def run() -> None:
     """The entry point of `fastvid` and `python -m fastvid`."""
     status = main()
+    ignore_warning_signals()
     if still_computing():
         # The interpreter can't end beside a thread that is deep in a library: it would crash.
         sys.stdout.flush()

@@ -4,11 +4,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fastvid.errors import InputError
 from fastvid.motion.flow import FLOW_METHODS
+from fastvid.parallel.stopping import signals_kill, signals_stop
 from fastvid.progress import PROGRESS_MODES, Progress
 from fastvid.resources import usable_cores
 
@@ -103,10 +104,17 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser)
 
 
-def _train(parsed: argparse.Namespace) -> int:
-    from fastvid.training.command import run
+@dataclass
+class _Note:
+    stop_reason: str | None = None
 
-    run(parsed)
+
+def _train(parsed: argparse.Namespace) -> int:
+    note = _Note()
+    with signals_stop(note):
+        from fastvid.training.command import run
+
+        run(parsed, stop=lambda: note.stop_reason)
     return 0
 
 
@@ -173,7 +181,7 @@ def _preview(parsed: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS: dict[str, Command] = {
+_COMMANDS: dict[str, Command] = {
     "styles": (_styles_arguments, _styles),
     "encode": (_encode_arguments, _encode),
     "evaluate": (_evaluate_arguments, _evaluate),
@@ -183,3 +191,14 @@ COMMANDS: dict[str, Command] = {
     "clip": (_clip_arguments, _clip),
     "train": (_train_arguments, _train),
 }
+
+
+def _killable(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    def run_killable(parsed: argparse.Namespace) -> int:
+        with signals_kill():
+            return run(parsed)
+
+    return run_killable
+
+
+COMMANDS = {name: (add, _killable(run)) for name, (add, run) in _COMMANDS.items()}

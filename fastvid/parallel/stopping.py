@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Protocol
 
 from fastvid.parallel.communicator import Communicator
 
@@ -16,8 +17,14 @@ WARNING_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 _FINISHING_SHARE = 0.5
 
 
+class Stoppable(Protocol):
+    """Somebody who looks at the note that a signal leaves."""
+
+    stop_reason: str | None
+
+
 @contextmanager
-def signals_stop(comm: Communicator) -> Iterator[None]:
+def signals_stop(comm: Stoppable) -> Iterator[None]:
     """Within the block, a warning signal asks the job to stop instead of killing this rank.
 
     The handler only leaves a note, which `Communicator.poll` passes on to rank 0, so that a signal
@@ -36,6 +43,29 @@ def signals_stop(comm: Communicator) -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def signals_kill() -> Iterator[None]:
+    """Within the block, a warning signal ends this process at once, as it would any program.
+
+    For commands with nothing to save. Left alone they would not even hear SIGUSR1: mpich takes it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.signal(number, signal.SIG_DFL) for number in WARNING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def ignore_warning_signals() -> None:
+    """For a process on its way out: a repeated warning must not change its exit status."""
+    for number in WARNING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Deadline:

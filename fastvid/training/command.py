@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from fastvid.errors import InputError
+from fastvid.errors import InputError, Stopped
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.training.lossnet import load_loss_network
 from fastvid.training.photos import PhotoSet, find_photos, read_painting, read_photo
@@ -70,12 +70,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(
-    args: argparse.Namespace, world: World = World(), say: Callable[[str], None] = _LOG.info
+    args: argparse.Namespace, world: World = World(), say: Callable[[str], None] = _LOG.info,
+    stop: Callable[[], str | None] = lambda: None,
 ) -> None:
     """Train to the end of `--steps`, continuing from the state folder if there is one.
 
-    Rank 0 alone writes files and calls `say` with a line of progress. Raises InputError for what
-    the user gave, FastvidError if training diverges, StorageError if a file can't be written.
+    Rank 0 alone writes files and calls `say` with a line of progress. stop: asked after every step
+    for a reason to stop early; it must give all ranks the same answer. Raises InputError for what
+    the user gave, FastvidError if training diverges, StorageError if a file can't be written,
+    Stopped if it was asked to stop, after the state was saved.
     """
     settings = settings_of(args)
     settings.check()
@@ -105,7 +108,7 @@ def run(
                 f"{len(photos.training)} photographs, {len(outputs)} styles, {device}, "
                 f"step {trainer.step_number} of {settings.steps}; state in {folder}"
             )
-        _train(trainer, args, folder, identity, outputs, say)
+        _train(trainer, args, folder, identity, outputs, say, stop)
 
 
 def settings_of(args: argparse.Namespace) -> TrainingSettings:
@@ -141,7 +144,7 @@ def export_styles(trainer: Trainer, outputs: list[Path]) -> None:
 
 def _train(
     trainer: Trainer, args: argparse.Namespace, folder: Path, identity: dict[str, object],
-    outputs: list[Path], say: Callable[[str], None],
+    outputs: list[Path], say: Callable[[str], None], stop: Callable[[], str | None],
 ) -> None:
     settings, lead = trainer.settings, trainer.world.rank == 0
     table = LossTable(folder, trainer.step_number)
@@ -158,11 +161,15 @@ def _train(
             table.add(step, seconds, means)
             say(_progress_line(step, settings.steps, seconds, means))
             sums, count, started = dict.fromkeys(TERMS, 0.0), 0, time.perf_counter()
-        if lead and (last or step % args.save_every == 0):
+        reason = None if last else stop()
+        if lead and (last or reason or step % args.save_every == 0):
             state = {**trainer.state(), "identity": identity}
             write_atomically(folder / STATE_NAME, state_bytes(state))
             export_styles(trainer, outputs)
             say(f"saved; pictures in {write_sheet(trainer, shown, folder)}")
+        if reason:
+            raise Stopped(f"stopped by {reason} after step {step} of {settings.steps}.\n"
+                          "The same command goes on from there.")
 
 
 def _restore(trainer: Trainer, folder: Path, identity: dict[str, object]) -> None:
