@@ -124,6 +124,18 @@ def test_script_is_found_by_a_relative_path(slurm: SlurmCluster, uncut_clip: Cli
         assert run.complete and run.attributes["ranks"] == 2
 
 
+def test_gpu_job_completes_on_two_nodes(slurm: SlurmCluster, uncut_clip: Clip,
+                                        tiny_style: Path) -> None:
+    """Slurm hands out a GPU a node, with nothing behind it: hence the device of the user."""
+    job = slurm.submit("--nodes=2", "--cpus-per-task=1", "--mem-per-cpu=500",
+                       JOBS / "stylize-gpu.sbatch", uncut_clip.path, slurm.work / "gpu.mkv",
+                       "--style", tiny_style, "--device", "cpu")
+    (record,) = slurm.wait(job)
+    assert record["JobState"] == "COMPLETED" and record["NumNodes"] == "2", slurm.logs()
+    with RunFile(slurm.work / "gpu.h5") as run:
+        assert run.complete and run.attributes["ranks"] == 2
+
+
 def test_styles_array(slurm: SlurmCluster, cut_clip: Clip, tiny_style: Path,
                       expected: np.ndarray) -> None:
     (slurm.work / "styles.txt").write_text(f"{tiny_style}\nstarry_night\n")
@@ -160,7 +172,7 @@ def test_videos_array_requeues_one_task(slurm: SlurmCluster, slow: dict[str, str
             assert run.complete
 
 
-def test_training_job(slurm: SlurmCluster) -> None:
+def test_training_job_goes_on_after_a_warning(slurm: SlurmCluster) -> None:
     """On a GPU as Slurm sees it; there is none behind it."""
     folder = slurm.work / "training"
     (folder / "photos").mkdir(parents=True)
@@ -172,10 +184,18 @@ def test_training_job(slurm: SlurmCluster) -> None:
     job = slurm.submit("--cpus-per-task=1", "--mem=500", JOBS / "train.sbatch",
                        "--style", folder / "wave.png", "--data", folder / "photos",
                        "--loss-network", folder / "loss.npz", "-o", folder / "wave.pt",
-                       "--arch", job_clips.STYLE_ARCH, "--size", "32", "--steps", "3",
-                       "--device", "cpu")
+                       "--arch", job_clips.STYLE_ARCH, "--size", "32", "--steps", "300",
+                       "--save-every", "10", "--report-every", "10", "--device", "cpu")
+    losses = folder / "wave.pt.training" / "losses.csv"
+    slurm.wait(job, lambda records: (folder / "wave.pt").exists())
+    slurm.run("scancel", "--batch", "--signal=USR1", job)
+    start_again_at_once(slurm, job)
+    lines_before = losses.read_text().splitlines()
     (record,) = slurm.wait(job)
-    assert record["JobState"] == "COMPLETED", slurm.logs()
+    assert (record["JobState"], record["Restarts"]) == ("COMPLETED", "1"), slurm.logs()
+    lines = losses.read_text().splitlines()
+    assert len(lines_before) < len(lines) == 1 + 300 // 10
+    assert lines[:2] == lines_before[:2]  # not begun anew: the seconds a step would differ
     load_style(str(folder / "wave.pt"))
 
 
