@@ -37,6 +37,8 @@ RANKS = (2, 3, 4)
 KILLS_A_RUN = 4
 # Longer than this after a kill, and the program hangs.
 HANG_S = 30.0
+# Batch systems send SIGTERM more than once; mpirun loses one that comes before it is listening.
+REPEAT_S = 5.0
 # A run in peace; generous, because the machine may be busy with other things.
 PATIENCE_S = 300.0
 WAYS = ("kill a rank", "kill mpirun", "terminate mpirun")
@@ -45,6 +47,8 @@ COUNTS = ("frames lost", "files that do not open", "wrong bytes", "hangs")
 _STYLE_ARCH = "c3s1-4,d6,R6,U2,c3s1-3"
 _MARK = "FASTVID_CHAOS"
 _POLL_S = 0.005
+# Looking through all processes of the machine takes its time.
+_LOOK_AROUND_S = 0.05
 # The clip's first segments are stored and its output is put together in about this time.
 _JITTER_S = 0.3
 
@@ -121,13 +125,19 @@ class Run:
                     found.append(int(entry.name))
         return found
 
-    def wait_gone(self, timeout: float) -> bool:
-        """Whether all processes end in time; kills what is left otherwise."""
+    def gone_within(self, timeout: float) -> bool:
+        """Whether all processes end in time."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self.mpirun.poll() is not None and not self.processes():
                 return True
-            time.sleep(_POLL_S)
+            time.sleep(_LOOK_AROUND_S)
+        return False
+
+    def wait_gone(self, timeout: float) -> bool:
+        """The same; kills what is left otherwise."""
+        if self.gone_within(timeout):
+            return True
         for process in self.processes():
             _signal(process, signal.SIGKILL)
         self.mpirun.wait()
@@ -218,9 +228,8 @@ def one_video(folder: Path, peace: Peace, dice: random.Random, most: int, tally:
             tally.kills[way] += 1
             tally.moments[moment] += 1
             story += f"{folder.name}: {way} of {ranks} while {moment}; "
-            kill(run, way, dice)
             began = time.monotonic()
-            if not run.wait_gone(HANG_S):
+            if not kill(run, way, dice):
                 tally.blame(way, "hangs", story)
             tally.slowest_end_s = max(tally.slowest_end_s, time.monotonic() - began)
         run.close()
@@ -228,10 +237,10 @@ def one_video(folder: Path, peace: Peace, dice: random.Random, most: int, tally:
             tally.blame(way, "files that do not open", story + last_words(folder))
             return
         stored = check(folder, peace, stored, way, story, tally)
-        if run.mpirun.returncode == 0 and way != "terminate mpirun":
-            break  # it was done before the kill
+        if (folder / "out.mkv").exists():
+            break  # the kill came too late
     tally.runs += 1
-    status = EXIT_RUN_AGAIN
+    status: int | None = EXIT_RUN_AGAIN
     run = Run(folder, dice.choice(RANKS))
     if run.wait_gone(PATIENCE_S):
         status = run.mpirun.returncode
@@ -269,15 +278,19 @@ def wait_for_moment(run: Run, peace: Peace, moment: str, dice: random.Random) ->
     time.sleep(pause)
 
 
-def kill(run: Run, way: str, dice: random.Random) -> None:
-    """Does what the way says."""
-    if way == "kill a rank":
-        ranks = sorted(run.processes(only_ranks=True))
-        if ranks:
-            _signal(dice.choice(ranks), signal.SIGKILL)
-            return
-    number = signal.SIGTERM if way == "terminate mpirun" else signal.SIGKILL
-    _signal(run.mpirun.pid, number)
+def kill(run: Run, way: str, dice: random.Random) -> bool:
+    """Does what the way says; whether the program is gone in time."""
+    if way == "terminate mpirun":
+        deadline = time.monotonic() + HANG_S
+        while time.monotonic() < deadline - REPEAT_S:
+            _signal(run.mpirun.pid, signal.SIGTERM)
+            if run.gone_within(REPEAT_S):
+                return True
+    elif way == "kill a rank" and (ranks := sorted(run.processes(only_ranks=True))):
+        _signal(dice.choice(ranks), signal.SIGKILL)
+    else:
+        _signal(run.mpirun.pid, signal.SIGKILL)
+    return run.wait_gone(HANG_S)
 
 
 def check(folder: Path, peace: Peace, before: set[int], way: str, story: str,
