@@ -75,9 +75,12 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
     start = Stopwatch()
     with start.timing("start"):
         from fastvid.repaint import Repaint
+        from fastvid.style.device import CPU_NAME, choose_device, rank_device
         from fastvid.style.registry import load_style
 
-        models = [load_style(style) for style in options.styles]
+        device = choose_device(options.device)
+        paints_on = rank_device(device, 0)
+        models = [load_style(style).move_to(paints_on) for style in options.styles]
         source = open_source(str(options.input), size=options.size, frames=options.frames,
                              fps=options.fps, on_error=options.on_error)
         fingerprint(str(options.input))
@@ -86,11 +89,16 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
         info = source.info
         output = plan_output(options.output, info=info, codec=options.codec, crf=options.crf,
                              preset=options.preset, source=options.input, overwrite=True)
-        stages = Repaint(models, picture_settings(options, threads))
-        measurement = measure_film(options, threads, source, stages, output)
+        stages = Repaint(models, picture_settings(options, threads, device))
+        measurement = measure_film(options, threads, source, stages, output,
+                                   on_gpu=device != CPU_NAME)
         frames = source.frame_count
     shots, notes = _shots(options, frames)
-    if measurement.waited > _BUSY_ABOVE and threads == 1:
+    if device != CPU_NAME:
+        notes.append(f"painted on {device}, reckoned as one GPU a rank and frame after frame; a run "
+                     "paints in batches while the flow is computed, which is faster. The script "
+                     "asks for no GPU: add --gres")
+    elif measurement.waited > _BUSY_ABOVE and threads == 1:
         notes.append(f"this machine was busy: the frames took {measurement.waited:.1f} times their "
                      "processor time, which is what is reckoned with")
     start_s = _START_S + start.median("start")

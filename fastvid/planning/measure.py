@@ -1,7 +1,8 @@
 """What the frames of a film cost on this machine: a few of them, through the real stages.
 
 A stage is charged the shorter of its wall clock time and of the processor time of all threads: on a
-busy machine one thread's processor time is what it would take on a quiet one.
+busy machine one thread's processor time is what it would take on a quiet one. What a GPU paints is
+charged by the wall clock.
 """
 
 import itertools
@@ -47,14 +48,15 @@ class Stopwatch:
     processor_s: float = 0.0
 
     @contextmanager
-    def timing(self, stage: str) -> Iterator[None]:
+    def timing(self, stage: str, by_wall_clock: bool = False) -> Iterator[None]:
         """Times what is done inside."""
         wall, processor = time.perf_counter(), time.process_time()
         yield
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
         self.wall_s += wall
         self.processor_s += processor
-        self.seconds.setdefault(stage, []).append(min(wall, processor))
+        taken = wall if by_wall_clock else min(wall, processor)
+        self.seconds.setdefault(stage, []).append(taken)
 
     def median(self, stage: str) -> float:
         """Of one stage; 0 if it was never timed."""
@@ -76,11 +78,12 @@ class Measurement:
 
 
 def measure_film(options: StylizeOptions, threads: int, source: VideoSource, stages: Stages,
-                 output: OutputPlan) -> Measurement:
+                 output: OutputPlan, on_gpu: bool = False) -> Measurement:
     """Times frames of the film at several places, after a warm-up.
 
-    stages: of all styles of the run. threads: of a rank. Decoding and encoding come in bursts, so
-    theirs is the mean; else the median. Raises InputError where the film can't be read.
+    stages: of all styles of the run; on_gpu: whether they paint there. threads: of a rank.
+    Decoding and encoding come in bursts, so theirs is the mean; else the median. Raises InputError
+    where the film can't be read.
     """
     watch = Stopwatch()
     painted: list[np.ndarray] = []
@@ -89,7 +92,7 @@ def measure_film(options: StylizeOptions, threads: int, source: VideoSource, sta
     for frames in _groups(marked, source.frame_count, watch):
         if not painted:
             _warm_up(stages, frames)
-        painted += _compute(stages, frames, watch)
+        painted += _compute(stages, frames, watch, on_gpu)
         if time.monotonic() - began > _COMPUTING_LIMIT_S:
             break
     styles = len(options.styles)
@@ -105,12 +108,14 @@ def measure_film(options: StylizeOptions, threads: int, source: VideoSource, sta
     return Measurement(costs, len(painted), watch.wall_s / max(watch.processor_s, 1e-9))
 
 
-def picture_settings(options: StylizeOptions, threads: int) -> PictureSettings:
-    """The settings of the stages."""
+def picture_settings(options: StylizeOptions, threads: int,
+                     device: str = "cpu") -> PictureSettings:
+    """The settings of the stages. device: what paints, "cpu" or the name of a GPU."""
     return PictureSettings(
         flow=options.flow, flow_scale=options.flow_scale, mask_boundaries=options.mask_boundaries,
         temporal_strength=options.temporal_strength, strength=options.strength,
-        keep_colors=options.keep_colors, threads=threads, processor=processor_name())
+        keep_colors=options.keep_colors, threads=threads, processor=processor_name(),
+        device=device)
 
 
 def places(frame_count: int) -> list[int]:
@@ -149,7 +154,8 @@ def _warm_up(stages: Stages, frames: Sequence[np.ndarray]) -> None:
             stages.blend(painted, painted, motion)
 
 
-def _compute(stages: Stages, frames: Sequence[np.ndarray], watch: Stopwatch) -> list[np.ndarray]:
+def _compute(stages: Stages, frames: Sequence[np.ndarray], watch: Stopwatch,
+             on_gpu: bool) -> list[np.ndarray]:
     """The finished frames of a place, (H, W, 3) uint8 RGB, of the first style."""
     finished: list[np.ndarray] = []
     for frame, previous in zip(frames, [None, *frames]):
@@ -157,7 +163,7 @@ def _compute(stages: Stages, frames: Sequence[np.ndarray], watch: Stopwatch) -> 
         if previous is not None:
             with watch.timing("motion"):
                 motion = stages.motion(frame, previous)
-        with watch.timing("paint"):
+        with watch.timing("paint", by_wall_clock=on_gpu):
             painted = stages.paint(frame)
         if motion is not None:
             with watch.timing("blend"):
