@@ -121,11 +121,14 @@ def test_a_frame_does_not_depend_on_its_batch(model: StyleModel) -> None:
     assert np.array_equal(model.begin([frames[2]], 4).images()[0], first[2])
 
 
-def test_numbers_out_of_range_end_the_run(model: StyleModel) -> None:
-    pending = model.begin(noise(1), 1)
-    pending._finite = torch.tensor(False)
+def test_numbers_out_of_range_end_the_run(model: StyleModel,
+                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    def overflow(features: torch.Tensor) -> torch.Tensor:
+        return torch.where(features == features.max(), torch.nan, 0.0)
+
+    monkeypatch.setattr(model, "_network", overflow)
     with pytest.raises(InputError, match="overflow.*--device cpu"):
-        pending.images()
+        model.begin(noise(1), 1).images()
 
 
 @pytest.mark.parametrize("keep_colors", [False, True])

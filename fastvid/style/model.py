@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import cv2
 import numpy as np
@@ -93,7 +94,6 @@ class StyleModel:
         self._network.to(device)
         self._mean_bgr = self._mean_bgr.to(device)
         if device.type == "cuda":
-            torch.cuda.set_device(device)
             torch.backends.cudnn.deterministic = True
         return self
 
@@ -119,7 +119,7 @@ class StyleModel:
         batch = np.stack([*images, *[images[-1]] * (batch_size - len(images))])
         pixels = torch.from_numpy(np.pad(batch, ((0, 0), rows, columns, (0, 0)), mode="symmetric"))
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), self._current():
                 if self._device.type == "cuda":
                     pixels = pixels.pin_memory().to(self._device, non_blocking=True)
                 levels, finite = self._paint_pixels(pixels)
@@ -132,6 +132,10 @@ class StyleModel:
                 "--size, or --device cpu."
             ) from error
 
+    def _current(self) -> AbstractContextManager[None]:
+        """Makes a GPU the current one of this thread: events are recorded on that."""
+        return torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext()
+
     def _paint_pixels(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(N, H, W, 3) uint8 RGB to the same painted, and whether all numbers are finite."""
         # (N, H, W, 3) seen as (N, 3, H, W) is the channels-last layout.
@@ -141,7 +145,8 @@ class StyleModel:
             output = self._network(features)
         painted = output.float().permute(0, 2, 3, 1)
         levels = (painted * self._scale + self._mean_bgr).round_().clamp_(0, 255)
-        return levels.flip(3).to(torch.uint8), painted.isfinite().all()
+        # The last layer is a tanh: what is not finite is NaN, and so would be the sum.
+        return levels.to(torch.uint8).flip(3), painted.sum().isfinite()
 
     def _pending(self, levels: torch.Tensor, finite: torch.Tensor, count: int) -> PendingFrames:
         if self._device.type != "cuda":

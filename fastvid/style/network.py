@@ -54,14 +54,14 @@ class InstanceNorm(nn.InstanceNorm2d):
     """`nn.InstanceNorm2d`, affine; for one picture it is the batch norm of a batch of one.
 
     Batch norm keeps the channels-last layout, which instance norm copies back and forth. Mean and
-    variance are of single precision, also between convolutions in half precision.
+    variance have the precision of its weights, also between convolutions in half precision.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, affine=True)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        features = features.float()
+        features = features.to(self.weight.dtype)
         if features.shape[0] != 1:
             return super().forward(features)
         return F.batch_norm(features, None, None, self.weight, self.bias, True, 0.0, self.eps)
