@@ -95,9 +95,9 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
         frames = source.frame_count
     shots, notes = _shots(options, frames)
     if device != CPU_NAME:
-        notes.append(f"painted on {device}, reckoned as one GPU a rank and frame after frame; a run "
-                     "paints in batches while the flow is computed, which is faster. The script "
-                     "asks for no GPU: add --gres")
+        notes.append(f"painted on {device}, reckoned as one GPU a rank and frame after frame; a "
+                     "run paints in batches while the flow is computed, which is faster. The "
+                     "script asks for no GPU: add --gres")
     elif measurement.waited > _BUSY_ABOVE and threads == 1:
         notes.append(f"this machine was busy: the frames took {measurement.waited:.1f} times their "
                      "processor time, which is what is reckoned with")
