@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fastvid.errors import EXIT_FAILURE, FastvidError, Stopped
 from fastvid.parallel.communicator import (FAILED_PATIENCE_S, Communicator, Kind, connect,
-                                           leave)
+                                           finalize, leave)
 from fastvid.parallel.engine import still_computing
 from fastvid.parallel.launch import LaunchError, launched_rank
 from fastvid.parallel.serve import serve
@@ -83,6 +83,7 @@ def run() -> None:
         # The interpreter can't end beside a thread that is deep in a library: it would crash.
         sys.stdout.flush()
         leave(status)
+    finalize()
     sys.exit(status)
 
 

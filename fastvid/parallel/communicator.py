@@ -294,13 +294,26 @@ def connect() -> Communicator:
             "module first."
         ) from error
     check_launch(MPI.COMM_WORLD.Get_size(), os.environ)
-    return Communicator(MPI, MPI.COMM_WORLD)
+    comm = Communicator(MPI, MPI.COMM_WORLD)
+    _connected.append(comm)
+    return comm
+
+
+# Kept until MPI ends: arrays that are on their way when a job breaks off must not be freed under
+# it. (Left to the end of the interpreter, MPI would end after they are gone, and crash.)
+_connected: list[Communicator] = []
+
+
+def finalize() -> None:
+    """Ends MPI in this process, if it has begun."""
+    if _connected:
+        from mpi4py import MPI
+
+        if MPI.Is_initialized() and not MPI.Is_finalized():
+            MPI.Finalize()
 
 
 def leave(exit_status: int) -> NoReturn:
     """Ends MPI and this process without waiting for its threads."""
-    from mpi4py import MPI
-
-    if MPI.Is_initialized() and not MPI.Is_finalized():
-        MPI.Finalize()
+    finalize()
     os._exit(exit_status)
