@@ -20,6 +20,9 @@ from fastvid.video.frame import VideoInfo
 _LIBRARIES = ("numpy", "torch", "opencv-contrib-python-headless", "h5py", "av", "mpi4py",
               "scenedetect")
 
+# The first bytes of every HDF5 file (HDF5 File Format Specification, II.A).
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
 
 def previous_settings(path: Path, restart: bool) -> dict[str, Any] | None:
     """The settings of the run that `path` was begun with; None if a new file is to be begun.
@@ -37,11 +40,19 @@ def previous_settings(path: Path, restart: bool) -> dict[str, Any] | None:
         with h5py.File(path, "r", locking=False) as file:
             ours = is_run_file(file)
     except OSError:
-        return None  # damaged beyond opening: replacing it is what --restart is for
+        ours = _may_have_been_hdf5(path)  # damaged: replacing it is what --restart is for
     if not ours:
-        raise InputError(f"{path} is an HDF5 file, but not a run file of fastvid: not replaced.\n"
+        raise InputError(f"{path} is not a run file of fastvid: not replaced.\n"
                          "Give the run another file with --run-file.")
     return None
+
+
+def _may_have_been_hdf5(path: Path) -> bool:
+    """Whether a file that can't be opened begins as HDF5 does, or with nothing: a run that was
+    killed before its first flush leaves it empty."""
+    with open(path, "rb") as stream:
+        first = stream.read(len(_HDF5_SIGNATURE))
+    return first == _HDF5_SIGNATURE or not any(first)
 
 
 def open_run(path: Path, previous: Mapping[str, Any] | None, identity: Mapping[str, Any],

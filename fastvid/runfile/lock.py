@@ -39,7 +39,8 @@ class RunLock:
     """Holds `.NAME.lock` beside the run file NAME until closed; it ends with the process, however
     that ends. A context manager.
 
-    Raises InputError if another run holds it, naming its host and process.
+    Raises InputError if another run holds it, naming its host and process, or if nothing can be
+    written there.
     """
 
     def __init__(self, run_file: Path) -> None:
@@ -48,7 +49,13 @@ class RunLock:
 
     def _acquire(self, run_file: Path) -> int:
         while True:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            except OSError as error:
+                raise InputError(
+                    f"Can't write in {self.path.parent.absolute()}: {error.strerror}.\n"
+                    "Choose another place for the run file with --run-file."
+                ) from error
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
