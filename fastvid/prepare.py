@@ -21,6 +21,7 @@ from fastvid.settings import PictureSettings, run_identity
 from fastvid.style.device import choose_device
 from fastvid.style.model import StyleModel
 from fastvid.style.registry import load_style, read_style
+from fastvid.video.cuts import check_cuts
 from fastvid.video.decode import VideoSource, fingerprint, open_source
 from fastvid.video.encode import OutputPlan, plan_output
 
@@ -67,18 +68,19 @@ def prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
     Raises InputError for everything that the user can put right; then nothing new is left behind.
     """
     styles = [read_style(style) for style in options.styles]
-    models = [load_style(data, name) for name, data in styles]
+    models = [load_style(data, style) for style, (_, data) in zip(options.styles, styles)]
     source = stack.enter_context(open_source(
         str(options.input), size=options.size, frames=options.frames, fps=options.fps,
         on_error=options.on_error))
     info = source.info
+    check_cuts(options.cuts, source.frame_count)
     places = options.places([name for name, _ in styles])
     plans = []
     for output, run_path in places:
-        _check_run_path(options.input, output, run_path)
         plans.append(plan_output(output, info=info, codec=options.codec, crf=options.crf,
                                  preset=options.preset, source=options.input,
                                  overwrite=options.overwrite))
+        _check_run_path(options.input, output, run_path)
     paint_bytes = max(model.memory_bytes(info.height, info.width) for model in models)
     check_memory(info, options, paint_bytes, comm.peers)
     previous = [_lock(options, output, run_path, stack) for output, run_path in places]

@@ -32,13 +32,22 @@ def mark_cuts(frames: Iterable[Frame], cuts: str) -> Iterator[tuple[Frame, bool]
 
     cuts: "auto", "none" or the path of a file with one first-frame number a line.
     Raises InputError for a file that can't be used; frame numbers beyond the end are noticed when
-    the end is reached.
+    the end is reached, if `check_cuts` was not told the number of frames before.
     """
     if cuts == "auto":
         return _detect(frames)
     if cuts == "none":
         return ((frame, frame.index == 0) for frame in frames)
     return _at(frames, read_cuts(Path(cuts)), cuts)
+
+
+def check_cuts(cuts: str, frame_count: int) -> None:
+    """Raises InputError for a cuts file that can't be used, or that names frames beyond the end.
+
+    cuts: as for `mark_cuts`. frame_count: frames of the video, as far as is known before decoding.
+    """
+    if cuts not in ("auto", "none"):
+        _check_end(read_cuts(Path(cuts)), frame_count, cuts)
 
 
 def read_cuts(path: Path) -> frozenset[int]:
@@ -79,10 +88,15 @@ def _at(frames: Iterable[Frame], cuts: frozenset[int], path: str) -> Iterator[tu
     for frame in frames:
         count = frame.index + 1
         yield frame, frame.index == 0 or frame.index in cuts
+    _check_end(cuts, count, path)
+
+
+def _check_end(cuts: frozenset[int], count: int, path: str) -> None:
     beyond = sorted(cut for cut in cuts if cut >= count)
     if beyond:
         raise InputError(
-            f"The cuts file {path} names frame {beyond[0]}, but the last frame is {count - 1}."
+            f"The cuts file {path} names frame {beyond[0]}, but the last frame is {count - 1}.\n"
+            "Take it out, or let the cuts be found with --cuts auto."
         )
 
 
