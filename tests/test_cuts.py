@@ -8,7 +8,7 @@ import pytest
 
 import job_clips
 from fastvid.errors import InputError
-from fastvid.video.cuts import mark_cuts, read_cuts
+from fastvid.video.cuts import check_cuts, mark_cuts, read_cuts
 from fastvid.video.frame import Frame
 
 
@@ -105,3 +105,7 @@ def test_cuts_beyond_the_end(tmp_path: Path) -> None:
     table.write_text("4\n10\n12\n")
     with pytest.raises(InputError, match="names frame 10, but the last frame is 9"):
         marked(shots(10), str(table))
+    with pytest.raises(InputError, match="names frame 10, but the last frame is 9"):
+        check_cuts(str(table), 10)
+    check_cuts(str(table), 13)
+    check_cuts("auto", 0)
