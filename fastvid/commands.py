@@ -141,7 +141,7 @@ def _clip(parsed: argparse.Namespace) -> int:
 
 
 def _plan_arguments(parser: argparse.ArgumentParser) -> None:
-    from fastvid.cli import add_stylize_arguments
+    from fastvid.arguments import add_stylize_arguments
 
     parser.description = ("Times a few frames here and foretells a run on other numbers of ranks. "
                           "Takes the options of `fastvid stylize`; a rank has one thread unless "
@@ -154,7 +154,7 @@ def _plan_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan(parsed: argparse.Namespace) -> int:
-    from fastvid.cli import stylize_options
+    from fastvid.arguments import stylize_options
     from fastvid.plan import format_plan, make_plan, rank_counts, write_script
 
     ranks = rank_counts(parsed.ranks)

@@ -40,7 +40,7 @@ Picture = tuple[int, np.ndarray]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `fastvid preview`."""
-    from fastvid.cli import parse_rate, parse_size
+    from fastvid.arguments import parse_rate, parse_size
 
     parser.description = ("Writes a contact sheet: a few frames of a film, one of each shot where "
                           "there are enough, in every style.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fastvid.cli import stylize_options, stylize_parser
+from fastvid.arguments import stylize_options, stylize_parser
 from fastvid.errors import InputError
 from fastvid.options import StylizeOptions
 from fastvid.plan import format_plan, make_plan, rank_counts, write_script
