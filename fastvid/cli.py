@@ -39,6 +39,12 @@ def run_command_line(arguments: list[str], comm: Communicator) -> int:
         parser = Parser(prog=f"fastvid {command}")
         add_arguments(parser)
         return run(parser.parse_args(rest))
+    if command == "train":
+        # torch takes two seconds to import: only those who need it pay for it.
+        from fastvid.train_ranks import lead_training
+
+        lead_training(rest, comm)
+        return 0
     return _stylize(rest if command == "stylize" else arguments, comm)
 
 

@@ -4,12 +4,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from fastvid.errors import InputError
 from fastvid.motion.flow import FLOW_METHODS
-from fastvid.parallel.stopping import signals_kill, signals_stop
+from fastvid.parallel.stopping import signals_kill
 from fastvid.progress import PROGRESS_MODES, Progress
 from fastvid.resources import usable_cores
 
@@ -97,27 +97,6 @@ def _status(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _train_arguments(parser: argparse.ArgumentParser) -> None:
-    from fastvid.training.command import add_arguments
-
-    parser.description = "Trains a style from a painting and a folder of photographs."
-    add_arguments(parser)
-
-
-@dataclass
-class _Note:
-    stop_reason: str | None = None
-
-
-def _train(parsed: argparse.Namespace) -> int:
-    note = _Note()
-    with signals_stop(note):
-        from fastvid.training.command import run
-
-        run(parsed, stop=lambda: note.stop_reason)
-    return 0
-
-
 def _clip_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = ("Writes the generated demonstration clip: three shots with known motion, "
                           "and sound.")
@@ -189,7 +168,6 @@ _COMMANDS: dict[str, Command] = {
     "plan": (_plan_arguments, _plan),
     "preview": (_preview_arguments, _preview),
     "clip": (_clip_arguments, _clip),
-    "train": (_train_arguments, _train),
 }
 
 

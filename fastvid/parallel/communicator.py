@@ -55,10 +55,11 @@ class Kind(IntEnum):
     FAILURE = 11  # rank -> 0: what went wrong, as text
     HEARTBEAT = 12  # rank -> 0, 0 -> rank: alive, and what it is doing
     STOP = 13  # rank -> 0: this rank was asked to stop, and by what
+    TRAIN = 14  # rank 0 -> all: a training begins, and where its ranks meet
 
 
 # These count whatever job they come from.
-_ANY_JOB = (Kind.SETUP, Kind.QUIT)
+_ANY_JOB = (Kind.SETUP, Kind.TRAIN, Kind.QUIT)
 # Behind these the receiver does something else: what the same rank has sent after them waits for
 # the next poll. A rank that was slow to start may find the whole of a short job in its mailbox.
 _TURNING_POINTS = (Kind.SETUP, Kind.END)

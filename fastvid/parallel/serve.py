@@ -77,10 +77,15 @@ def real_stages(setup: JobSetup) -> Stages:
 def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:
     """Takes part in job after job until rank 0 says to leave; returns the exit status it gave."""
     while True:
-        message = comm.wait_for(Kind.SETUP, Kind.QUIT)
+        message = comm.wait_for(Kind.SETUP, Kind.TRAIN, Kind.QUIT)
         if message.kind is Kind.QUIT:
             return message.header[0]
-        serve_job(comm, message, make_stages)
+        if message.kind is Kind.SETUP:
+            serve_job(comm, message, make_stages)
+        else:
+            from fastvid.train_ranks import join_training
+
+            join_training(comm, message)
 
 
 def serve_job(comm: Communicator, setup_message: Message,
