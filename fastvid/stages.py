@@ -37,7 +37,8 @@ class Motion:
 
 class Stages(Protocol):
     """The work on a frame. Film images are (H, W, 3) uint8 RGB, painted and finished ones
-    (styles, H, W, 3) uint8 RGB. All is called from one thread only."""
+    (styles, H, W, 3) uint8 RGB. `blend` is called from a thread of its
+    own, beside the others, all other methods from one thread."""
 
     def motion(self, frame: np.ndarray, previous: np.ndarray) -> Motion | None:
         """Flow, mask and gate of `frame` against the frame before it; None if they do not

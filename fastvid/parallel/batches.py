@@ -55,9 +55,11 @@ class BatchPainting:
     def _collect(self) -> None:
         assert self._pending is not None
         began, clock = time.time(), time.perf_counter()
-        for task, image in zip(self._tasks, self._pending.images(), strict=True):
-            task.painted.append(image)
+        images = self._pending.images()
+        # Before the frames are there: with them the other thread may complete a task.
         self._count(began, time.perf_counter() - clock)
+        for task, image in zip(self._tasks, images, strict=True):
+            task.painted.append(image)
         self._pending, self._tasks = None, []
 
     def _count(self, began: float, seconds: float) -> None:

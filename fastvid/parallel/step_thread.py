@@ -1,0 +1,73 @@
+"""A thread that computes step after step; what goes wrong in it comes out as a message."""
+
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastvid.errors import EXIT_FAILURE, FastvidError
+from fastvid.parallel.batches import Step
+
+THREAD_NAME = "fastvid-engine"
+WAITING = "waiting"
+# Added to the nice value of the thread of the heavy stages: others get nine times as much of a core
+# that both want (Linux: a factor of 1.25 a step).
+HEAVY_NICE = 10
+_NICE_MAX = 19
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A step raised: the message for the user, and the exit status that goes with it."""
+
+    message: str
+    exit_status: int
+
+
+class StepThread(threading.Thread):
+    """Takes step after step from `next_step`, until that has none left to give."""
+
+    def __init__(self, next_step: Callable[["StepThread"], Step | None],
+                 fail: Callable[[Failed], None], nice: int = 0) -> None:
+        super().__init__(name=THREAD_NAME, daemon=True)
+        self.doing = WAITING
+        self._step_began = time.monotonic()
+        self._next_step = next_step
+        self._fail = fail
+        self._nice = nice
+
+    def step_seconds(self) -> float:
+        """How long the step at hand has been going on, 0 between steps."""
+        return 0.0 if self.doing == WAITING else time.monotonic() - self._step_began
+
+    def run(self) -> None:
+        """Steps until stopped; the first exception ends the thread and comes out as `Failed`."""
+        try:
+            _be_nice(self._nice)
+            while (step := self._next_step(self)) is not None:
+                self._step_began = time.monotonic()
+                self.doing = step.doing
+                step.run()
+        except MemoryError:
+            self._fail(Failed(f"{self.doing}: out of memory. Fewer ranks a node, shorter "
+                              "--segment-length or a smaller --size need less.", EXIT_FAILURE))
+        except FastvidError as error:
+            self._fail(Failed(f"{self.doing}: {error}", error.exit_status))
+        except BaseException as error:  # whatever it is (a library may call exit), the job must end
+            self._fail(Failed(f"{self.doing}: {type(error).__name__}: {error}\n"
+                              f"{traceback.format_exc().strip()}", EXIT_FAILURE))
+
+
+def _be_nice(by: int) -> None:
+    """Lowers the priority of this thread, and of those that a library starts from it, where a
+    thread has a priority of its own (Linux)."""
+    if not by:
+        return
+    try:
+        thread = threading.get_native_id()
+        nice = min(_NICE_MAX, os.getpriority(os.PRIO_PROCESS, thread) + by)
+        os.setpriority(os.PRIO_PROCESS, thread, nice)
+    except OSError:
+        pass  # a system where only processes have one: both threads get the same share
