@@ -8,7 +8,7 @@ from pathlib import Path
 from fastvid.errors import InputError
 from fastvid.estimate import rank0_extra_bytes, rank_bytes, run_file_bytes
 from fastvid.options import StylizeOptions
-from fastvid.parallel.communicator import LONGEST_SLEEP_S
+from fastvid.parallel.communicator import LEADER_SLEEP_S
 from fastvid.planning.costs import Cluster, Dealing, FrameCosts
 from fastvid.planning.forecast import (Forecast, best_value, forecast, own_cores, shared_cores,
                                        shot_lengths)
@@ -103,7 +103,7 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
                      "processor time, which is what is reckoned with")
     start_s = _START_S + start.median("start")
     dealing = Dealing(options.segment_length, options.lookahead,
-                      LONGEST_SLEEP_S + 3 * info.width * info.height / _NETWORK_BYTES_PER_S)
+                      LEADER_SLEEP_S + 3 * info.width * info.height / _NETWORK_BYTES_PER_S)
     cores = usable_cores()
 
     def foretell(clusters: Iterable[Cluster]) -> tuple[Forecast, ...]:

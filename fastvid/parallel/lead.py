@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fastvid.errors import Stopped
 from fastvid.fanout import FanOut
-from fastvid.parallel.communicator import Communicator
+from fastvid.parallel.communicator import LEADER_SLEEP_S, Communicator
 from fastvid.parallel.coordinator import Coordinator
 from fastvid.parallel.pulse import Pulse
 from fastvid.parallel.serve import WORKER_KINDS
@@ -52,5 +52,5 @@ def lead(comm: Communicator, coordinator: Coordinator, worker: Worker, pulse: Pu
             sink.note_ranks(pulse.rows())
             show()
         if not active:
-            comm.rest()
+            comm.rest(LEADER_SLEEP_S)
     sink.check()

@@ -17,7 +17,7 @@ from fastvid.parallel.worker import Worker
 from fastvid.settings import PictureSettings
 from fastvid.stages import Stages
 
-WORKER_KINDS = (Kind.SEGMENT, Kind.SUCCESSOR, Kind.BOUNDARY, Kind.FETCH)
+WORKER_KINDS = (Kind.SEGMENT, Kind.SUCCESSOR, Kind.COMING, Kind.BOUNDARY, Kind.FETCH)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _work(comm: Communicator, worker: Worker, pulse: Pulse) -> None:
                 active = True
         pulse.step()
         if not (worker.step() or active):
-            comm.rest()
+            comm.rest(worker.longest_sleep_s())
 
 
 def _fail_to_start(comm: Communicator, text: str, exit_status: int) -> None:

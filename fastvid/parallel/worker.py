@@ -6,15 +6,20 @@ reacts to a message, `step` to what the engine has done.
 """
 
 import queue
+import time
 from collections.abc import Sequence
 
 import numpy as np
 
-from fastvid.parallel.communicator import Communicator, Kind, Message
+from fastvid.parallel.communicator import (LONGEST_SLEEP_S, TRANSFER_SLEEP_S, Communicator, Kind,
+                                           Message)
 from fastvid.parallel.engine import Engine, Failed, LastFrame
 from fastvid.parallel.schedule import NOBODY
 from fastvid.parallel.task import Task
 from fastvid.stages import STAGES, Motion
+
+# For so long a rank looks out for a boundary frame that was announced: some temporal steps.
+_EXPECT_S = 0.2
 
 
 class Worker:
@@ -38,6 +43,7 @@ class Worker:
         self._last_frames: dict[int, np.ndarray] = {}
         self._early_boundaries: dict[int, np.ndarray] = {}
         self._present: set[int] = set()
+        self._expects_until = 0.0
 
     def step(self) -> bool:
         """Passes on what the engine has done and asks for work; whether anything happened."""
@@ -60,7 +66,7 @@ class Worker:
         return self._ask() or active
 
     def handle(self, message: Message) -> None:
-        """Reacts to a message of the kinds SEGMENT, SUCCESSOR, BOUNDARY and FETCH."""
+        """Reacts to a message of the kinds SEGMENT, SUCCESSOR, COMING, BOUNDARY and FETCH."""
         if message.kind is Kind.SEGMENT:
             self._take_on(message)
         elif message.kind is Kind.SUCCESSOR:
@@ -68,13 +74,29 @@ class Worker:
             self._successors[segment] = successor
             self._hand_over(segment)
         elif message.kind is Kind.BOUNDARY:
+            self._expects_until = 0.0
             (segment,) = message.header
             if segment in self._present:
                 self._engine.hand_boundary(segment, message.arrays[0])
+                self._announce(segment)
             else:
                 self._early_boundaries[segment] = message.arrays[0]
+        elif message.kind is Kind.COMING:
+            self._expects_until = time.monotonic() + _EXPECT_S
         elif message.kind is Kind.FETCH:
             self._deliver(self._done.pop(message.header[0]))
+
+    def longest_sleep_s(self) -> float:
+        """How long the rank may sleep between two looks at its messages."""
+        expecting = time.monotonic() < self._expects_until
+        return TRANSFER_SLEEP_S if expecting else LONGEST_SLEEP_S
+
+    def _announce(self, segment: int) -> None:
+        """Lets the successor look out for its boundary frame, if only the temporal pass of this
+        segment is left to do: every segment behind waits for it."""
+        successor = self._successors.get(segment, NOBODY)
+        if successor not in (NOBODY, self._comm.rank) and self._engine.only_blends_left(segment):
+            self._comm.send(successor, Kind.COMING)
 
     def _ask(self) -> bool:
         if self._asked or self._held >= self._lookahead:
