@@ -10,7 +10,6 @@ import queue
 import re
 import shutil
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
+from fastvid.busy import BusyClock
 from fastvid.video.encode import OutputPlan
 from fastvid.video.storage import storage_errors
 
@@ -52,8 +52,8 @@ def part_folder(output: Path) -> Path:
 class EncoderThread:
     """Encodes frames in order into parts.
 
-    folder: where the parts lie. parts: the closed ones, as (first frame, end, path). seconds: time
-    spent encoding. failed: called in the thread with what went wrong.
+    folder: where the parts lie. parts: the closed ones, as (first frame, end, path). busy: the
+    time that encoding takes. failed: called in the thread with what went wrong.
     """
 
     plan: OutputPlan
@@ -61,7 +61,7 @@ class EncoderThread:
     threads: int
     part_frames: int = PART_FRAMES
     parts: list[tuple[int, int, Path]] = field(default_factory=list)
-    seconds: float = 0.0
+    busy: BusyClock = field(default_factory=BusyClock)
 
     def __post_init__(self) -> None:
         self._queue: queue.Queue[tuple[int, np.ndarray, int, int] | None] = queue.Queue(
@@ -137,29 +137,28 @@ class EncoderThread:
             while (item := self._queue.get()) is not None:
                 if self._cancelled:
                     continue
-                began = time.perf_counter()
-                index, image, pts, duration = item
-                if self._part is None:
-                    self._first = index
-                    self._part = self.plan.open_encoder(self.folder / _OPEN_NAME,
-                                                        threads=self.threads)
-                self._part.write(image, pts, duration)
-                stop = index + 1
-                if stop - self._first >= self.part_frames:
-                    self._close_part(stop)
-                self.seconds += time.perf_counter() - began
+                with self.busy:
+                    self._encode(*item)
+                    stop = item[0] + 1
+                    if stop - self._first >= self.part_frames:
+                        self._close_part(stop)
             if self._cancelled and self._part is not None:
                 self._part.abort()
             elif self._part is not None:
-                began = time.perf_counter()
-                self._close_part(stop)
-                self.seconds += time.perf_counter() - began
+                with self.busy:
+                    self._close_part(stop)
         except BaseException as error:  # handed to the main thread, whatever it is
             if self._part is not None:
                 self._part.abort()
             self.failed(error)
             while self._queue.get() is not None:
                 pass  # whoever puts frames must not wait for ever
+
+    def _encode(self, index: int, image: np.ndarray, pts: int, duration: int) -> None:
+        if self._part is None:
+            self._first = index
+            self._part = self.plan.open_encoder(self.folder / _OPEN_NAME, threads=self.threads)
+        self._part.write(image, pts, duration)
 
     def _close_part(self, stop: int) -> None:
         assert self._part is not None

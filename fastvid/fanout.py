@@ -71,7 +71,11 @@ class FanOut:
 
     def store_seconds(self) -> float:
         """Seconds that storing has taken so far."""
-        return sum(gatherer.seconds for gatherer in self._gatherers)
+        return sum(gatherer.busy.seconds for gatherer in self._gatherers)
+
+    def cpu_seconds(self) -> float:
+        """What storing has used of a core so far."""
+        return sum(gatherer.busy.cpu_seconds for gatherer in self._gatherers)
 
     def finish(self) -> None:
         """Says that all segments were put; `alive` tells when all is done."""

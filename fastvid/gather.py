@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastvid.busy import BusyClock
 from fastvid.encode_thread import QUEUE_FRAMES, EncoderThread
 from fastvid.errors import StorageError
 from fastvid.runfile.writer import RankRows, RunWriter, SegmentRecord
@@ -64,7 +65,7 @@ class Gatherer:
         self._discarded_parts = sum(stop - 1 in writer.encoded for _, stop, _ in encoder.parts)
         self.frames_stored = 0
         self.frames_continued = 0
-        self.seconds = 0.0
+        self.busy = BusyClock()
         self._thread = threading.Thread(target=self._run, name="fastvid-store", daemon=True)
 
     # -- the coordinator's side ------------------------------------------------------------------
@@ -117,10 +118,6 @@ class Gatherer:
         """Raises what went wrong in one of the threads, if anything did."""
         if self._errors:
             raise self._errors[0]
-
-    def busy_seconds(self) -> float:
-        """Seconds that the two threads have worked so far."""
-        return self.seconds + self._encoder.seconds
 
     def finish(self) -> None:
         """Says that all segments were put; returns at once, `alive` tells when all is done."""
@@ -184,17 +181,16 @@ class Gatherer:
                 self._take(item)
 
     def _take(self, item: _Item) -> None:
-        began = time.perf_counter()
         if isinstance(item, _Result):
             start, stop = item.record.start, item.record.stop
-            self._store(item)
+            with self.busy:
+                self._store(item)
             with self._lock:
                 self._backlog -= 1
         else:
             start, stop = item
         self.frames_stored += stop - start
         self._known_stop = max(self._known_stop, stop)
-        self.seconds += time.perf_counter() - began
         self._wake.set()
 
     def _store(self, item: _Result) -> None:
@@ -215,9 +211,8 @@ class Gatherer:
             index = self._next_frame
             image = self._at_hand.pop(index, None)
             if image is None:
-                began = time.perf_counter()
-                image = self._writer.read_frame(index)
-                self.seconds += time.perf_counter() - began
+                with self.busy:
+                    image = self._writer.read_frame(index)
             self._encoder.put(index, image, *self._writer.read_time(index))
             self._next_frame += 1
             self._discard_closed_parts()

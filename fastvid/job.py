@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from fastvid.busy import BusyClock
 from fastvid.encode_thread import EncoderThread, clear_parts, part_folder
 from fastvid.errors import InputError, Stopped
 from fastvid.fanout import FanOut
@@ -35,8 +36,8 @@ from fastvid.video.readahead import ReadAhead
 
 # Segments decoded ahead: enough to hide a slow key frame, few enough for the memory of rank 0.
 _DECODE_AHEAD_SEGMENTS = 4
-# Rank 0 computes as long as decoding, storing and encoding keep it busy for less than this share
-# of the time; beyond it would hold up all others.
+# Rank 0 computes as long as decoding, messages, storing and encoding take less than this share of
+# its cores; beyond it would hold up all others.
 _COMPUTE_BELOW_LOAD = 0.5
 _ENCODER_THREADS_MAX = 4
 
@@ -91,24 +92,16 @@ def _end_ranks(comm: Communicator) -> None:
     comm.drain(FAILED_PATIENCE_S)
 
 
-class _TimedFrames:
-    """Passes frames through and counts the seconds that decoding and cut detection took."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def timed(self, items: Iterable[tuple[Frame, bool]]) -> Iterator[tuple[Frame, bool]]:
-        """Each item, with the time that it took to come added up."""
-        iterator = iter(items)
-        while True:
-            began = time.perf_counter()
-            try:
-                item = next(iterator)
-            except StopIteration:
-                return
-            finally:
-                self.seconds += time.perf_counter() - began
-            yield item
+def _timed(items: Iterable[tuple[Frame, bool]],
+           clock: BusyClock) -> Iterator[tuple[Frame, bool]]:
+    """Passes frames through; what decoding and cut detection take is added to `clock`."""
+    iterator = iter(items)
+    while True:
+        with clock:
+            item = next(iterator, None)
+        if item is None:
+            return
+        yield item
 
 
 def _compute(job: Prepared, comm: Communicator, progress: Progress, stack: ExitStack,
@@ -121,8 +114,8 @@ def _compute(job: Prepared, comm: Communicator, progress: Progress, stack: ExitS
     stack.enter_context(log_to(job.setup.log_dir, job.setup.log_level, comm))
     comm.send_all(Kind.SETUP, arrays=job.setup.arrays())
 
-    decoding = _TimedFrames()
-    marked = decoding.timed(mark_cuts(source, options.cuts))
+    decoding = BusyClock()
+    marked = _timed(mark_cuts(source, options.cuts), decoding)
     segments: ReadAhead[Segment] = ReadAhead(cut_into_segments(marked, options.segment_length),
                                              depth=_DECODE_AHEAD_SEGMENTS)
     stack.callback(segments.close)
@@ -135,15 +128,20 @@ def _compute(job: Prepared, comm: Communicator, progress: Progress, stack: ExitS
     engine = Engine(make_stages(replace(job.setup, local_rank=comm.local_rank)), comm.wake)
     stack.callback(engine.stop)
     engine.start()
-    began = time.monotonic()
+    began, main_began = time.monotonic(), time.thread_time()
 
     def service_seconds() -> dict[str, float]:
         return {"decode": decoding.seconds, "store": sink.store_seconds(),
-                "encode": sum(encoder.seconds for encoder in encoders)}
+                "encode": sum(encoder.busy.seconds for encoder in encoders)}
 
     def may_compute_here() -> bool:
-        elapsed = max(time.monotonic() - began, 1.0)
-        return comm.size == 1 or sum(service_seconds().values()) < _COMPUTE_BELOW_LOAD * elapsed
+        if comm.size == 1:
+            return True
+        # By the processor: on a busy machine, or a slow disk, these threads mostly wait.
+        busy = decoding.cpu_seconds + sink.cpu_seconds() + time.thread_time() - main_began
+        busy += sum(encoder.busy.cpu_seconds for encoder in encoders)
+        cores = comm.peers[comm.rank].cores
+        return busy < _COMPUTE_BELOW_LOAD * cores * max(time.monotonic() - began, 1.0)
 
     coordinator = Coordinator(comm, segments, sink, options.keep, may_compute_here)
     worker = Worker(comm, engine, options.lookahead, options.keep)
