@@ -5,6 +5,7 @@ encoder.
 """
 
 import math
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -67,41 +68,64 @@ def rank_speeds(ranks: int, slow: bool) -> list[float]:
 class SleepingStages:
     """Stages that take the given time on a core of the given speed and need no core.
 
-    A sleep ends late on a busy machine: what it overslept is taken off the next stages, so that a
-    rank computes for the sum of its costs. Frames are (H, W, 3) uint8; what comes out depends on
-    all frames of the shot so far, as that of the real stages does.
+    The core belongs to the temporal pass while that wants it, as nearly all of a real one does
+    (`fastvid.parallel.step_thread`): a heavy stage takes so much longer. A sleep ends late on a
+    busy machine: what it overslept is taken off the next stages, so that a rank computes for the
+    sum of its costs. What comes out depends on all frames of the shot so far, as it really does.
     """
 
     def __init__(self, costs: Costs, speed: float = 1.0) -> None:
-        self._seconds = replace(costs, flow=costs.flow / speed, stylize=costs.stylize / speed,
-                                temporal=costs.temporal / speed)
-        self._overslept_s = 0.0
+        self._seconds = Costs(costs.flow / speed, costs.stylize / speed, costs.temporal / speed)
+        self._heavy_late_s = self._blend_late_s = 0.0
+        self._stolen_s = self._blend_ends = 0.0
 
     def motion(self, frame: np.ndarray, previous: np.ndarray) -> Motion:
         """Sleeps for flow, masks and gate."""
-        self._sleep_until(time.perf_counter(), self._seconds.flow)
+        self._compute(self._seconds.flow)
         return Motion(prepared=None)
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
         """The negative of the frame, as the only style."""
-        began = time.perf_counter()
-        painted = np.bitwise_not(frame)[None]
-        self._sleep_until(began, self._seconds.stylize)
-        return painted
+        self._compute(self._seconds.stylize)
+        return np.bitwise_not(frame)[None]
 
     def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
         """The mean of the painted frame and the finished one before it."""
-        began = time.perf_counter()
+        began, seconds = time.perf_counter(), self._seconds.temporal
         finished = (painted >> 1) + (previous >> 1)
-        self._sleep_until(began, self._seconds.temporal)
+        self._stolen_s += seconds
+        self._blend_ends = began + seconds
+        _sleep_until(began + seconds - self._blend_late_s)
+        took = time.perf_counter() - began
+        self._blend_late_s = max(0.0, self._blend_late_s + took - seconds)
         return finished
 
-    def _sleep_until(self, began: float, seconds: float) -> None:
-        left = seconds - self._overslept_s - (time.perf_counter() - began)
-        if left > 0:
-            time.sleep(left)
-        took = time.perf_counter() - began
-        self._overslept_s = max(0.0, self._overslept_s + took - seconds)
+    def _compute(self, seconds: float) -> None:
+        """Sleeps for so long as a heavy stage takes beside the temporal pass."""
+        began = time.perf_counter()
+        _sleep_until(self._blend_ends)
+        starts, stolen = max(began, self._blend_ends), self._stolen_s
+        while (ends := starts + seconds + self._stolen_s - stolen) - self._heavy_late_s \
+                > time.perf_counter():
+            _sleep_until(ends - self._heavy_late_s)
+        self._heavy_late_s = max(0.0, self._heavy_late_s + time.perf_counter() - ends)
+
+
+def _sleep_until(moment: float) -> None:
+    """Sleeps until the clock (`time.perf_counter`) shows `moment`."""
+    left = moment - time.perf_counter()
+    if left > 0:
+        time.sleep(left)
+
+
+def take_priority(nice: int) -> None:
+    """Gives this rank the nice value, and its session, which Linux schedules as one, as well."""
+    if nice:
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
+        try:
+            Path("/proc/self/autogroup").write_text(str(nice), encoding="ascii")
+        except OSError:
+            pass  # a kernel without groups of that kind
 
 
 def give_each_rank_a_node(comm: Communicator) -> None:

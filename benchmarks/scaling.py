@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emulation import Costs, make_clip, uneven_cuts
+from emulation import Costs, make_clip, take_priority, uneven_cuts
 from fastvid.parallel.launch import launched_rank, launched_size
 from point import PointSettings, run_point
 from report import format_row, heading, machine, plot_efficiency, write_json
@@ -30,6 +30,7 @@ SIZE = (640, 360)
 _FRAMES_MAX = 1920
 _FRAMES_A_RANK = 60
 _POINT_TIMEOUT_S = 600
+_LEADER_NICE = 5
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--preset", default="ultrafast", help="of the encoder; '' for its default")
     parser.add_argument("--folder", type=Path, help="for run files and outputs (default: a new one "
                         "in the folder for temporary files)")
+    parser.add_argument("--nice", type=int, default=0, help="nice value of the ranks; below 0 (as "
+                        "root) they need not wait for what else runs on this machine")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path, help="a .png file")
     parser.add_argument("--timeline", type=Path,
@@ -119,7 +122,7 @@ def _one_point(parsed: argparse.Namespace, ranks: int) -> int:
     folder = parsed.folder or Path(tempfile.gettempdir()) / f"fastvid-scaling-{os.getppid()}"
     folder.mkdir(parents=True, exist_ok=True)
     case = CASES[parsed.cases[0]]
-    frames = parsed.frames or min(_FRAMES_MAX, _FRAMES_A_RANK * ranks)
+    frames = _frames(parsed, ranks)
     cuts = "none"
     leads = launched_rank(os.environ) == 0
     if case.shots > 1:
@@ -127,6 +130,8 @@ def _one_point(parsed: argparse.Namespace, ranks: int) -> int:
         if leads:
             lines = "\n".join(str(cut) for cut in uneven_cuts(frames, case.shots))
             Path(cuts).write_text(lines + "\n", encoding="utf-8")
+    # Rank 0 of a cluster has cores for its service threads; here 63 others want the same two.
+    take_priority(parsed.nice - _LEADER_NICE if leads and parsed.nice else parsed.nice)
     status = run_point(PointSettings(
         clip=str(make_clip(CACHE, SIZE, frames)) if leads else "",
         cuts=cuts, folder=str(folder), costs=parsed.cost or case.costs, slow=case.slow,
@@ -138,8 +143,14 @@ def _one_point(parsed: argparse.Namespace, ranks: int) -> int:
     return status
 
 
+def _frames(parsed: argparse.Namespace, ranks: int) -> int:
+    return parsed.frames or min(_FRAMES_MAX, _FRAMES_A_RANK * ranks)
+
+
 def _start_point(parsed: argparse.Namespace, name: str, ranks: int) -> dict[str, Any]:
     """Starts one point under mpirun and reads what its ranks have written."""
+    # Ranks that wait for another one to start spin, and would slow the making of the clip.
+    make_clip(CACHE, SIZE, _frames(parsed, ranks))
     with tempfile.TemporaryDirectory(prefix="fastvid-scaling-", dir=parsed.folder) as folder:
         given = _passed_on(sys.argv[1:])
         command = ["mpirun", "-n", str(ranks), sys.executable, __file__, *given,
