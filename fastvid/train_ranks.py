@@ -40,20 +40,25 @@ def lead_training(arguments: list[str], comm: Communicator) -> None:
     _train(arguments, comm, World(0, comm.size, address, port))
 
 
-def join_training(comm: Communicator, message: Message) -> None:
-    """Takes part in the training of a TRAIN message; rank 0 speaks for all if it can't go on."""
+def join_training(comm: Communicator, message: Message) -> int | None:
+    """Takes part in the training of a TRAIN message.
+
+    Returns the exit status if rank 0 said to leave because it can't go on for the same reason, None
+    at the end of the training. Raises FastvidError for what went wrong here alone.
+    """
     facts = json.loads(message.text())
     world = World(comm.rank, comm.size, facts["address"], message.header[0])
     try:
         _train(facts["arguments"], comm, world)
-    except FastvidError as error:
+    except FastvidError:
         deadline = time.monotonic() + _RANK_0_SPEAKS_S
         while time.monotonic() < deadline:
             for word in comm.poll():
                 if word.kind is Kind.QUIT:
-                    raise SystemExit(word.header[0]) from error
+                    return word.header[0]
             comm.rest()
         raise
+    return None
 
 
 def _train(arguments: list[str], comm: Communicator, world: World) -> None:

@@ -85,7 +85,9 @@ def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:
         else:
             from fastvid.train_ranks import join_training
 
-            join_training(comm, message)
+            status = join_training(comm, message)
+            if status is not None:
+                return status
 
 
 def serve_job(comm: Communicator, setup_message: Message,
