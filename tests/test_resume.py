@@ -15,7 +15,7 @@ from fastvid.errors import InputError
 from fastvid.runfile.reader import RunFile
 from fastvid.style.registry import load_style
 from fastvid.temporal import DEFAULT_STRENGTH
-from launching import PROGRAMS, TIMEOUT_S, RunningJob, run_fastvid
+from launching import PROGRAMS, TIMEOUT_S, RunningJob, run_fastvid, run_program
 
 pytestmark = pytest.mark.mpi
 
@@ -50,11 +50,21 @@ def wait_until(condition: Callable[[], bool], job: RunningJob) -> None:
         time.sleep(0.02)
 
 
-def kill_midway(arguments: list[object], run_path: Path, ranks: int, frames: int = 6) -> int:
+def encoded_count(path: Path) -> int:
+    """Frames that a run has encoded and freed."""
+    try:
+        with RunFile(path) as run:
+            return int(run.encoded.sum())
+    except InputError:
+        return 0
+
+
+def kill_midway(arguments: list[object], run_path: Path, ranks: int, frames: int = 6,
+                count: Callable[[Path], int] = stored_count, rules: str = SLOW) -> int:
     """Starts a slow run, kills all its processes once some frames are stored; how many are."""
-    with RunningJob([PROGRAMS / "patched.py"], [SLOW, *arguments, "--threads", "1"],
+    with RunningJob([PROGRAMS / "patched.py"], [rules, *arguments, "--threads", "1"],
                     ranks=ranks) as job:
-        wait_until(lambda: stored_count(run_path) >= frames, job)
+        wait_until(lambda: count(run_path) >= frames, job)
         job.kill()
     return stored_count(run_path)
 
@@ -79,6 +89,30 @@ def test_killed_and_continued(ranks: int, ranks_afterwards: int, command: list[o
     assert np.array_equal(job_clips.decoded_frames(tmp_path / "out.mkv"), expected)
     assert (job_clips.decoded_times(tmp_path / "out.mkv")
             == job_clips.decoded_times(uncut_clip.path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.h5", "out.mkv"]
+
+
+# Parts of 5 frames, so that a short clip has some.
+SMALL_PARTS = {"part_frames": 5}
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_discarded_frames_are_in_the_output(ranks: int, command: list[object],
+                                            expected: np.ndarray, uncut_clip: Clip,
+                                            tmp_path: Path) -> None:
+    """Killed and continued: the frames that are freed by then are in parts of the video."""
+    run_path, output = tmp_path / "out.h5", tmp_path / "out.mkv"
+    command = [*command, "--discard-frames"]
+    slow = json.dumps([SMALL_PARTS, *json.loads(SLOW)])
+    stored = kill_midway(command, run_path, ranks, frames=5, count=encoded_count, rules=slow)
+    encoded = encoded_count(run_path)
+    assert 5 <= encoded <= stored < len(expected) and encoded % 5 == 0
+    finished = run_program([PROGRAMS / "patched.py"],
+                           [json.dumps([SMALL_PARTS]), *command, "--threads", "1"], ranks=ranks)
+    assert finished.status == 0, finished.stderr
+    assert np.array_equal(job_clips.decoded_frames(output), expected)
+    assert job_clips.decoded_times(output) == job_clips.decoded_times(uncut_clip.path)
+    assert encoded_count(run_path) == len(expected)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.h5", "out.mkv"]
 
 

@@ -3,9 +3,10 @@
 A rule is {"stage": "motion" | "paint" | "blend", "ranks": [..] or absent for all, "sleep": s} or
 {..., "call": n, "action": name}: at the n-th call (from 1) of the stage on that rank it does what
 is named in `_ACTIONS`, after it has written the time into the file "at" of the rule. Otherwise this
-is `python -m fastvid ARGUMENTS`.
+is `python -m fastvid ARGUMENTS`. {"part_frames": n} makes parts of so many frames.
 """
 
+import functools
 import json
 import os
 import random
@@ -16,8 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fastvid.job
 import fastvid.repaint
 from fastvid.__main__ import run
+from fastvid.encode_thread import EncoderThread
 from fastvid.errors import InputError
 from fastvid.parallel.launch import launched_rank
 
@@ -49,6 +52,10 @@ _ACTIONS: dict[str, Callable[[dict[str, Any]], None]] = {
 
 def install(rule: dict[str, Any]) -> None:
     """Puts a rule in front of the stage that it names."""
+    if "part_frames" in rule:
+        parts = functools.partial(EncoderThread, part_frames=rule["part_frames"])
+        setattr(fastvid.job, "EncoderThread", parts)
+        return
     if launched_rank(os.environ) not in rule.get("ranks", range(1000)):
         return
     original = getattr(fastvid.repaint.Repaint, rule["stage"])
