@@ -31,12 +31,12 @@ class FrameCosts:
 class Dealing:
     """How a job is dealt. segment_length: frames. lookahead: segments that a rank may hold. hop_s:
     from the sending of a message to its handling. preempts: whether the temporal pass interrupts a
-    heavy step (motion, paint) at work, instead of waiting for its end."""
+    heavy step (motion, paint) at work, as the program does, instead of waiting for its end."""
 
     segment_length: int
     lookahead: int
     hop_s: float
-    preempts: bool = False
+    preempts: bool = True
 
 
 @dataclass(frozen=True)
