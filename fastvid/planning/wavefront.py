@@ -1,8 +1,8 @@
 """A job played through without computing: the same dealing, the same order of steps, only seconds.
 
 Every rank does one step at a time, and interrupts a heavy one for the temporal pass, as
-`fastvid.parallel.engine` does; segments are dealt by the real `Dealer`. What rank 0 does besides (decode, store, encode, pass on
-frames) takes its time from rank 0's steps, unless a core is spare.
+`fastvid.parallel.engine` does; segments are dealt by the real `Dealer`. What rank 0 does besides
+(decode, store, encode, pass on frames) takes its time from rank 0's steps, unless a core is spare.
 """
 
 import heapq
