@@ -1,28 +1,41 @@
-"""One point of a series: a whole job on the ranks that mpirun has started, with sleeping stages."""
+"""One point of a series: a whole job on the ranks that mpirun has started, with sleeping stages.
+
+`start_point` starts it; it then runs as `mpirun -n N python benchmarks/point.py SETTINGS.json`.
+"""
 
 import hashlib
 import json
 import resource
 import shutil
+import subprocess
 import sys
+import tempfile
 import time
 import traceback
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from emulation import Costs, SleepingStages, give_each_rank_a_node, rank_speeds
+from emulation import Costs, SleepingStages, give_each_rank_a_node, rank_speeds, take_priority
 from fastvid.options import StylizeOptions
 from fastvid.parallel.communicator import Communicator, Kind, connect
 from fastvid.parallel.serve import JobSetup, serve
+from thread_times import ThreadTimes
+
+_TIMEOUT_S = 1200
+# Rank 0 of a cluster has cores for its service threads; here all the others want the same two.
+_LEADER_NICE = 5
 
 
 @dataclass(frozen=True)
 class PointSettings:
     """What one point measures.
 
-    clip: the input. cuts: none or a file of cuts. folder: where run file and output are written
-    (and removed again). codec, preset: of the output. slow: every fourth rank at half speed.
+    clip: the input. cuts: none, auto or a file of cuts. folder: where run file and output are
+    written (and removed again). codec, preset: of the output. slow: every fourth rank at half
+    speed. nice: nice value of the ranks. leader_computes: rank 0 takes segments as well. digest:
+    hash all frames. watch_threads: measure the processor time of rank 0's threads.
     """
 
     clip: str
@@ -34,6 +47,10 @@ class PointSettings:
     preset: str | None = "ultrafast"
     segment_length: int | None = None
     lookahead: int | None = None
+    nice: int = 0
+    leader_computes: bool = True
+    digest: bool = True
+    watch_threads: bool = False
 
     def options(self) -> StylizeOptions:
         """The options of the job."""
@@ -47,10 +64,33 @@ class PointSettings:
             preset=self.preset, threads=1, restart=True, overwrite=True, **chosen)
 
 
+def start_point(settings: PointSettings, ranks: int) -> dict[str, Any]:
+    """Runs a point under mpirun; returns what `read_point` does.
+
+    settings.folder: where a temporary folder is made.
+    """
+    with tempfile.TemporaryDirectory(prefix="fastvid-point-", dir=settings.folder or None) as own:
+        chosen = Path(own) / "settings.json"
+        _write(chosen, asdict(replace(settings, folder=own)))
+        subprocess.run(["mpirun", "-n", str(ranks), sys.executable, __file__, str(chosen)],
+                       check=True, timeout=_TIMEOUT_S)
+        return read_point(Path(own))
+
+
+def read_point(folder: Path) -> dict[str, Any]:
+    """What rank 0 has written into `folder`, and as "rank_facts" what each rank has."""
+    facts = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("rank-*.json")]
+    point: dict[str, Any] = json.loads((folder / "point.json").read_text(encoding="utf-8"))
+    point["rank_facts"] = sorted(facts, key=lambda fact: fact["rank"])
+    return point
+
+
 def run_point(settings: PointSettings) -> int:
     """Takes part in the job; rank 0 writes point.json into the folder, each rank rank-N.json."""
     comm = connect()
     try:
+        leads = comm.rank == 0
+        take_priority(settings.nice - _LEADER_NICE if leads and settings.nice else settings.nice)
         give_each_rank_a_node(comm)
         speeds = rank_speeds(comm.size, settings.slow)
 
@@ -58,7 +98,7 @@ def run_point(settings: PointSettings) -> int:
             return SleepingStages(settings.costs, speeds[comm.rank])
 
         began, cpu_before = time.monotonic(), _cpu_seconds()
-        if comm.rank == 0:
+        if leads:
             _lead(settings, comm, speeds, make_stages)
         else:
             serve(comm, make_stages)
@@ -78,12 +118,16 @@ def _lead(settings: PointSettings, comm: Communicator, speeds: list[float],
           make_stages: Any) -> None:
     # What a job loads once, whatever its length, is loaded before the clock starts, and by rank 0
     # alone: 64 ranks would keep a small machine busy for minutes.
-    from fastvid.job import run_job
+    from fastvid import job
     from fastvid.progress import Progress
     from fastvid.runfile.reader import RunFile
 
-    began, began_at = time.monotonic(), time.time()
-    result = run_job(settings.options(), comm, Progress("none"), make_stages)
+    if not settings.leader_computes:
+        job._COMPUTE_BELOW_LOAD = 0.0
+    watch = ThreadTimes()
+    with watch if settings.watch_threads else nullcontext():
+        began, began_at = time.monotonic(), time.time()
+        result = job.run_job(settings.options(), comm, Progress("none"), make_stages)
     seconds = time.monotonic() - began
     comm.send_all(Kind.QUIT, [0])
     comm.drain()
@@ -91,7 +135,7 @@ def _lead(settings: PointSettings, comm: Communicator, speeds: list[float],
         rows = [{name: row[name].item() for name in row.dtype.names if name != "host"}
                 for row in run.segments()]
         digest = hashlib.sha256()
-        for index in range(run.frame_count):
+        for index in range(run.frame_count if settings.digest else 0):
             digest.update(run.frame(index).tobytes())
     before = min(row["dealt_start"] for row in rows) - began_at
     after = began_at + seconds - max(row["stored_start"] for row in rows)
@@ -101,7 +145,8 @@ def _lead(settings: PointSettings, comm: Communicator, speeds: list[float],
         "ranks": comm.size, "frames": result.frames, "shots": result.shots, "seconds": seconds,
         "speed_up": speed_up, "efficiency": speed_up / sum(speeds),
         "rank0_seconds": result.stage_seconds, "before_seconds": before, "after_seconds": after,
-        "sha256": digest.hexdigest(), "segments": rows,
+        "sha256": digest.hexdigest() if settings.digest else None, "segments": rows,
+        "thread_cpu_seconds": watch.seconds,
     })
     result.run_files[0].unlink()
     if result.outputs[0].is_dir():
@@ -117,3 +162,13 @@ def _cpu_seconds() -> float:
 
 def _write(path: Path, content: object) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def main(arguments: list[str]) -> int:
+    """This rank's part in the point whose settings are in the file that is named."""
+    values = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    return run_point(PointSettings(**{**values, "costs": Costs(**values["costs"])}))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -8,20 +8,18 @@ JSON and pictures. The method is in benchmarks/README.md.
 """
 
 import argparse
-import json
 import os
 import shutil
-import subprocess
+import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emulation import Costs, make_clip, take_priority, uneven_cuts
+from emulation import Costs, make_clip, uneven_cuts
 from fastvid.parallel.launch import launched_rank, launched_size
-from point import PointSettings, run_point
+from point import PointSettings, read_point, run_point, start_point
 from report import format_row, heading, machine, plot_efficiency, write_json
 from timeline import draw_timeline, shares
 
@@ -29,8 +27,6 @@ CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"
 SIZE = (640, 360)
 _FRAMES_MAX = 1920
 _FRAMES_A_RANK = 60
-_POINT_TIMEOUT_S = 600
-_LEADER_NICE = 5
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ def main() -> int:
     for name in parsed.cases:
         for ranks in parsed.ranks:
             for _ in range(parsed.repeats):
-                point = _start_point(parsed, name, ranks)
+                point = _point(parsed, name, ranks)
                 points.append(point)
                 sys.stdout.write(format_row(point))
                 sys.stdout.flush()
@@ -119,70 +115,57 @@ def _case_names(text: str) -> list[str]:
 
 def _one_point(parsed: argparse.Namespace, ranks: int) -> int:
     """This rank's part in the point of the first case."""
-    folder = parsed.folder or Path(tempfile.gettempdir()) / f"fastvid-scaling-{os.getppid()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    case = CASES[parsed.cases[0]]
-    frames = _frames(parsed, ranks)
-    cuts = "none"
+    folder = Path(tempfile.gettempdir()) / f"fastvid-scaling-{os.getppid()}"
+    folder.mkdir(exist_ok=True)
     leads = launched_rank(os.environ) == 0
-    if case.shots > 1:
-        cuts = str(folder / "cuts.txt")
-        if leads:
-            lines = "\n".join(str(cut) for cut in uneven_cuts(frames, case.shots))
-            Path(cuts).write_text(lines + "\n", encoding="utf-8")
-    # Rank 0 of a cluster has cores for its service threads; here 63 others want the same two.
-    take_priority(parsed.nice - _LEADER_NICE if leads and parsed.nice else parsed.nice)
-    status = run_point(PointSettings(
-        clip=str(make_clip(CACHE, SIZE, frames)) if leads else "",
-        cuts=cuts, folder=str(folder), costs=parsed.cost or case.costs, slow=case.slow,
-        codec=parsed.codec, preset=parsed.preset or None, segment_length=parsed.segment_length,
-        lookahead=parsed.lookahead))
-    if leads and parsed.folder is None:
-        sys.stdout.write(heading() + format_row(_read_point(folder, parsed.cases[0])))
+    status = run_point(_settings(parsed, parsed.cases[0], ranks, folder, make=leads))
+    if leads:
+        point = _judged(read_point(folder), parsed.cases[0])
+        sys.stdout.write(heading() + format_row(point))
         shutil.rmtree(folder)
     return status
 
 
-def _frames(parsed: argparse.Namespace, ranks: int) -> int:
-    return parsed.frames or min(_FRAMES_MAX, _FRAMES_A_RANK * ranks)
-
-
-def _start_point(parsed: argparse.Namespace, name: str, ranks: int) -> dict[str, Any]:
-    """Starts one point under mpirun and reads what its ranks have written."""
-    # Ranks that wait for another one to start spin, and would slow the making of the clip.
-    make_clip(CACHE, SIZE, _frames(parsed, ranks))
+def _point(parsed: argparse.Namespace, name: str, ranks: int) -> dict[str, Any]:
+    """One point of the series, on ranks of its own."""
     with tempfile.TemporaryDirectory(prefix="fastvid-scaling-", dir=parsed.folder) as folder:
-        given = _passed_on(sys.argv[1:])
-        command = ["mpirun", "-n", str(ranks), sys.executable, __file__, *given,
-                   "--cases", name, "--folder", folder]
-        subprocess.run(command, check=True, timeout=_POINT_TIMEOUT_S)
-        return _read_point(Path(folder), name)
+        settings = _settings(parsed, name, ranks, Path(folder), make=True)
+        return _judged(start_point(settings, ranks), name)
 
 
-def _passed_on(arguments: Sequence[str]) -> list[str]:
-    """The arguments without those that concern the series alone."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("--ranks", "--cases", "--repeats", "--folder", "--json", "--plot", "--timeline"):
-        parser.add_argument(name)
-    return parser.parse_known_args(list(arguments))[1]
+def _settings(parsed: argparse.Namespace, name: str, ranks: int, folder: Path,
+              make: bool) -> PointSettings:
+    """The settings of a point. make: make the clip and the file of cuts, which rank 0 needs."""
+    case = CASES[name]
+    frames = parsed.frames or min(_FRAMES_MAX, _FRAMES_A_RANK * ranks)
+    clip, cuts = "", "none"
+    if make:
+        clip = str(make_clip(CACHE, SIZE, frames))
+        if case.shots > 1:
+            cuts = str(folder / "cuts.txt")
+            lines = "\n".join(str(cut) for cut in uneven_cuts(frames, case.shots))
+            Path(cuts).write_text(lines + "\n", encoding="utf-8")
+    return PointSettings(
+        clip=clip, cuts=cuts, folder=str(folder), costs=parsed.cost or case.costs, slow=case.slow,
+        codec=parsed.codec, preset=parsed.preset or None, segment_length=parsed.segment_length,
+        lookahead=parsed.lookahead, nice=parsed.nice)
 
 
-def _read_point(folder: Path, name: str) -> dict[str, Any]:
-    point = json.loads((folder / "point.json").read_text(encoding="utf-8"))
-    ranks = [json.loads(path.read_text(encoding="utf-8"))
-             for path in sorted(folder.glob("rank-*.json"))]
-    point["case"] = name
-    point["bar"] = CASES[name].bars.get(point["ranks"])
-    point["cpu_share_rank0"] = max((rank["cpu_seconds"] / rank["seconds"] for rank in ranks
-                                    if rank["rank"] == 0), default=0.0)
-    others = sorted(rank["cpu_seconds"] / rank["seconds"] for rank in ranks if rank["rank"])
-    point["cpu_share_others"] = others[len(others) // 2] if others else 0.0
-    point["shares"] = shares(point["segments"], point["ranks"])
-    return point
+def _judged(point: dict[str, Any], name: str) -> dict[str, Any]:
+    """A point with its bar and with where the time went."""
+    cpu_shares = [fact["cpu_seconds"] / fact["seconds"] for fact in point["rank_facts"]]
+    return {
+        **point,
+        "case": name,
+        "bar": CASES[name].bars.get(point["ranks"]),
+        "cpu_share_rank0": cpu_shares[0],
+        "cpu_share_others": statistics.median(cpu_shares[1:] or [0.0]),
+        "shares": shares(point["segments"], point["ranks"]),
+    }
 
 
 def _without_segments(point: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in point.items() if key != "segments"}
+    return {key: value for key, value in point.items() if key not in ("segments", "rank_facts")}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,78 @@
+"""Memory and processor time of the ranks: both must not depend on the length of the video.
+
+    python benchmarks/memory.py --json memory.json
+
+Real frames of 1280x720 travel, computing takes no time. Then one rank computes while others wait.
+The method is in benchmarks/README.md.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from emulation import Costs, make_clip
+from point import PointSettings, start_point
+from report import machine, write_json
+
+CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"
+SIZE = (1280, 720)
+# One segment: one rank computes for about so long, all others wait.
+_WAIT_FRAMES = 4
+_WAIT_S = 20.0
+GROWTH_BAR = 0.05
+WAITING_BAR = 0.02
+
+
+def main() -> int:
+    """Measures and prints both tables."""
+    parsed = _parse()
+    points = [_point(parsed, frames, Costs(0, 0, 0), parsed.ranks) for frames in parsed.frames]
+    peaks = [[fact["peak_kb"] / 1024 for fact in point["rank_facts"]] for point in points]
+    growth = [last / first - 1 for first, last in zip(peaks[0], peaks[-1])]
+    sys.stdout.write(f"peak resident memory, MiB, {SIZE[0]}x{SIZE[1]}\n")
+    sys.stdout.write("rank   " + "".join(f"{frames:>8} frames" for frames in parsed.frames)
+                     + f"  growth (bar {GROWTH_BAR:.0%})\n")
+    for rank, grown in enumerate(growth):
+        row = "".join(f"{peak[rank]:>15.1f}" for peak in peaks)
+        sys.stdout.write(f"{rank:<7}{row}{grown:>8.1%}\n")
+    waiting = _waiting(parsed)
+    sys.stdout.write(f"share of a core that a waiting rank uses (bar {WAITING_BAR:.0%}): "
+                     + ", ".join(f"{share:.2%}" for share in waiting) + "\n")
+    if parsed.json:
+        write_json(parsed.json, {
+            "machine": machine(), "size": SIZE, "frames": parsed.frames, "peak_mib": peaks,
+            "growth": growth, "waiting_cpu_share": waiting})
+    return 0
+
+
+def _waiting(parsed: argparse.Namespace) -> list[float]:
+    """The share of a core of each rank that has nothing to do but wait, rank 0 left out."""
+    costs = Costs(0.0, _WAIT_S / _WAIT_FRAMES, 0.0)
+    facts = _point(parsed, _WAIT_FRAMES, costs, parsed.ranks)["rank_facts"]
+    shares = sorted(fact["cpu_seconds"] / fact["seconds"] for fact in facts if fact["rank"])
+    return shares[:-1]  # the one with the most has computed
+
+
+def _point(parsed: argparse.Namespace, frames: int, costs: Costs, ranks: int) -> dict[str, Any]:
+    clip = make_clip(CACHE, SIZE, frames)
+    return start_point(PointSettings(
+        clip=str(clip), cuts="none", folder=str(parsed.folder or ""), costs=costs, slow=False,
+        preset=parsed.preset, nice=parsed.nice, leader_computes=False, digest=False), ranks)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ranks", type=int, default=4)
+    parser.add_argument("--frames", type=lambda text: [int(part) for part in text.split(",")],
+                        default=[300, 3000], help="lengths, the shortest first")
+    parser.add_argument("--preset", default="ultrafast", help="of libx264")
+    parser.add_argument("--nice", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="where run files are written: 8.3 GB for 3,000 "
+                        "frames")
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""How many frames a second rank 0 can carry: decode, cuts, deal, gather, store and encode alone.
+
+    python benchmarks/rank0.py --sizes 1280x720,1920x1080 --json rank0.json
+
+One other rank "computes" without taking time, rank 0 computes nothing. What counts is the processor
+time of each of rank 0's threads, which a busy machine hardly changes; the method is in
+benchmarks/README.md.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emulation import Costs, make_clip
+from point import PointSettings, start_point
+from report import machine, write_json
+from thread_times import OTHERS
+
+CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"
+# Rank 0's threads (see fastvid.job), in the order of the data's way.
+PARTS = {"fastvid-readahead": "decode, cuts", "MainThread": "deal, gather",
+         "fastvid-store": "store", "fastvid-encode": "encode"}
+
+
+def main() -> int:
+    """Measures each size and prints the table."""
+    parsed = _parse()
+    sys.stdout.write(f"{'size':<10} {'preset':<10} {'ms a frame':<58} {'one core':>9} "
+                     f"{'a core each':>12} {'here':>6}\n")
+    results = []
+    for size in parsed.sizes:
+        for preset in parsed.presets:
+            result = measure(size, preset, parsed)
+            results.append(result)
+            parts = ", ".join(f"{name} {1000 * seconds:.1f}"
+                              for name, seconds in result["seconds_a_frame"].items())
+            sys.stdout.write(
+                f"{result['size']:<10} {preset:<10} {parts:<58} {result['fps_one_core']:>9.1f} "
+                f"{result['fps_core_each']:>12.1f} {result['fps_here']:>6.1f}\n")
+            sys.stdout.flush()
+    if parsed.json:
+        write_json(parsed.json, {"machine": machine(), "points": results})
+    return 0
+
+
+def measure(size: tuple[int, int], preset: str, parsed: argparse.Namespace) -> dict[str, Any]:
+    """One row: medians over the repeats, seconds of processor time a frame by part."""
+    clip = make_clip(CACHE, size, parsed.frames)
+    settings = PointSettings(
+        clip=str(clip), cuts="auto", folder=str(parsed.folder or ""), costs=Costs(0, 0, 0),
+        slow=False, preset=preset, nice=parsed.nice, leader_computes=False, digest=False,
+        watch_threads=True)
+    points = [start_point(settings, ranks=2) for _ in range(parsed.repeats)]
+    parts = [parts_of(point["thread_cpu_seconds"]) for point in points]
+    seconds = {name: statistics.median(part.get(name, 0.0) for part in parts) / parsed.frames
+               for name in PARTS.values()}
+    decode = decode_seconds(clip) / parsed.frames
+    cuts = max(0.0, seconds.pop("decode, cuts") - decode)
+    seconds = {"decode": decode, "cuts": cuts, **seconds}
+    slowest = max(decode + cuts, *(seconds[name] for name in ("deal, gather", "store", "encode")))
+    return {
+        "size": f"{size[0]}x{size[1]}", "preset": preset, "frames": parsed.frames,
+        "seconds_a_frame": seconds, "fps_one_core": 1 / sum(seconds.values()),
+        "fps_core_each": 1 / slowest,
+        "fps_here": statistics.median(parsed.frames / point["seconds"] for point in points),
+    }
+
+
+def parts_of(thread_seconds: Mapping[str, float]) -> dict[str, float]:
+    """Processor seconds by part; what an encoder's own threads use belongs to encoding."""
+    parts = {part: thread_seconds.get(thread, 0.0) for thread, part in PARTS.items()}
+    parts["encode"] += thread_seconds.get(OTHERS, 0.0)
+    return parts
+
+
+def decode_seconds(clip: Path) -> float:
+    """Processor seconds of decoding a clip to RGB, without cut detection."""
+    from fastvid.video.decode import open_source
+
+    with open_source(str(clip), size=None, frames=None, fps=None, on_error="stop") as source:
+        began = time.process_time()
+        for _ in source:
+            pass
+        return time.process_time() - began
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=_sizes, default=_sizes("1280x720,1920x1080"))
+    parser.add_argument("--presets", type=lambda text: text.split(","),
+                        default=["medium", "ultrafast"], help="of libx264")
+    parser.add_argument("--frames", type=int, default=120)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--nice", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="where run files are written")
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def _sizes(text: str) -> list[tuple[int, int]]:
+    pairs = [part.split("x") for part in text.split(",")]
+    return [(int(width), int(height)) for width, height in pairs]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
