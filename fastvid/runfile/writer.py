@@ -20,6 +20,7 @@ import numpy as np
 
 from fastvid.errors import StorageError
 from fastvid.runfile import layout
+from fastvid.runfile.mend import mend_end
 
 # What a segment adds beside its frames: index nodes, marks, a table row.
 _METADATA_RESERVE_BYTES = 1 << 20
@@ -64,21 +65,26 @@ class RunWriter:
     @classmethod
     def create(cls, path: Path, height: int, width: int, attributes: Mapping[str, Any],
                keep: tuple[str, ...], compression: str) -> "RunWriter":
-        """Starts a new run file; an old one of that name is replaced."""
+        """Starts a new run file; an old one of that name is replaced once the new one can be opened
+        whatever happens."""
+        fresh = path.with_name(f".{path.name}.new")
         try:
-            file = layout.create(path, height, width, keep)
+            file = layout.create(fresh, height, width, keep)
             for name, value in attributes.items():
                 layout.set_attribute(file, name, value)
             file.attrs["complete"] = False
             file.flush()
+            os.replace(fresh, path)
             return cls(path, file, compression)
         except OSError as error:
+            fresh.unlink(missing_ok=True)
             raise _storage_error(path, error) from error
 
     @classmethod
     def continue_run(cls, path: Path, compression: str) -> "RunWriter":
         """Opens the run file of an unfinished run."""
         try:
+            mend_end(path)
             return cls(path, h5py.File(path, "r+", locking=False), compression)
         except OSError as error:
             raise _storage_error(path, error) from error

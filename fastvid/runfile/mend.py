@@ -1,0 +1,38 @@
+"""Mends the end of a run file whose writer was killed in the middle of a flush.
+
+HDF5 writes the index of a dataset before it writes into the superblock how long the file has become
+(HDF5 File Format Specification, II.A: "end of file address"). A kill in between leaves an index
+with entries behind the end that HDF5 knows of. Whoever goes on writing is then given the same room
+twice, and frames overwrite each other; or, once HDF5 has cut the file at that end, the entries'
+frames can't be written any more.
+"""
+
+import os
+import struct
+from pathlib import Path
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+# Of a superblock of version 0, which h5py writes unless told otherwise: signature, version,
+# size of offsets, base address, end of file address.
+_VERSION_AT, _OFFSET_SIZE_AT, _BASE_AT, _END_AT = 8, 13, 24, 40
+_HEAD_BYTES = _END_AT + 8
+
+
+def mend_end(path: Path) -> bool:
+    """Tells HDF5 of everything that was written into the run file `path`; whether it had to.
+
+    Nobody may have the file open. Everything that an index points to has been written before, hence
+    lies within the file; at worst some room stays unused. Raises OSError.
+    """
+    with open(path, "r+b") as stream:
+        head = stream.read(_HEAD_BYTES)
+        size = os.fstat(stream.fileno()).st_size
+        if len(head) < _HEAD_BYTES or not head.startswith(_SIGNATURE):
+            return False
+        (base,) = struct.unpack_from("<Q", head, _BASE_AT)
+        (end,) = struct.unpack_from("<Q", head, _END_AT)
+        if head[_VERSION_AT] != 0 or head[_OFFSET_SIZE_AT] != 8 or base != 0 or size <= end:
+            return False
+        # Eight bytes in one place: a kill finds the old number or the new one.
+        os.pwrite(stream.fileno(), struct.pack("<Q", size), _END_AT)
+        return True
