@@ -71,6 +71,7 @@ class Tally:
     found: dict[str, Counter[str]] = field(default_factory=lambda: {w: Counter() for w in WAYS})
     moments: Counter[str] = field(default_factory=Counter)
     slowest_end_s: float = 0.0
+    slowest: str = ""
     runs: int = 0
     stories: list[str] = field(default_factory=list)
 
@@ -93,7 +94,8 @@ class Tally:
         lines.append("| all | " + " | ".join(map(str, cells)) + " |")
         moments = ", ".join(f"{self.moments[name]} {name}" for name in MOMENTS)
         return "\n".join([*lines, "", f"{self.runs} videos; kills while {moments}; the slowest "
-                          f"program was gone {self.slowest_end_s:.1f} s after its kill."])
+                          f"program was gone {self.slowest_end_s:.1f} s after its kill "
+                          f"({self.slowest})."])
 
 
 class Run:
@@ -231,7 +233,9 @@ def one_video(folder: Path, peace: Peace, dice: random.Random, most: int, tally:
             began = time.monotonic()
             if not kill(run, way, dice):
                 tally.blame(way, "hangs", story)
-            tally.slowest_end_s = max(tally.slowest_end_s, time.monotonic() - began)
+            seconds = time.monotonic() - began
+            if seconds > tally.slowest_end_s:
+                tally.slowest_end_s, tally.slowest = seconds, f"{way} while {moment}"
         run.close()
         if run.mpirun.returncode == 2:
             tally.blame(way, "files that do not open", story + last_words(folder))
@@ -280,8 +284,8 @@ def wait_for_moment(run: Run, peace: Peace, moment: str, dice: random.Random) ->
 
 def kill(run: Run, way: str, dice: random.Random) -> bool:
     """Does what the way says; whether the program is gone in time."""
+    deadline = time.monotonic() + HANG_S
     if way == "terminate mpirun":
-        deadline = time.monotonic() + HANG_S
         while time.monotonic() < deadline - REPEAT_S:
             _signal(run.mpirun.pid, signal.SIGTERM)
             if run.gone_within(REPEAT_S):
@@ -290,7 +294,7 @@ def kill(run: Run, way: str, dice: random.Random) -> bool:
         _signal(dice.choice(ranks), signal.SIGKILL)
     else:
         _signal(run.mpirun.pid, signal.SIGKILL)
-    return run.wait_gone(HANG_S)
+    return run.wait_gone(deadline - time.monotonic())
 
 
 def check(folder: Path, peace: Peace, before: set[int], way: str, story: str,
