@@ -18,7 +18,9 @@ from fastvid.parallel.schedule import NOBODY
 from fastvid.parallel.task import Task
 from fastvid.stages import STAGES, Motion
 
-# For so long a rank looks out for a boundary frame that was announced: some temporal steps.
+# A boundary frame is announced so many ranks ahead: a hop may be shorter than the longest sleep
+# of a rank. For so long each of them looks out for it.
+_ANNOUNCED_HOPS = 3
 _EXPECT_S = 0.2
 
 
@@ -78,11 +80,12 @@ class Worker:
             (segment,) = message.header
             if segment in self._present:
                 self._engine.hand_boundary(segment, message.arrays[0])
-                self._announce(segment)
+                self._announce(segment, 1)
             else:
                 self._early_boundaries[segment] = message.arrays[0]
         elif message.kind is Kind.COMING:
             self._expects_until = time.monotonic() + _EXPECT_S
+            self._announce(*message.header)
         elif message.kind is Kind.FETCH:
             self._deliver(self._done.pop(message.header[0]))
 
@@ -91,12 +94,16 @@ class Worker:
         expecting = time.monotonic() < self._expects_until
         return TRANSFER_SLEEP_S if expecting else LONGEST_SLEEP_S
 
-    def _announce(self, segment: int) -> None:
+    def _announce(self, segment: int, hops: int) -> None:
         """Lets the successor look out for its boundary frame, if only the temporal pass of this
-        segment is left to do: every segment behind waits for it."""
+        segment is left to do: every segment behind waits for it.
+
+        hops: how many hand-overs away that frame is.
+        """
         successor = self._successors.get(segment, NOBODY)
-        if successor not in (NOBODY, self._comm.rank) and self._engine.only_blends_left(segment):
-            self._comm.send(successor, Kind.COMING)
+        if (hops <= _ANNOUNCED_HOPS and successor != NOBODY and segment in self._present
+                and self._engine.only_blends_left(segment)):
+            self._comm.send(successor, Kind.COMING, [segment + 1, hops + 1])
 
     def _ask(self) -> bool:
         if self._asked or self._held >= self._lookahead:
