@@ -10,11 +10,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_ARGS)
 DEMO := demo
 
-.PHONY: help demo test lint install clean
+.PHONY: help demo test test-cluster lint install clean
 
 help:
 	@echo "make demo    install into $(VENV), make a clip, repaint it on $(RANKS) ranks"
 	@echo "make test    install what the tests need, run lint, type check and tests"
+	@echo "make test-cluster   the tests of jobs/, of several hosts and of random kills"
 	@echo "make clean   remove $(VENV) and $(DEMO)"
 
 # A system MPI is used if it has both a library that mpi4py can load and mpirun; else the wheel.
@@ -51,6 +52,11 @@ lint: $(VENV)/.installed-test
 
 test: lint
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
+
+# A Slurm of its own and network namespaces as hosts (Debian: slurm-wlm munge iproute2, as root), and
+# runs killed at random; tests whose tools are missing are skipped.
+test-cluster: $(VENV)/.installed-test
+	PATH="$(abspath $(BIN)):$$PATH:/usr/sbin:/sbin" $(BIN)/python -m pytest -m cluster
 
 clean:
 	rm -rf $(VENV) $(DEMO)

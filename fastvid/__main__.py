@@ -6,8 +6,8 @@ import traceback
 from collections.abc import Sequence
 
 from fastvid.errors import EXIT_FAILURE, FastvidError, Stopped
-from fastvid.parallel.communicator import (FAILED_PATIENCE_S, Communicator, Kind, connect,
-                                           finalize, leave)
+from fastvid.parallel.communicator import (FAILED_PATIENCE_S, GOOD_PATIENCE_S, Communicator,
+                                           connect, finalize, leave)
 from fastvid.parallel.engine import still_computing
 from fastvid.parallel.launch import LaunchError, launched_rank
 from fastvid.parallel.serve import serve
@@ -53,9 +53,8 @@ def _lead(comm: Communicator, arguments: Sequence[str]) -> int:
         status = error.exit_status
     except SystemExit as request:  # argparse: --help or a usage error, already written
         status = request.code if isinstance(request.code, int) else EXIT_FAILURE
-    comm.send_all(Kind.QUIT, [status])
-    if not (comm.drain(FAILED_PATIENCE_S) if status else comm.drain()):
-        comm.abort(status or EXIT_FAILURE)
+    if not comm.send_home(status, FAILED_PATIENCE_S if status else GOOD_PATIENCE_S):
+        comm.abort(status)
     return status
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from launching import REPOSITORY, mpirun
 
-pytestmark = [pytest.mark.slow, pytest.mark.mpi, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.mpi,
+              pytest.mark.timeout(900)]
 
 KILLS = 5
 

@@ -17,7 +17,8 @@ from fastvid.style.registry import load_style
 from launching import PROGRAMS, REPOSITORY, TIMEOUT_S, mpirun
 from network_hosts import HostsUnavailable, NetworkHosts
 
-pytestmark = [pytest.mark.slow, pytest.mark.mpi, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.mpi,
+              pytest.mark.timeout(600)]
 
 HOSTS = 3
 WIDTH, HEIGHT, FRAMES = 320, 240, 48

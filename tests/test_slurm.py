@@ -20,7 +20,8 @@ from launching import PROGRAMS, REPOSITORY, mpirun, run_fastvid
 from slurm_cluster import SlurmCluster, SlurmUnavailable
 from test_training_losses import squeezenet_file
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.mpi, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.mpi,
+              pytest.mark.timeout(600)]
 
 JOBS = REPOSITORY / "jobs"
 # Two tasks on two nodes, instead of what the scripts ask for.

@@ -34,6 +34,9 @@ FIRST_SLEEP_S = 0.0002
 TRANSFER_SLEEP_S = 0.001
 LEADER_SLEEP_S = 0.005
 LONGEST_SLEEP_S = 0.02
+# How long rank 0 waits for all ranks to leave after a job that went well. They may still be loading
+# libraries for it, on a busy host.
+GOOD_PATIENCE_S = 120.0
 # How long a rank that gives up waits for its messages to leave: a dead rank never takes them.
 FAILED_PATIENCE_S = 2.0
 
@@ -58,10 +61,11 @@ class Kind(IntEnum):
     STOP = 13  # rank -> 0: this rank was asked to stop, and by what
     TRAIN = 14  # rank 0 -> all: a training begins, and where its ranks meet
     COMING = 15  # rank -> rank: your boundary frame will be here soon
+    FAREWELL = 16  # rank -> 0: told to leave, and leaving
 
 
 # These count whatever job they come from.
-_ANY_JOB = (Kind.SETUP, Kind.TRAIN, Kind.QUIT)
+_ANY_JOB = (Kind.SETUP, Kind.TRAIN, Kind.QUIT, Kind.FAREWELL)
 # Behind these the receiver does something else: what the same rank has sent after them waits for
 # the next poll. A rank that was slow to start may find the whole of a short job in its mailbox.
 _TURNING_POINTS = (Kind.SETUP, Kind.END)
@@ -279,6 +283,24 @@ class Communicator:
                 return False
             self.rest()
         return True
+
+    def send_home(self, exit_status: int, patience_s: float) -> bool:
+        """Tells all other ranks to leave and waits for their farewells; false if one does not come.
+
+        Rank 0 must not end MPI before: over TCP a rank was seen waiting for ever for a QUIT that
+        had left rank 0, while rank 0 waited for that rank in the end of MPI.
+        """
+        self.send_all(Kind.QUIT, [exit_status])
+        missing = set(range(self.size)) - {self.rank}
+        deadline = time.monotonic() + patience_s
+        while missing:
+            for message in self.poll():
+                if message.kind is Kind.FAREWELL:
+                    missing.discard(message.source)
+            if time.monotonic() > deadline:
+                return False
+            self.rest()
+        return self.drain(patience_s)
 
     def abort(self, exit_status: int) -> None:
         """Ends every rank of the job at once. Code behind this call may still run for a moment."""

@@ -79,7 +79,7 @@ def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:
     while True:
         message = comm.wait_for(Kind.SETUP, Kind.TRAIN, Kind.QUIT)
         if message.kind is Kind.QUIT:
-            return message.header[0]
+            return _leave(comm, message.header[0])
         if message.kind is Kind.SETUP:
             serve_job(comm, message, make_stages)
         else:
@@ -87,7 +87,13 @@ def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:
 
             status = join_training(comm, message)
             if status is not None:
-                return status
+                return _leave(comm, status)
+
+
+def _leave(comm: Communicator, exit_status: int) -> int:
+    comm.send(0, Kind.FAREWELL)
+    comm.drain()
+    return exit_status
 
 
 def serve_job(comm: Communicator, setup_message: Message,
