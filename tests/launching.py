@@ -13,6 +13,9 @@ from types import TracebackType
 
 import pytest
 
+from fastvid.errors import InputError
+from fastvid.runfile.reader import RunFile
+
 PROGRAMS = Path(__file__).parent / "programs"
 REPOSITORY = Path(__file__).parent.parent
 # Many times what any of these jobs takes on an idle machine.
@@ -130,3 +133,12 @@ def run_fastvid(*arguments: object, ranks: int = 1, timeout: float = TIMEOUT_S,
     """`mpirun -n RANKS python -m fastvid ARGUMENTS --threads 1` (ranks=0: without mpirun)."""
     return run_program(["-m", "fastvid"], [*arguments, "--threads", "1"], ranks=ranks,
                        timeout=timeout, env=env)
+
+
+def stored_count(path: Path) -> int:
+    """Frames in a run file that somebody may be writing."""
+    try:
+        with RunFile(path) as run:
+            return int(run.stored.sum())
+    except InputError:
+        return 0  # not begun, or caught in the middle of a change

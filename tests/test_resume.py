@@ -15,7 +15,7 @@ from fastvid.errors import InputError
 from fastvid.runfile.reader import RunFile
 from fastvid.style.registry import load_style
 from fastvid.temporal import DEFAULT_STRENGTH
-from launching import PROGRAMS, TIMEOUT_S, RunningJob, run_fastvid, run_program
+from launching import PROGRAMS, TIMEOUT_S, RunningJob, run_fastvid, stored_count, run_program
 
 pytestmark = pytest.mark.mpi
 
@@ -32,15 +32,6 @@ def command(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> list[object]:
 def expected(uncut_clip: Clip, tiny_style: Path) -> np.ndarray:
     return oracle.repaint(job_clips.decoded_frames(uncut_clip.path), (),
                           load_style(str(tiny_style)))
-
-
-def stored_count(path: Path) -> int:
-    """Frames in a run file that somebody may be writing."""
-    try:
-        with RunFile(path) as run:
-            return int(run.stored.sum())
-    except InputError:
-        return 0  # not begun, or caught in the middle of a change
 
 
 def wait_until(condition: Callable[[], bool], job: RunningJob) -> None:

@@ -12,11 +12,12 @@ import pytest
 import job_clips
 import oracle
 from conftest import Clip
-from fastvid.errors import EXIT_RUN_AGAIN, InputError
+from fastvid.errors import EXIT_RUN_AGAIN
 from fastvid.parallel.launch import launched_rank
 from fastvid.runfile.reader import RunFile
 from fastvid.style.registry import load_style
-from launching import PROGRAMS, TIMEOUT_S, Finished, RunningJob, run_fastvid
+from launching import (PROGRAMS, TIMEOUT_S, Finished, RunningJob, run_fastvid,
+                       stored_count)
 
 pytestmark = pytest.mark.mpi
 
@@ -29,14 +30,6 @@ PATIENCE_S = 60.0
 def command(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> list[object]:
     return [uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", tiny_style, "--cuts", "none",
             "--segment-length", "2", "--lookahead", "2", "--codec", "ffv1", "--threads", "1"]
-
-
-def stored_count(path: Path) -> int:
-    try:
-        with RunFile(path) as run:
-            return int(run.stored.sum())
-    except InputError:
-        return 0  # not begun, or caught in the middle of a change
 
 
 def wait_for_frames(job: RunningJob, path: Path, count: int) -> None:
