@@ -23,7 +23,8 @@ from fastvid.settings import PictureSettings
 from fastvid.stages import Motion, Stage
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.style.device import choose_device, rank_device
-from fastvid.style.model import StyleModel, load_frame_model, set_threads
+from fastvid.style.loading import load_frame_model
+from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.network import build_network
 from fastvid.style.registry import load_style
 

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 from fastvid.errors import InputError
 from fastvid.style.checkpoint import checkpoint_bytes, read_checkpoint
-from fastvid.style.model import StyleModel, load_frame_model, set_threads
+from fastvid.style.loading import load_frame_model
+from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.network import build_network
 from fastvid.style.registry import bundled_styles, find_style, load_style, read_style
 

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from fastvid.style.network import ReflectConv2d, build_network, for_painting
+from fastvid.style.layers import ReflectConv2d
+from fastvid.style.network import build_network, for_painting
 from fastvid.style.upsampling import PhasedConv2d
 
 

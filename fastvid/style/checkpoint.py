@@ -2,9 +2,10 @@
 
 A checkpoint is what `torch.save` writes: a zip archive of a pickle and one member per tensor. The
 pickle holds a dict with `arch` (the grammar of fastvid.style.network), `state_dict`, `mean_bgr`,
-`scale` and optionally `style`. Before anything is unpickled the archive is checked: members stored
-uncompressed and not larger than the file, and a pickle that names nothing but tensors. After it,
-every tensor must have the shape that the grammar asks for and finite values.
+`scale` and optionally `style` and `variant` (fastvid.style.variant). Before anything is unpickled
+the archive is checked: members stored uncompressed and not larger than the file, and a pickle that
+names nothing but tensors. After it, every tensor must have the shape that the grammar asks for and
+finite values.
 """
 
 import io
@@ -18,9 +19,9 @@ from pathlib import Path
 import torch
 
 from fastvid.errors import InputError
-from fastvid.style.network import Layer, parameter_shapes, parse_arch
+from fastvid.style.network import Layer, check_variant, parameter_shapes, parse_arch
+from fastvid.style.variant import Variant, variant_from_dict, variant_to_dict
 
-FRAME_CHANNELS = 3
 # BGR means of ImageNet and the factor of tanh in Fast Artistic Videos.
 MEAN_BGR = (103.939, 116.779, 123.68)
 SCALE = 150.0
@@ -44,7 +45,11 @@ _WAY_OUT = "give a checkpoint written by `fastvid train`"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A verified model: its weights are float32 and fit `arch`."""
+    """A verified model: its weights are float32 and fit `arch` and `variant`.
+
+    mean_bgr is subtracted from the 8-bit levels of a frame; they are the output times scale plus
+    mean_bgr.
+    """
 
     arch: str
     layers: tuple[Layer, ...]
@@ -52,10 +57,11 @@ class Checkpoint:
     mean_bgr: tuple[float, float, float]
     scale: float
     style: str
+    variant: Variant = Variant()
 
 
 def read_checkpoint(source: str | os.PathLike[str] | bytes, name: str = "checkpoint") -> Checkpoint:
-    """A verified frame model from a path or from the bytes of a file.
+    """A verified model from a path or from the bytes of a file.
 
     Never executes code from the file and never allocates more than its size justifies. Raises
     InputError that starts with the path (or `name`, for bytes) and says what is wrong.
@@ -83,21 +89,21 @@ def read_checkpoint_bytes(path: str | os.PathLike[str]) -> bytes:
 
 def checkpoint_bytes(
     arch: str, weights: dict[str, torch.Tensor], style: str, mean_bgr: tuple[float, ...] = MEAN_BGR,
-    scale: float = SCALE,
+    scale: float = SCALE, variant: Variant = Variant(),
 ) -> bytes:
     """The file content of a checkpoint: what `read_checkpoint` reads back with equal weights."""
     stored = {key: weights[key].detach().to("cpu", torch.float32).clone() for key in weights}
+    content: dict[str, object] = {
+        "arch": arch,
+        "state_dict": stored,
+        "mean_bgr": [float(value) for value in mean_bgr],
+        "scale": float(scale),
+        "style": style,
+    }
+    if variant != Variant():
+        content["variant"] = variant_to_dict(variant)
     buffer = io.BytesIO()
-    torch.save(
-        {
-            "arch": arch,
-            "state_dict": stored,
-            "mean_bgr": [float(value) for value in mean_bgr],
-            "scale": float(scale),
-            "style": style,
-        },
-        buffer,
-    )
+    torch.save(content, buffer)
     return buffer.getvalue()
 
 
@@ -153,22 +159,26 @@ def _verify(content: object, name: str) -> Checkpoint:
     if not isinstance(arch, str) or not isinstance(state, dict):
         raise InputError(f"{name}: no style model (`arch` is not a text); {_WAY_OUT}")
     try:
-        layers = parse_arch(arch, FRAME_CHANNELS)
+        variant = variant_from_dict(content.get("variant", {}))
+        layers = parse_arch(arch, variant.in_channels)
+        check_variant(layers, variant)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     mean, scale = content.get("mean_bgr", MEAN_BGR), content.get("scale", SCALE)
     return Checkpoint(
         arch=arch,
         layers=tuple(layers),
-        weights=_verified_weights(layers, state, name),
+        weights=_verified_weights(parameter_shapes(layers, variant), state, name),
         mean_bgr=_three_numbers(mean, name),
         scale=_positive_number(scale, name),
         style=str(content.get("style", ""))[:80],
+        variant=variant,
     )
 
 
-def _verified_weights(layers: list[Layer], state: dict, name: str) -> dict[str, torch.Tensor]:
-    shapes = parameter_shapes(layers)
+def _verified_weights(
+    shapes: dict[str, tuple[int, ...]], state: dict, name: str
+) -> dict[str, torch.Tensor]:
     missing = [key for key in shapes if key not in state]
     unknown = [str(key) for key in state if key not in shapes]
     if missing or unknown:

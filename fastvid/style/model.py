@@ -1,22 +1,19 @@
 """A style model: paints frames of any size, with the same bytes every time."""
 
-import hashlib
-import math
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import cv2
 import numpy as np
 import torch
 
 from fastvid.errors import InputError
-from fastvid.style.checkpoint import Checkpoint, read_checkpoint
-from fastvid.style.network import Layer, build_network, downsampling, for_painting
+from fastvid.style.checkpoint import Checkpoint
+from fastvid.style.margins import BORDER, MIN_SIDE, Margins, margins_of
+from fastvid.style.network import Layer, build_network, for_painting
 
-# Beyond the border the network sees the frame mirrored, at least this many pixels on each side.
-BORDER = 8
-# The bottleneck's reflections need a few features; a smaller frame is mirrored to this size.
-MIN_SIDE = 48
+__all__ = ["BORDER", "MIN_SIDE", "PendingFrames", "StyleModel", "set_threads"]
+
 # Peak of the process over its state before, per byte that `_bytes_per_pixel` counts: 0.73 to 1.22
 # between 640x360 and 1920x1080, with 1 and 2 threads. The rest is reserve.
 MEMORY_FACTOR = 1.4
@@ -63,8 +60,8 @@ class StyleModel:
     """A frame model: every frame is painted on its own, so frames can be painted on any rank.
 
     Same frame, same checkpoint, same number of threads, same kind of processor and device: same
-    bytes, whatever was painted before. A frame is mirrored at its border up to a size that the
-    network can halve without remainder, and the margin is cut off again.
+    bytes, whatever was painted before. What the network sees beyond a frame's border is in
+    fastvid.style.margins.
     """
 
     kind = "frame"
@@ -73,15 +70,15 @@ class StyleModel:
         self.name = name
         self.sha256 = sha256
         self.arch = checkpoint.arch
+        self.variant = checkpoint.variant
         self._layers = checkpoint.layers
-        self._multiple = downsampling(list(checkpoint.layers))
         self._mean_bgr = torch.tensor(checkpoint.mean_bgr, dtype=torch.float32)
         self._scale = float(checkpoint.scale)
         self._device = torch.device("cpu")
         with torch.device("meta"):
-            network = build_network(checkpoint.arch)
+            network = build_network(checkpoint.arch, variant=self.variant)
         network.load_state_dict(checkpoint.weights, assign=True)
-        network = for_painting(network).eval().requires_grad_(False)
+        network = for_painting(network, self.variant.borders).eval().requires_grad_(False)
         self._network = network.to(memory_format=torch.channels_last)
 
     def move_to(self, device: torch.device) -> "StyleModel":
@@ -113,40 +110,63 @@ class StyleModel:
         are at hand is a matter of time. Raises InputError if the GPU's memory does not suffice.
         """
         for image in images:
-            _check(image)
-        height, width = images[0].shape[:2]
-        rows, columns = _margins(height, self._multiple), _margins(width, self._multiple)
+            check_frame(image)
+        margins = self._margins(*images[0].shape[:2])
         batch = np.stack([*images, *[images[-1]] * (batch_size - len(images))])
-        pixels = torch.from_numpy(np.pad(batch, ((0, 0), rows, columns, (0, 0)), mode="symmetric"))
+        with self._computing(batch_size, margins):
+            pixels = self._upload(margins.add(batch))
+            levels, finite = self._finish(self._network_input(pixels))
+            return self._pending(margins.cut(levels), finite, len(images))
+
+    def _margins(self, height: int, width: int) -> Margins:
+        return margins_of(height, width, list(self._layers), self.variant)
+
+    @contextmanager
+    def _computing(self, count: int, margins: Margins) -> Iterator[None]:
+        """Around work on the device; raises InputError if its memory does not suffice."""
         try:
             with torch.inference_mode(), self._current():
-                if self._device.type == "cuda":
-                    pixels = pixels.pin_memory().to(self._device, non_blocking=True)
-                levels, finite = self._paint_pixels(pixels)
-                levels = levels[:, rows[0] : rows[0] + height, columns[0] : columns[0] + width]
-                return self._pending(levels, finite, len(images))
+                yield
         except torch.cuda.OutOfMemoryError as error:
             raise InputError(
-                f"{batch_size} frames of {width}x{height} do not fit into the memory of "
+                f"{count} frames of {margins.width}x{margins.height} do not fit into the memory of "
                 f"{torch.cuda.get_device_name(self._device)}: use fewer ranks a GPU, a smaller "
                 "--size, or --device cpu."
             ) from error
+
+    def _upload(self, array: np.ndarray) -> torch.Tensor:
+        tensor = torch.from_numpy(array)
+        if self._device.type == "cuda":
+            tensor = tensor.pin_memory().to(self._device, non_blocking=True)
+        return tensor
 
     def _current(self) -> AbstractContextManager[None]:
         """Makes a GPU the current one of this thread: events are recorded on that."""
         return torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext()
 
-    def _paint_pixels(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(N, H, W, 3) uint8 RGB to the same painted, and whether all numbers are finite."""
-        # (N, H, W, 3) seen as (N, 3, H, W) is the channels-last layout.
-        features = (pixels.flip(3).float() - self._mean_bgr).permute(0, 3, 1, 2)
+    def _network_input(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, H, W, 3) uint8 RGB to what the network takes of a frame on its own, (N, H, W, C)."""
+        return self._centred(pixels)
+
+    def _centred(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, H, W, 3) uint8 RGB to float32 in the network's order of colours, mean subtracted."""
+        return self._reordered(pixels).float() - self._mean_bgr
+
+    def _reordered(self, pixels: torch.Tensor) -> torch.Tensor:
+        """RGB to the network's order of colours, or back."""
+        return pixels.flip(3) if self.variant.order == "bgr" else pixels
+
+    def _finish(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The network on (N, H, W, C) float32: (N, H, W, 3) uint8 RGB, whether all is finite."""
+        # (N, H, W, C) seen as (N, C, H, W) is the channels-last layout.
+        features = features.permute(0, 3, 1, 2)
         half = self._device.type == "cuda"
         with torch.autocast(self._device.type, dtype=torch.float16, enabled=half):
             output = self._network(features)
         painted = output.float().permute(0, 2, 3, 1)
         levels = (painted * self._scale + self._mean_bgr).round_().clamp_(0, 255)
-        # The last layer is a tanh: what is not finite is NaN, and so would be the sum.
-        return levels.to(torch.uint8).flip(3), painted.sum().isfinite()
+        # Of one number that is not finite so is the sum.
+        return self._reordered(levels.to(torch.uint8)), painted.sum().isfinite()
 
     def _pending(self, levels: torch.Tensor, finite: torch.Tensor, count: int) -> PendingFrames:
         if self._device.type != "cuda":
@@ -165,29 +185,14 @@ class StyleModel:
 
     def memory_bytes(self, height: int, width: int) -> int:
         """How many bytes `paint` allocates at its peak for a frame of that size (estimate)."""
-        top, bottom = _margins(height, self._multiple)
-        left, right = _margins(width, self._multiple)
-        pixels = (height + top + bottom) * (width + left + right)
+        pixels = self._margins(height, width).padded_pixels
         return int(pixels * _bytes_per_pixel(self._layers) * MEMORY_FACTOR)
 
 
-def load_frame_model(data: bytes, name: str) -> StyleModel:
-    """The style model in the bytes of a checkpoint file; raises InputError as `read_checkpoint`."""
-    return StyleModel(read_checkpoint(data, name), name, hashlib.sha256(data).hexdigest())
-
-
-def _check(image: np.ndarray) -> None:
+def check_frame(image: np.ndarray) -> None:
+    """Raise ValueError unless an image is (H, W, 3) uint8."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"a frame must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
-
-
-def _margins(length: int, multiple: int) -> tuple[int, int]:
-    """Pixels to mirror before and after a side, so that it becomes a multiple and large enough."""
-    wanted = max(length + 2 * BORDER, MIN_SIDE)
-    extra = math.ceil(wanted / multiple) * multiple - length
-    # A multiple in front keeps the grid of the coarse features where it is on every size.
-    before = extra // 2 // multiple * multiple
-    return before, extra - before
 
 
 def _bytes_per_pixel(layers: tuple[Layer, ...]) -> float:

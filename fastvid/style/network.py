@@ -9,19 +9,21 @@ The grammar is the `-arch` of Fast Artistic Videos (Ruder, Dosovitskiy, Brox, IJ
     UF       nearest upsampling by the factor F
 
 Every layer but the residual blocks and the last is followed by instance normalisation and ReLU, the
-last by tanh. A line is parsed, its parameters are counted and its scales are checked without
-allocating anything, so that a line from an untrusted file is harmless.
+last by tanh. What other programs' models do otherwise is in a Variant beside the line. A line is
+parsed, its parameters are counted and its scales are checked without allocating anything, so that a
+line from an untrusted file is harmless.
 """
 
 import re
 from dataclasses import dataclass
 
-import torch
-import torch.nn.functional as F
 from torch import nn
 
 from fastvid.errors import InputError
+from fastvid.style.layers import (CROPPED_PX, InstanceNorm, ResidualBlock, UpsampledConv2d,
+                                  build_convolution, pads_with_zeros)
 from fastvid.style.upsampling import PhasedConv2d
+from fastvid.style.variant import Variant
 
 OUTPUT_CHANNELS = 3
 # A transposed or strided layer halves the picture; beyond 64 a frame of 640x360 is 10x6 features.
@@ -48,80 +50,6 @@ class Layer:
     kernel: int
     stride: int
     scale: int
-
-
-class InstanceNorm(nn.InstanceNorm2d):
-    """`nn.InstanceNorm2d`, affine; for one picture it is the batch norm of a batch of one.
-
-    Batch norm keeps the channels-last layout, which instance norm copies back and forth. Mean and
-    variance have the precision of its weights, also between convolutions in half precision.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels, affine=True)
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        features = features.to(self.weight.dtype)
-        if features.shape[0] != 1:
-            return super().forward(features)
-        return F.batch_norm(features, None, None, self.weight, self.bias, True, 0.0, self.eps)
-
-
-class ReflectConv2d(nn.Conv2d):
-    """A convolution that reflects its input at the border: (N, C, H, W) keeps H, W at stride 1."""
-
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int) -> None:
-        super().__init__(in_channels, out_channels, kernel, stride)
-        self.border = kernel // 2
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        if self.border:
-            features = F.pad(features, (self.border,) * 4, mode="reflect")
-        return super().forward(features)
-
-
-class UpsampledConv2d(nn.Module):
-    """Nearest upsampling by 2 and a reflected 3 x 3 convolution, as one transposed convolution.
-
-    A pixel of the upsampled picture is read by taps that differ only in which copy of it they meet:
-    summing their weights beforehand leaves 4 products of 9. Beyond the border the upsampled picture
-    mirrors into a copy of its last pixel, which is what replication gives at the lower resolution.
-    """
-
-    def __init__(self, convolution: ReflectConv2d) -> None:
-        super().__init__()
-        self.convolution = convolution
-
-    @staticmethod
-    def fits(convolution: nn.Module, upsampling: object) -> bool:
-        """Whether the two layers have the only form that this class knows."""
-        if not isinstance(convolution, ReflectConv2d) or upsampling != 2:
-            return False
-        return convolution.kernel_size == (3, 3) and convolution.stride == (1, 1)
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        weight, bias = self.convolution.weight, self.convolution.bias
-        # 4 x 4 taps: per axis w2, w1 + w2, w0 + w1, w0.
-        taps = 4 * F.avg_pool2d(F.pad(weight.flip(2, 3), (1, 1, 1, 1)), 2, stride=1)
-        features = F.pad(features, (1, 1, 1, 1), mode="replicate")
-        return F.conv_transpose2d(features, taps.transpose(0, 1), bias, stride=2, padding=3)
-
-
-class ResidualBlock(nn.Module):
-    """conv, norm, ReLU, conv, norm, added to the input."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            ReflectConv2d(channels, channels, 3, 1),
-            InstanceNorm(channels),
-            nn.ReLU(inplace=True),
-            ReflectConv2d(channels, channels, 3, 1),
-            InstanceNorm(channels),
-        )
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return features + self.body(features)
 
 
 def parse_arch(arch: str, in_channels: int = 3) -> list[Layer]:
@@ -158,7 +86,32 @@ def downsampling(layers: list[Layer]) -> int:
     return max(layer.scale for layer in layers)
 
 
-def parameter_shapes(layers: list[Layer]) -> dict[str, tuple[int, ...]]:
+def smallest_side(layers: list[Layer]) -> int:
+    """Pixels that a side must have for every layer to have something to reflect and to norm."""
+    return max(layer.scale * (layer.kernel // 2 + 2) for layer in layers)
+
+
+def check_variant(layers: list[Layer], variant: Variant) -> None:
+    """Raise InputError unless what the residual blocks crop is what the start padding added.
+
+    Mirrored borders are defined for networks that reflect, alone.
+    """
+    reflects = variant.convolution == variant.residual == "reflect"
+    if variant.borders == "mirrored" and not reflects:
+        raise InputError("a network with mirrored borders must reflect, not "
+                         f"{variant.convolution} and {variant.residual}")
+    blocks = [layer for layer in layers if layer.kind == "R"]
+    cropped = sum(CROPPED_PX * layer.scale for layer in blocks if variant.residual == "crop")
+    if cropped != variant.start_padding:
+        raise InputError(
+            f"the network takes {cropped} pixels from each side of a frame, but it is padded by "
+            f"{variant.start_padding}: its output would not have the frame's size"
+        )
+
+
+def parameter_shapes(
+    layers: list[Layer], variant: Variant = Variant()
+) -> dict[str, tuple[int, ...]]:
     """Names and shapes of all weights of the network, without building it."""
     shapes: dict[str, tuple[int, ...]] = {}
     position = 0
@@ -166,55 +119,78 @@ def parameter_shapes(layers: list[Layer]) -> dict[str, tuple[int, ...]]:
         names = _layer_shapes(layer)
         shapes.update({f"{position}.{name}": shape for name, shape in names.items()})
         position += 1
-        if layer.kind != "R" and number < len(layers) - 1:
+        if number < len(layers) - 1 and _is_normed(layer, variant):
             norm = (layer.out_channels,)
             shapes.update({f"{position}.weight": norm, f"{position}.bias": norm})
             position += 2
     return shapes
 
 
-def build_network(arch: str, in_channels: int = 3) -> nn.Sequential:
-    """The network of a grammar line: (N, in_channels, H, W) float32 to (N, 3, H, W) in -1..1.
+def build_network(
+    arch: str, in_channels: int = 3, variant: Variant | None = None
+) -> nn.Sequential:
+    """The network of a grammar line: (N, in_channels, H, W) float32 to (N, 3, H, W).
 
-    H and W must be multiples of the total downsampling. The keys of its state dict are the
-    positions in the sequence (`0.weight`, `9.body.0.weight`, ...). Raises InputError for a bad
-    line.
+    H and W must be multiples of the total downsampling, or the output is larger by the rest. The
+    start padding is left to the caller. variant: takes the place of `in_channels`. The keys of the
+    state dict are the positions in the sequence (`0.weight`, `9.body.0.weight`, ...). Raises
+    InputError for a bad line.
     """
-    layers = parse_arch(arch, in_channels)
+    variant = variant or Variant(in_channels=in_channels)
+    layers = parse_arch(arch, variant.in_channels)
     modules: list[nn.Module] = []
-    for number, layer in enumerate(layers):
-        modules.append(_build_layer(layer))
-        if number == len(layers) - 1:
-            modules.append(nn.Tanh())
-        elif layer.kind != "R":
-            modules += [InstanceNorm(layer.out_channels), nn.ReLU(inplace=True)]
+    for layer in layers[:-1]:
+        modules.append(_build_layer(layer, variant))
+        if _is_normed(layer, variant):
+            norm = InstanceNorm(layer.out_channels, variant.norm_eps)
+            modules += [norm, nn.ReLU(inplace=True)]
+    modules.append(_build_layer(layers[-1], variant))
+    if variant.output == "tanh":
+        modules.append(nn.Tanh())
     return nn.Sequential(*modules)
 
 
-def for_painting(network: nn.Sequential) -> nn.Sequential:
+def for_painting(network: nn.Sequential, borders: str = "mirrored") -> nn.Sequential:
     """The layers of a network in the order and with the borders that painting and training use.
 
-    `d` layers continue their input at the border instead of adding zeros. Zeros are an edge that no
-    frame has: on a flat frame (a fade to black) instance norm blows it up to a bright frame, 40
-    pixels wide with five residual blocks; mirrored margins alone would have to be as wide as that.
+    mirrored: `d` layers continue their input at the border instead of adding zeros. Zeros are an
+    edge that no frame has: on a flat frame (a fade to black) instance norm blows it up to a bright
+    frame, 40 pixels wide with five residual blocks; mirrored margins alone would have to be as wide
+    as that. as-trained: the numbers stay what they are, up to the order of sums.
+
     `U, norm, ReLU` becomes `norm, ReLU, U`: nearest upsampling repeats values, so mean and variance
     stay, and the norm costs a fourth. `U2, c3s1` becomes an UpsampledConv2d, a larger kernel behind
-    an upsampling a PhasedConv2d. The modules are shared with `network`; its keys are not kept.
+    an upsampling a PhasedConv2d (as-trained only where its border is the same). The modules are
+    shared with `network`; its keys are not kept.
     """
     modules = list(network)
     for position, module in enumerate(network):
-        if isinstance(module, nn.Conv2d) and module.padding == (1, 1):
+        if isinstance(module, nn.Conv2d) and borders == "mirrored" and module.padding == (1, 1):
             module.padding_mode = "replicate"
         if isinstance(module, nn.Upsample):
-            norm, relu, following = network[position + 1 : position + 4]
-            modules[position : position + 4] = [norm, relu, module, following]
-            factor = module.scale_factor
-            if UpsampledConv2d.fits(following, factor):
-                modules[position + 2 : position + 4] = [nn.Identity(), UpsampledConv2d(following)]
-            elif PhasedConv2d.fits(following, factor):
-                phased = PhasedConv2d(following, int(factor))
-                modules[position + 2 : position + 4] = [nn.Identity(), phased]
+            between = 2 if isinstance(modules[position + 1], InstanceNorm) else 0
+            following = modules[position + 1 + between]
+            merged = _upsampled(module, following, borders)
+            behind = modules[position + 1 : position + 1 + between]
+            modules[position : position + 2 + between] = [*behind, *merged]
     return nn.Sequential(*modules)
+
+
+def _upsampled(upsampling: nn.Upsample, following: nn.Module, borders: str) -> list[nn.Module]:
+    """An upsampling and the layer behind it, in two modules, merged into one if they can be."""
+    factor = upsampling.scale_factor
+    if UpsampledConv2d.fits(following, factor):
+        return [nn.Identity(), UpsampledConv2d(following)]
+    same_border = borders == "mirrored" or pads_with_zeros(following)
+    if same_border and PhasedConv2d.fits(following, factor):
+        mode = "replicate" if borders == "mirrored" else "constant"
+        return [nn.Identity(), PhasedConv2d(following, int(factor), mode)]
+    return [upsampling, following]
+
+
+def _is_normed(layer: Layer, variant: Variant) -> bool:
+    """Whether norm and ReLU follow a layer that is not the last."""
+    return layer.kind != "R" and (layer.kind != "U" or variant.norm_upsampled)
 
 
 def _parse_token(token: str, channels: int, scale: int) -> Layer:
@@ -276,14 +252,14 @@ def _layer_shapes(layer: Layer) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _build_layer(layer: Layer) -> nn.Module:
+def _build_layer(layer: Layer, variant: Variant) -> nn.Module:
     fan_in, fan_out = layer.in_channels, layer.out_channels
     if layer.kind == "c":
-        return ReflectConv2d(fan_in, fan_out, layer.kernel, layer.stride)
+        return build_convolution(fan_in, fan_out, layer.kernel, layer.stride, variant.convolution)
     if layer.kind == "d":
         return nn.Conv2d(fan_in, fan_out, 3, stride=2, padding=1)
     if layer.kind == "R":
-        return ResidualBlock(fan_out)
+        return ResidualBlock(fan_out, variant.residual, variant.norm_eps)
     if layer.kind == "u":
         return nn.ConvTranspose2d(fan_in, fan_out, 3, stride=2, padding=1, output_padding=1)
     return nn.Upsample(scale_factor=layer.stride, mode="nearest")

@@ -11,7 +11,8 @@ from pathlib import Path
 from fastvid.errors import InputError
 from fastvid.options import DEFAULT_STYLE
 from fastvid.style.checkpoint import read_checkpoint_bytes
-from fastvid.style.model import StyleModel, load_frame_model
+from fastvid.style.loading import load_model
+from fastvid.style.model import StyleModel
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,15 @@ def read_style(name_or_path: str) -> tuple[str, bytes]:
 
 
 def load_style(name_or_path: str | bytes, name: str = "style") -> StyleModel:
-    """The style model of a bundled name, a path, or a checkpoint's bytes (then called `name`).
+    """The model of a bundled name, a path, or a checkpoint's bytes (then called `name`): a
+    RecurrentModel if it takes 7 channels.
 
-    Raises InputError if there is no such style or its file is not a verified frame model.
+    Raises InputError if there is no such style or its file is no verified model.
     """
     if isinstance(name_or_path, bytes):
-        return load_frame_model(name_or_path, name)
+        return load_model(name_or_path, name)
     stem, data = read_style(name_or_path)
-    model = load_frame_model(data, os.fspath(find_style(name_or_path)))
+    model = load_model(data, os.fspath(find_style(name_or_path)))
     model.name = stem
     return model
 

@@ -18,13 +18,15 @@ class PhasedConv2d(nn.Module):
     the 12 channels of four phases.
 
     Equal to `F.interpolate` and the convolution but for the border: within half the kernel of it
-    the picture goes on as its last low-resolution pixel.
+    the picture goes on as its last low-resolution pixel (mode `replicate`), or as zeros
+    (`constant`), which is equal to zero padding of the convolution.
     """
 
-    def __init__(self, convolution: nn.Conv2d, factor: int) -> None:
+    def __init__(self, convolution: nn.Conv2d, factor: int, mode: str = "replicate") -> None:
         super().__init__()
         self.convolution = convolution
         self.factor = factor
+        self.mode = mode
 
     @staticmethod
     def fits(convolution: nn.Module, upsampling: object) -> bool:
@@ -40,7 +42,7 @@ class PhasedConv2d(nn.Module):
         weight, bias = self.convolution.weight, self.convolution.bias
         taps = phase_weights(weight, self.factor)
         reach = taps.shape[-1] // 2
-        features = F.pad(features, (reach,) * 4, mode="replicate")
+        features = F.pad(features, (reach,) * 4, mode=self.mode)
         assert bias is not None
         phases = F.conv2d(features, taps, bias.repeat_interleave(self.factor**2))
         return F.pixel_shuffle(phases, self.factor)
