@@ -11,11 +11,13 @@ from av.video.frame import VideoFrame
 
 from fastvid.errors import InputError
 from fastvid.video.colors import source_color
-from fastvid.video.container import check_size
+from fastvid.video.container import check_size, file_size
 from fastvid.video.decoder import Probe, decoder_events, probe_file
+from fastvid.video.entry_points import NotSeekable, find_entry_points
+from fastvid.video.film_index import FilmIndex, PictureForm, picture_look
 from fastvid.video.filters import Deinterlacer, RgbConverter
 from fastvid.video.fingerprint import fingerprint
-from fastvid.video.frame import Frame, VideoInfo
+from fastvid.video.frame import NO_IMAGE, Frame, VideoInfo
 from fastvid.video.geometry import square_size, working_size
 from fastvid.video.images import open_images
 from fastvid.video.orientation import display_matrix, swaps_sides, upright_filters
@@ -23,6 +25,7 @@ from fastvid.video.recovery import Placed, Recovery
 from fastvid.video.scan import Scan, scan_file
 from fastvid.video.source import (VideoSource, check_part, check_part_within, format_part)
 from fastvid.video.timeline import without_second_fields
+from fastvid.video.tonemap import source_peak_nits
 
 __all__ = ["VideoSource", "fingerprint", "open_source"]
 
@@ -115,6 +118,10 @@ class FileSource(VideoSource):
         final = working_size(path, width, height, size)
         self._coded_size = probe.frame.width, probe.frame.height
         self._interlaced = probe.frame.interlaced_frame
+        color = source_color(probe.frame)
+        # One tone curve for the whole film, whichever part is chosen.
+        peak_nits = source_peak_nits(probe.frame) if color.hdr else None
+        self._form = PictureForm(*final, self._turn, peak_nits, picture_look(probe.frame))
         self._said: set[str] = set()
         timeline = scan.timeline
         first, stop = part
@@ -124,7 +131,7 @@ class FileSource(VideoSource):
         self.first_pts, self.end_pts = timeline.time(first), timeline.time(last + 1)
         self.damage, self.late_notes = [], []
         self.info = VideoInfo(path, *final, scan.time_base, scan.rate, self.frame_count,
-                              source_color(probe.frame).tags,
+                              color.tags,
                               tuple(_notes(probe, scan, turned, (width, height))))
 
     def __iter__(self) -> Iterator[Frame]:
@@ -132,7 +139,8 @@ class FileSource(VideoSource):
         self.damage.clear()
         self.late_notes.clear()
         self._said.clear()
-        converter = RgbConverter(self.info.width, self.info.height, self._turn)
+        converter = RgbConverter(self.info.width, self.info.height, self._turn,
+                                 self._form.peak_nits)
         timeline = self._scan.timeline
         done = 0
         for index, picture in self._whole_frames():
@@ -146,6 +154,24 @@ class FileSource(VideoSource):
                         timeline.duration(index))
             done = index + 1
         self._check_complete(done)
+
+    def promised_frames(self) -> Iterator[Frame]:
+        first, timeline = self._part[0], self._scan.timeline
+        for index in range(self.frame_count):
+            yield Frame(index, NO_IMAGE, timeline.time(first + index),
+                        timeline.duration(first + index))
+
+    def index(self) -> FilmIndex:
+        if self._keep_going:
+            raise NotSeekable("--on-error keep-going repeats the frame before a bad one")
+        if self._scan.cut_short:
+            raise NotSeekable("it is cut short")
+        if self._interlaced:
+            raise NotSeekable("it is interlaced: a frame is made from its neighbours too")
+        path, first = os.path.abspath(self.info.path), self._part[0]
+        entries = find_entry_points(path, self._scan.timeline)
+        return FilmIndex(path, file_size(path), self._form, first, first + self.frame_count,
+                         self._scan.timeline.times, entries)
 
     def _whole_frames(self) -> Iterator[tuple[int, VideoFrame]]:
         """(index in the file, deinterlaced picture), from a little before the chosen part."""

@@ -118,12 +118,15 @@ class RgbConverter:
     """Decoded frames of any size and pixel format to (height, width, 3) uint8 RGB of one size.
 
     width, height: of the result, upright. turn: libavfilter filters that stand the picture upright.
-    HDR frames are tone-mapped. Alpha is dropped.
+    HDR frames are tone-mapped, from a peak of `peak_nits`, by default from that of the first one
+    that comes. Alpha is dropped.
     """
 
-    def __init__(self, width: int, height: int, turn: str = "") -> None:
+    def __init__(self, width: int, height: int, turn: str = "",
+                 peak_nits: float | None = None) -> None:
         self._width, self._height = width, height
         self._turn = turn
+        self._peak_nits = peak_nits
         self._chain: _Chain | None = None
         self._mapper: ToneMapper | None = None
         self._key: tuple[object, ...] = ()
@@ -133,7 +136,8 @@ class RgbConverter:
         key = (*_shape(frame), color)
         if self._chain is None or key != self._key:
             self._key = key
-            self._mapper = ToneMapper(color.hdr, source_peak_nits(frame)) if color.hdr else None
+            peak_nits = self._peak_nits or source_peak_nits(frame)
+            self._mapper = ToneMapper(color.hdr, peak_nits) if color.hdr else None
             self._chain = self._build(frame)
         self._chain.push(frame)
         made = next(self._chain.pull())

@@ -13,12 +13,18 @@ class Frame:
     index: position in the chosen part of the video, from 0, without gaps.
     image: (H, W, 3) uint8 RGB, C-contiguous, full range, square pixels, upright.
     pts, duration: presentation time stamp and duration in units of `VideoInfo.time_base`.
+    checksum: of the image, for whoever decodes it again; None where nobody does.
     """
 
     index: int
     image: np.ndarray
     pts: int
     duration: int
+    checksum: int | None = None
+
+
+# The image of a frame of which only the facts are known here.
+NO_IMAGE = np.empty((0, 0, 3), dtype=np.uint8)
 
 
 @dataclass(frozen=True)

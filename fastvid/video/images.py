@@ -12,11 +12,14 @@ from av.video.frame import VideoFrame
 from fastvid.errors import InputError
 from fastvid.video.colors import source_color
 from fastvid.video.container import MAX_PIXELS, check_size, reason
+from fastvid.video.entry_points import NotSeekable
+from fastvid.video.film_index import FolderIndex, PictureForm, picture_look
 from fastvid.video.filters import RgbConverter
-from fastvid.video.frame import ColorTags, Frame, VideoInfo
+from fastvid.video.frame import NO_IMAGE, ColorTags, Frame, VideoInfo
 from fastvid.video.geometry import working_size
 from fastvid.video.orientation import display_matrix, swaps_sides, upright_filters
 from fastvid.video.source import VideoSource, check_part_within
+from fastvid.video.tonemap import source_peak_nits
 
 # File name extensions and libavformat's demuxers for them.
 _DEMUXERS = {".png": "png_pipe", ".jpg": "jpeg_pipe", ".jpeg": "jpeg_pipe", ".bmp": "bmp_pipe",
@@ -101,6 +104,16 @@ def read_image(path: str) -> VideoFrame:
     raise InputError(f"{path}: has no picture in it")
 
 
+def read_sized_image(path: str, size: tuple[int, int]) -> VideoFrame:
+    """Decodes one image of a folder; raises InputError as well if it has another size."""
+    picture = read_image(path)
+    if (picture.width, picture.height) != size:
+        raise InputError(
+            f"{path}: has {picture.width}x{picture.height} pixels, the first image has "
+            f"{size[0]}x{size[1]}; all images of a folder must have one size")
+    return picture
+
+
 def open_images(folder: str, size: tuple[int, int] | None, part: tuple[int, int | None],
                 fps: Fraction | None, on_error: str) -> VideoSource:
     """Opens a folder of numbered images as a source; parameters as in `open_source`."""
@@ -128,13 +141,16 @@ class ImageSource(VideoSource):
         self._coded_size = sample.width, sample.height
         upright = self._coded_size[::-1] if swaps_sides(self._turn) else self._coded_size
         width, height = working_size(folder, *upright, size)
-        color = source_color(sample).tags
+        color = source_color(sample)
+        # One tone curve for the whole part.
+        peak_nits = source_peak_nits(sample) if color.hdr else None
+        self._form = PictureForm(width, height, self._turn, peak_nits, picture_look(sample))
         self.stream_index = None
         self.frame_count = len(self._paths)
         self.first_pts, self.end_pts = first, stop
         self.damage, self.late_notes = [], []
         # Images carry full-range samples; the film made of them is an ordinary one.
-        tags = ColorTags(color.primaries, color.transfer, color.matrix, False)
+        tags = ColorTags(color.tags.primaries, color.tags.transfer, color.tags.matrix, False)
         self.info = VideoInfo(folder, width, height, 1 / fps, fps, self.frame_count, tags,
                               (turned,) if turned else ())
 
@@ -149,7 +165,8 @@ class ImageSource(VideoSource):
 
     def __iter__(self) -> Iterator[Frame]:
         self.damage.clear()
-        converter = RgbConverter(self.info.width, self.info.height, self._turn)
+        converter = RgbConverter(self.info.width, self.info.height, self._turn,
+                                 self._form.peak_nits)
         last = self._first_readable() if self._keep_going else None
         for index, path in enumerate(self._paths):
             try:
@@ -162,11 +179,15 @@ class ImageSource(VideoSource):
             last = picture if self._keep_going else None
             yield Frame(index, converter(picture), self.first_pts + index, 1)
 
+    def promised_frames(self) -> Iterator[Frame]:
+        for index in range(self.frame_count):
+            yield Frame(index, NO_IMAGE, self.first_pts + index, 1)
+
+    def index(self) -> FolderIndex:
+        if self._keep_going:
+            raise NotSeekable("--on-error keep-going repeats the image before a bad one")
+        names = tuple(os.path.basename(path) for path in self._paths)
+        return FolderIndex(os.path.abspath(self.info.path), self._form, names)
+
     def _read(self, path: str) -> VideoFrame:
-        picture = read_image(path)
-        if (picture.width, picture.height) != self._coded_size:
-            raise InputError(
-                f"{path}: has {picture.width}x{picture.height} pixels, the first image has "
-                f"{self._coded_size[0]}x{self._coded_size[1]}; all images of a folder must have "
-                "one size")
-        return picture
+        return read_sized_image(path, self._coded_size)

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from fastvid.errors import InputError
+from fastvid.video.film_index import SourceIndex
 from fastvid.video.frame import Frame, VideoInfo
 
 
@@ -32,6 +33,17 @@ class VideoSource(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:
         """Raises InputError where a frame can't be decoded (unless that is to be bridged)."""
+
+    @abstractmethod
+    def promised_frames(self) -> Iterator[Frame]:
+        """The frames without images, as the packets promise them; nothing is decoded."""
+
+    @abstractmethod
+    def index(self) -> SourceIndex:
+        """What others need to read any frame by itself, with the same bytes as here.
+
+        Raises NotSeekable with the reason where that can't be promised.
+        """
 
     def close(self) -> None:
         """Releases what is open. Iterators that are still running end with their generator."""
