@@ -38,6 +38,8 @@ def add_stylize_arguments(parser: argparse.ArgumentParser, output_required: bool
     parser.add_argument("--style", action="append", metavar="NAME|PATH",
                         help="a bundled style or a checkpoint; give several for one output each "
                         f"(OUTPUT.STYLE.mp4) from one pass (default: {default.style})")
+    parser.add_argument("--first-frame-model", metavar="NAME|PATH",
+                        help="paints the first frame of each shot instead of a recurrent model")
     parser.add_argument("--run-file", type=Path, metavar="FILE.h5",
                         help="where the frames are gathered (default: the output's name, .h5)")
 

@@ -15,6 +15,7 @@ from fastvid.evaluate import Evaluation, evaluate, judge_for
 from fastvid.motion.flow import FlowEstimator
 from fastvid.runfile.reader import RunFile
 from fastvid.settings import PictureSettings
+from fastvid.stages import paints_alone
 from fastvid.video.decode import VideoSource, fingerprint, open_source
 
 
@@ -65,7 +66,7 @@ class _Painter:
     """Paints single frames as the run did, without its temporal pass."""
 
     def __init__(self, run: RunFile, style: str | None, threads: int) -> None:
-        from fastvid.repaint import Repaint
+        from fastvid.stage_choice import choose_stages
         from fastvid.style.registry import load_style, read_style
 
         name, data = read_style(style or str(run.attributes["style"]))
@@ -73,12 +74,14 @@ class _Painter:
             raise InputError(f"The style {style or name} is not the one that {run.path} was "
                              "painted with. Say where that is with --style.")
         names = PictureSettings.__dataclass_fields__
-        recorded = PictureSettings(**{name: run.settings[name] for name in names})
-        self._stages = Repaint([load_style(data, name)], replace(recorded, threads=threads))
+        recorded = PictureSettings(**{setting: value for setting, value in run.settings.items()
+                                      if setting in names})
+        stages = choose_stages([load_style(data, name)], replace(recorded, threads=threads))
+        self._paint_alone = paints_alone(stages)
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
         """The frame painted on its own, looks included."""
-        return self._stages.paint(frame)[0]
+        return self._paint_alone(frame)[0]
 
 
 def _open_input(path: Path, settings: dict[str, Any]) -> VideoSource:

@@ -21,6 +21,7 @@ DEFAULT_RANK_TIMEOUT_S = 300.0
 DEFAULT_STYLE = "starry_night"
 DEVICES = ("auto", "cpu", "cuda")
 KEEPABLE = ("flow", "occlusion")
+PIPELINES = ("exact", "overlap")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class StylizeOptions:
     input: Path
     output: Path
     style: str | tuple[str, ...] = DEFAULT_STYLE
+    first_frame_model: str | None = None
     run_file: Path | None = None
     # Which part, at which size
     frames: tuple[int, int | None] | None = None

@@ -74,13 +74,14 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
     options.check()
     start = Stopwatch()
     with start.timing("start"):
-        from fastvid.repaint import Repaint
+        from fastvid.stage_choice import check_kind, choose_stages
         from fastvid.style.device import CPU_NAME, choose_device, rank_device
         from fastvid.style.registry import load_style
 
         device = choose_device(options.device)
         paints_on = rank_device(device, 0)
         models = [load_style(style).move_to(paints_on) for style in options.styles]
+        check_kind(options, models)
         source = open_source(str(options.input), size=options.size, frames=options.frames,
                              fps=options.fps, on_error=options.on_error)
         fingerprint(str(options.input))
@@ -89,7 +90,7 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
         info = source.info
         output = plan_output(options.output, info=info, codec=options.codec, crf=options.crf,
                              preset=options.preset, source=options.input, overwrite=True)
-        stages = Repaint(models, picture_settings(options, threads, device))
+        stages = choose_stages(models, picture_settings(options, threads, device))
         measurement = measure_film(options, threads, source, stages, output,
                                    on_gpu=device != CPU_NAME)
         frames = source.frame_count

@@ -18,9 +18,11 @@ from fastvid.runfile.identity import (open_run, picture_software, previous_setti
 from fastvid.runfile.lock import RunLock
 from fastvid.runfile.writer import RunWriter
 from fastvid.settings import PictureSettings, run_identity
+from fastvid.stage_choice import check_kind
 from fastvid.style.device import choose_device
+from fastvid.style.loading import load_frame_model
 from fastvid.style.model import StyleModel
-from fastvid.style.registry import load_style, read_style
+from fastvid.style.registry import load_style, read_style, style_sha256
 from fastvid.video.cuts import check_cuts
 from fastvid.video.decode import VideoSource, fingerprint, open_source
 from fastvid.video.encode import OutputPlan, plan_output
@@ -69,6 +71,11 @@ def prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
     """
     styles = [read_style(style) for style in options.styles]
     models = [load_style(data, style) for style, (_, data) in zip(options.styles, styles)]
+    recurrent = check_kind(options, models)
+    first_data = b""
+    if options.first_frame_model is not None:
+        _, first_data = read_style(options.first_frame_model)
+        models.append(load_frame_model(first_data, options.first_frame_model))
     source = stack.enter_context(open_source(
         str(options.input), size=options.size, frames=options.frames, fps=options.fps,
         on_error=options.on_error))
@@ -82,20 +89,22 @@ def prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
                                  overwrite=options.overwrite))
         _check_run_path(options.input, output, run_path)
     paint_bytes = max(model.memory_bytes(info.height, info.width) for model in models)
-    check_memory(info, options, paint_bytes, comm.peers)
+    # A recurrent model may be painting in both threads of a rank: a shot's first frame in one.
+    check_memory(info, options, paint_bytes * (2 if recurrent else 1), comm.peers)
     previous = [_lock(options, output, run_path, stack) for output, run_path in places]
-    settings = _picture_settings(options, comm, previous)
+    settings = _picture_settings(options, comm, previous, recurrent)
     if not any(previous):
         check_disk(info, options, stored_frames=0)
     input_sha256 = fingerprint(str(options.input))
     span = (source.first_pts, source.end_pts) if options.frames else None
     paintings = []
     for (name, data), model, plan, (output, run_path), old in zip(
-            styles, models, plans, places, previous, strict=True):
+            styles, models[:len(styles)], plans, places, previous, strict=True):
         identity = run_identity(options, settings, software=picture_software(),
                                 input_sha256=input_sha256, style_sha256=model.sha256,
                                 size=(info.width, info.height),
-                                encoding=(plan.codec, plan.crf, plan.preset))
+                                encoding=(plan.codec, plan.crf, plan.preset),
+                                first_frame_sha256=style_sha256(first_data) if first_data else None)
         attributes = run_attributes(
             info, frame_count=source.frame_count, stream_index=source.stream_index, span=span,
             style_name=name, style_sha256=model.sha256, input_sha256=input_sha256,
@@ -116,7 +125,7 @@ def prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
         settings, tuple(painting.name for painting in open_paintings),
         tuple(painting.checkpoint for painting in open_paintings), options.lookahead, options.keep,
         options.rank_timeout, str(options.log_dir.absolute()) if options.log_dir else None,
-        options.log_level)
+        options.log_level, first_frame_model=first_data)
     return Prepared(options, source, open_paintings, setup, span)
 
 
@@ -144,7 +153,8 @@ def _lock(options: StylizeOptions, output: Path, run_path: Path,
 
 
 def _picture_settings(options: StylizeOptions, comm: Communicator,
-                      previous: list[dict[str, Any] | None]) -> PictureSettings:
+                      previous: list[dict[str, Any] | None],
+                      recurrent: bool) -> PictureSettings:
     """The settings of this run. A continued run takes its threads from the file, whatever the
     ranks, and so its device."""
     threads = (options.threads or int(_recorded(previous, "threads") or 0)
@@ -153,12 +163,13 @@ def _picture_settings(options: StylizeOptions, comm: Communicator,
         flow=options.flow,
         flow_scale=options.flow_scale,
         mask_boundaries=options.mask_boundaries,
-        temporal_strength=options.temporal_strength,
+        temporal_strength=0.0 if recurrent else options.temporal_strength,
         strength=options.strength,
         keep_colors=options.keep_colors,
         threads=threads,
         processor=processor_name(),
         device=choose_device(options.device, _recorded(previous, "device")),
+        pipeline="exact" if recurrent else None,
     )
 
 

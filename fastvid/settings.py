@@ -16,6 +16,7 @@ class PictureSettings:
 
     threads, processor and device are among them: sums are rounded in another order with other
     numbers of threads or vector units. device: what paints, "cpu" or the name of the GPU.
+    pipeline: how recurrent models run, None for frame models.
     """
 
     flow: str
@@ -27,6 +28,7 @@ class PictureSettings:
     threads: int
     processor: str
     device: str = "cpu"
+    pipeline: str | None = None
 
 
 # How the settings in a run file are called on the command line.
@@ -34,6 +36,7 @@ _OPTION_NAMES = {
     "software": "the software",
     "input_sha256": "the content of the input",
     "style_sha256": "the style",
+    "first_frame_sha256": "--first-frame-model",
     "frames": "--frames",
     "size": "the size of the frames",
     "fps": "--fps",
@@ -44,13 +47,19 @@ _OPTION_NAMES = {
 
 def run_identity(options: StylizeOptions, settings: PictureSettings, *, software: str,
                  input_sha256: str, style_sha256: str, size: tuple[int, int],
-                 encoding: tuple[str, float | None, str | None]) -> dict[str, Any]:
+                 encoding: tuple[str, float | None, str | None],
+                 first_frame_sha256: str | None = None) -> dict[str, Any]:
     """What must be the same for a run to be continued, as a table for the run file.
 
     software: the versions that the pixels depend on. encoding: codec, crf and preset; they count
     only where encoded frames are discarded, because those can't be encoded again.
+    first_frame_sha256: of the model of first frames, None without one.
     """
     identity = asdict(settings)
+    if settings.pipeline is None:
+        del identity["pipeline"]
+    else:
+        identity["first_frame_sha256"] = first_frame_sha256
     cuts = options.cuts
     if cuts not in ("auto", "none"):
         cuts = ",".join(str(cut) for cut in sorted(read_cuts(Path(cuts))))

@@ -3,7 +3,7 @@
 The real ones are in `fastvid.repaint`; benchmarks put sleeping ones in their place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
@@ -49,6 +49,20 @@ class Stages(Protocol):
 
     def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
         """The finished frame, from the painted one and the finished frame before it."""
+
+
+@runtime_checkable
+class RecurrentStages(Stages, Protocol):
+    """Stages whose painting is part of the recursion: `blend` is the heavy one, `paint` passes the
+    frame itself on to it."""
+
+    def begin(self, frame: np.ndarray) -> np.ndarray:
+        """The finished first frame of a shot, which has no frame before it."""
+
+
+def paints_alone(stages: Stages) -> Callable[[np.ndarray], np.ndarray]:
+    """What makes the finished frame of a film image that has no frame before it."""
+    return stages.begin if isinstance(stages, RecurrentStages) else stages.paint
 
 
 class PendingBatch(Protocol):

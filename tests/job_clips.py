@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.style.network import build_network
+from fastvid.style.variant import Variant
 
 WIDTH, HEIGHT = 64, 48
 TIME_BASE = Fraction(1, 1000)
@@ -98,6 +99,15 @@ def style_bytes(seed: int = 3) -> bytes:
         torch.manual_seed(seed)
         weights = build_network(STYLE_ARCH).state_dict()
     return checkpoint_bytes(STYLE_ARCH, weights, "tiny")
+
+
+def recurrent_bytes(seed: int = 3) -> bytes:
+    """The same of a recurrent model. With random weights it leans on its past, and on the mask."""
+    variant = Variant(in_channels=7)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        weights = build_network(STYLE_ARCH, variant=variant).state_dict()
+    return checkpoint_bytes(STYLE_ARCH, weights, "tiny", variant=variant)
 
 
 def decoded_frames(path: str | os.PathLike[str]) -> list[np.ndarray]:

@@ -21,7 +21,7 @@ import numpy as np
 from fastvid.parallel.batches import BatchPainting, Step
 from fastvid.parallel.step_thread import HEAVY_NICE, THREAD_NAME, WAITING, Failed, StepThread
 from fastvid.parallel.task import Task
-from fastvid.stages import BatchStages, Stage, Stages
+from fastvid.stages import BatchStages, Stage, Stages, paints_alone
 
 # A step of a large frame takes seconds; a thread that is still at it then is left behind.
 _STOP_PATIENCE_S = 2.0
@@ -53,6 +53,7 @@ class Engine:
     def __init__(self, stages: Stages, wake: threading.Event) -> None:
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stages = stages
+        self._paint_alone = paints_alone(stages)
         self._batches: BatchPainting | None = None
         # How many heavy frames may be left when a rank asks for more: so many that the next ones
         # travel while the last ones are painted.
@@ -171,7 +172,9 @@ class Engine:
             task.times[stage].add(began, time.perf_counter() - clock)
             task.motions.append(motion)
         elif stage is Stage.PAINT:
-            painted = self._stages.paint(task.frames[position])
+            alone = position == 0 and task.halo is None
+            paint = self._paint_alone if alone else self._stages.paint
+            painted = paint(task.frames[position])
             # Before the frame is there: with it the other thread may complete the task.
             task.times[stage].add(began, time.perf_counter() - clock)
             task.painted.append(painted)

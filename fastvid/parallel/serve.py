@@ -24,8 +24,9 @@ WORKER_KINDS = (Kind.SEGMENT, Kind.SUCCESSOR, Kind.COMING, Kind.BOUNDARY, Kind.F
 class JobSetup:
     """What a rank needs to know to take part in a job; travels from rank 0, with the styles.
 
-    style_names, styles: names and checkpoints. local_rank: the number of the rank among those of
-    its host, which each fills in for itself.
+    style_names, styles: names and checkpoints. first_frame_model: the checkpoint that paints the
+    first frame of each shot, empty where the styles do. local_rank: the number of the rank among
+    those of its host, which each fills in for itself.
     """
 
     settings: PictureSettings
@@ -37,13 +38,14 @@ class JobSetup:
     log_dir: str | None = None
     log_level: str = "INFO"
     local_rank: int = 0
+    first_frame_model: bytes = b""
 
     def arrays(self) -> list[np.ndarray]:
         """As the arrays of a SETUP message."""
         facts = asdict(self)
-        del facts["styles"]
+        first, styles = facts.pop("first_frame_model"), facts.pop("styles")
         texts = json.dumps(facts).encode("utf-8")
-        return [np.frombuffer(data, dtype=np.uint8) for data in (texts, *self.styles)]
+        return [np.frombuffer(data, dtype=np.uint8) for data in (texts, first, *styles)]
 
     @classmethod
     def from_message(cls, message: Message) -> "JobSetup":
@@ -52,7 +54,8 @@ class JobSetup:
         facts["settings"] = PictureSettings(**facts["settings"])
         for name in ("style_names", "keep"):
             facts[name] = tuple(facts[name])
-        return cls(**facts, styles=tuple(array.tobytes() for array in message.arrays[1:]))
+        first, *styles = (array.tobytes() for array in message.arrays[1:])
+        return cls(**facts, styles=tuple(styles), first_frame_model=first)
 
 
 # Benchmarks put sleeping stages in the place of the real ones.
@@ -63,15 +66,19 @@ def real_stages(setup: JobSetup) -> Stages:
     """The stages that paint. Raises InputError for a style that can't be loaded, or if this rank
     lacks the GPU that the run paints on."""
     # torch takes two seconds to import: only a rank that has a job pays for it.
-    from fastvid.repaint import Repaint
+    from fastvid.stage_choice import choose_stages
     from fastvid.style.device import GPU_BATCH_SIZE, rank_device
+    from fastvid.style.loading import load_frame_model
     from fastvid.style.registry import load_style
 
     device = rank_device(setup.settings.device, setup.local_rank)
     styles = [load_style(data, name).move_to(device)
               for name, data in zip(setup.style_names, setup.styles)]
+    first = None
+    if setup.first_frame_model:
+        first = load_frame_model(setup.first_frame_model, "--first-frame-model").move_to(device)
     batch_size = 1 if device.type == "cpu" else GPU_BATCH_SIZE
-    return Repaint(styles, setup.settings, setup.keep, batch_size)
+    return choose_stages(styles, setup.settings, setup.keep, batch_size, first)
 
 
 def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:

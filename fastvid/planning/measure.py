@@ -21,7 +21,7 @@ from fastvid.planning.costs import FrameCosts
 from fastvid.resources import processor_name
 from fastvid.runfile.writer import RunWriter, SegmentRecord
 from fastvid.settings import PictureSettings
-from fastvid.stages import STAGES, Stages
+from fastvid.stages import STAGES, RecurrentStages, Stages, paints_alone
 from fastvid.video.cuts import mark_cuts
 from fastvid.video.encode import OutputPlan
 from fastvid.video.frame import Frame
@@ -147,26 +147,28 @@ def _groups(marked: Iterator[tuple[Frame, bool]], frame_count: int,
 
 
 def _warm_up(stages: Stages, frames: Sequence[np.ndarray]) -> None:
-    painted = stages.paint(frames[0])
+    painted = paints_alone(stages)(frames[0])
     if len(frames) > 1:
         motion = stages.motion(frames[1], frames[0])
         if motion is not None:
-            stages.blend(painted, painted, motion)
+            stages.blend(stages.paint(frames[1]), painted, motion)
 
 
 def _compute(stages: Stages, frames: Sequence[np.ndarray], watch: Stopwatch,
              on_gpu: bool) -> list[np.ndarray]:
     """The finished frames of a place, (H, W, 3) uint8 RGB, of the first style."""
     finished: list[np.ndarray] = []
+    recurrent = isinstance(stages, RecurrentStages)
     for frame, previous in zip(frames, [None, *frames]):
         motion = None
         if previous is not None:
             with watch.timing("motion"):
                 motion = stages.motion(frame, previous)
-        with watch.timing("paint", by_wall_clock=on_gpu):
-            painted = stages.paint(frame)
+        alone = recurrent and previous is None
+        with watch.timing("first frame of a shot" if alone else "paint", by_wall_clock=on_gpu):
+            painted = paints_alone(stages)(frame) if alone else stages.paint(frame)
         if motion is not None:
-            with watch.timing("blend"):
+            with watch.timing("blend", by_wall_clock=on_gpu and recurrent):
                 painted = stages.blend(painted, finished[-1], motion)
         finished.append(painted)
     return [images[0] for images in finished]

@@ -77,13 +77,19 @@ def stylize_arguments(options: StylizeOptions) -> list[str]:
         option = "--" + name.replace("_", "-")
         if name == "style":
             for style in options.styles:
-                words += [option, _absolute(style) if Path(style).is_file() else style]
+                words += [option, _style(style)]
+        elif name == "first_frame_model":
+            words += [option, _style(str(value))]
         elif value is True:
             words.append(option)
         else:
             # The = keeps a size like -1x360 from being taken for an option.
             words.append(f"{option}={_text(name, value)}")
     return words
+
+
+def _style(name_or_path: str) -> str:
+    return _absolute(name_or_path) if Path(name_or_path).is_file() else name_or_path
 
 
 def _text(name: str, value: object) -> str:

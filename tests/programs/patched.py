@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import fastvid.job
+import fastvid.recurrent
 import fastvid.repaint
 from fastvid.__main__ import run
 from fastvid.encode_thread import EncoderThread
@@ -58,7 +59,12 @@ def install(rule: dict[str, Any]) -> None:
         return
     if launched_rank(os.environ) not in rule.get("ranks", range(1000)):
         return
-    original = getattr(fastvid.repaint.Repaint, rule["stage"])
+    for owner in (fastvid.repaint.Repaint, fastvid.recurrent.RecurrentRepaint):
+        _patch(owner, rule)
+
+
+def _patch(owner: type, rule: dict[str, Any]) -> None:
+    original = getattr(owner, rule["stage"])
     calls = 0
 
     def patched(*arguments: Any) -> Any:
@@ -71,7 +77,7 @@ def install(rule: dict[str, Any]) -> None:
             _ACTIONS[rule["action"]](rule)
         return original(*arguments)
 
-    setattr(fastvid.repaint.Repaint, rule["stage"], patched)
+    setattr(owner, rule["stage"], patched)
 
 
 if __name__ == "__main__":

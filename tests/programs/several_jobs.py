@@ -11,27 +11,32 @@ import random
 import sys
 import time
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from fastvid.cli import run_command_line
 from fastvid.parallel.communicator import Kind, connect
 from fastvid.parallel.serve import serve
+from fastvid.recurrent import RecurrentRepaint
 from fastvid.repaint import Repaint
 
 LONGEST_DELAY_S = 0.012
 
 
+def _slow_down(owner: type, stage: str, delays: random.Random) -> None:
+    original = getattr(owner, stage)
+
+    def slow(*arguments: Any) -> Any:
+        time.sleep(delays.uniform(0, LONGEST_DELAY_S))
+        return original(*arguments)
+
+    setattr(owner, stage, slow)
+
+
 def main() -> int:
     comm = connect()
     delays = random.Random(comm.rank)
-    paint = Repaint.paint
-
-    def slow_paint(stages: Repaint, frame: np.ndarray) -> np.ndarray:
-        time.sleep(delays.uniform(0, LONGEST_DELAY_S))
-        return paint(stages, frame)
-
-    setattr(Repaint, "paint", slow_paint)
+    _slow_down(Repaint, "paint", delays)
+    _slow_down(RecurrentRepaint, "blend", delays)
     if comm.rank != 0:
         return serve(comm)
     status = 0
