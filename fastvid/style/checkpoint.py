@@ -1,25 +1,27 @@
 """Checkpoints of style models: reading them from files that nobody vouches for, and writing them.
 
-A checkpoint is what `torch.save` writes: a zip archive of a pickle and one member per tensor. The
-pickle holds a dict with `arch` (the grammar of fastvid.style.network), `state_dict`, `mean_bgr`,
-`scale` and optionally `style` and `variant` (fastvid.style.variant). Before anything is unpickled
-the archive is checked: members stored uncompressed and not larger than the file, and a pickle that
-names nothing but tensors. After it, every tensor must have the shape that the grammar asks for and
-finite values.
+The project's own is what `torch.save` writes of a dict with `arch` (the grammar of
+fastvid.style.network), `state_dict`, `mean_bgr`, `scale` and optionally `style` and `variant`
+(fastvid.style.variant). Models of other programs are brought into that form first. Then every
+tensor must have the shape that the grammar asks for and finite values.
 """
 
 import io
 import math
 import os
-import pickletools
-import zipfile
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from fastvid.errors import InputError
+from fastvid.style.archive import WAY_OUT, is_archive, read_archive
+from fastvid.style.legacy_archive import is_legacy_archive, read_legacy_archive
 from fastvid.style.network import Layer, check_variant, parameter_shapes, parse_arch
+from fastvid.style.state_dicts import state_dict_content, state_dict_source
+from fastvid.style.torch7 import is_torch7
+from fastvid.style.torch7_model import torch7_content
 from fastvid.style.variant import Variant, variant_from_dict, variant_to_dict
 
 # BGR means of ImageNet and the factor of tanh in Fast Artistic Videos.
@@ -27,28 +29,19 @@ MEAN_BGR = (103.939, 116.779, 123.68)
 SCALE = 150.0
 
 MAX_FILE_BYTES = 256 << 20
-# A style model's pickle names some hundred tensors; 7 KB for the bundled ones.
-MAX_PICKLE_BYTES = 4 << 20
+# The least that a file spends on a number: two bytes, for one of half precision or a digit.
+BYTES_PER_NUMBER = 2
 
-_ALLOWED_GLOBALS = {
-    "collections OrderedDict",
-    "torch._utils _rebuild_tensor_v2",
-    "torch._utils _rebuild_parameter",
-    "torch FloatStorage",
-    "torch HalfStorage",
-    "torch BFloat16Storage",
-    "torch DoubleStorage",
-    "torch LongStorage",
-}
-_WAY_OUT = "give a checkpoint written by `fastvid train`"
+OWN_FORMAT = "fastvid"
+TORCH7 = "Torch7"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A verified model: its weights are float32 and fit `arch` and `variant`.
 
-    mean_bgr is subtracted from the 8-bit levels of a frame; they are the output times scale plus
-    mean_bgr.
+    mean_bgr is subtracted from the 8-bit levels of a frame, whose painted levels are the output
+    times scale plus mean_bgr. source: the program or format that the file is of.
     """
 
     arch: str
@@ -58,6 +51,7 @@ class Checkpoint:
     scale: float
     style: str
     variant: Variant = Variant()
+    source: str = OWN_FORMAT
 
 
 def read_checkpoint(source: str | os.PathLike[str] | bytes, name: str = "checkpoint") -> Checkpoint:
@@ -69,8 +63,8 @@ def read_checkpoint(source: str | os.PathLike[str] | bytes, name: str = "checkpo
     if not isinstance(source, bytes):
         name = os.fspath(source)
         source = read_checkpoint_bytes(source)
-    _check_archive(source, name)
-    return _verify(_unpickle(source, name), name)
+    content, program = _read_content(source, name)
+    return _verify(content, program, len(source), name)
 
 
 def read_checkpoint_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -80,7 +74,7 @@ def read_checkpoint_bytes(path: str | os.PathLike[str]) -> bytes:
         if size > MAX_FILE_BYTES:
             raise InputError(
                 f"{os.fspath(path)}: {size >> 20} MB is no style model, at most "
-                f"{MAX_FILE_BYTES >> 20} MB; {_WAY_OUT}"
+                f"{MAX_FILE_BYTES >> 20} MB; {WAY_OUT}"
             )
         return Path(path).read_bytes()
     except OSError as error:
@@ -107,63 +101,39 @@ def checkpoint_bytes(
     return buffer.getvalue()
 
 
-def _check_archive(data: bytes, name: str) -> None:
-    """Reject everything but a plain torch archive of tensors, without unpickling."""
-    if not data.startswith(b"PK\x03\x04"):
-        raise InputError(f"{name}: not a style model (no torch archive); {_WAY_OUT}")
+def _read_content(data: bytes, name: str) -> tuple[object, str]:
+    """What the project's own checkpoint holds or would hold, and whose format the file has."""
+    if is_torch7(data):
+        return torch7_content(data, name, MEAN_BGR), TORCH7
+    if is_archive(data):
+        content = read_archive(data, name)
+    elif is_legacy_archive(data):
+        content = read_legacy_archive(data, name)
+    else:
+        raise InputError(f"{name}: not a style model (neither of PyTorch nor of Torch7); {WAY_OUT}")
+    program = state_dict_source(content)
+    if program is None or not isinstance(content, dict):
+        return content, OWN_FORMAT
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            pickles = [entry for entry in members if entry.filename.endswith("data.pkl")]
-            if len(pickles) != 1 or pickles[0].file_size > MAX_PICKLE_BYTES:
-                raise InputError(f"{name}: not a style model (no torch pickle); {_WAY_OUT}")
-            _check_sizes(members, len(data), name)
-            _check_pickle(archive.read(pickles[0]), name)
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
-        raise InputError(f"{name}: the style model is damaged or cut off ({error})") from error
+        return state_dict_content(content, MEAN_BGR), program
+    except InputError as error:
+        raise InputError(f"{name}: a state dict of {program}, but {error}") from error
 
 
-def _check_sizes(members: list[zipfile.ZipInfo], file_bytes: int, name: str) -> None:
-    unpacked = sum(entry.file_size for entry in members)
-    stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in members)
-    if unpacked > file_bytes or not stored:
-        raise InputError(
-            f"{name}: the style model would unpack to {unpacked} bytes from {file_bytes}; "
-            f"refused as unsafe, {_WAY_OUT}"
-        )
-
-
-def _check_pickle(pickle: bytes, name: str) -> None:
-    """Allow the names that a dict of tensors needs and nothing that computes a name at run time."""
-    for opcode, argument, _ in pickletools.genops(pickle):
-        if opcode.name in ("STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"):
-            raise InputError(f"{name}: refused, the file asks to run {opcode.name}; {_WAY_OUT}")
-        if opcode.name == "GLOBAL" and argument not in _ALLOWED_GLOBALS:
-            called = str(argument).replace(" ", ".")[:80]
-            raise InputError(f"{name}: refused, the file asks to run {called}; {_WAY_OUT}")
-
-
-def _unpickle(data: bytes, name: str) -> object:
-    try:
-        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    # A damaged pickle can raise anything; all of it means the same to the user.
-    except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"{name}: the style model is damaged ({reason[0][:160]})") from error
-
-
-def _verify(content: object, name: str) -> Checkpoint:
+def _verify(content: object, program: str, file_bytes: int, name: str) -> Checkpoint:
     if not isinstance(content, dict) or not {"arch", "state_dict"} <= set(content):
-        raise InputError(f"{name}: no style model (`arch` or `state_dict` missing); {_WAY_OUT}")
+        raise InputError(f"{name}: no style model (`arch` or `state_dict` missing); {WAY_OUT}")
     arch, state = content["arch"], content["state_dict"]
     if not isinstance(arch, str) or not isinstance(state, dict):
-        raise InputError(f"{name}: no style model (`arch` is not a text); {_WAY_OUT}")
+        raise InputError(f"{name}: no style model (`arch` is not a text); {WAY_OUT}")
     try:
         variant = variant_from_dict(content.get("variant", {}))
         layers = parse_arch(arch, variant.in_channels)
         check_variant(layers, variant)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
+    _check_total(state, file_bytes, name)
+    style = content.get("style")
     mean, scale = content.get("mean_bgr", MEAN_BGR), content.get("scale", SCALE)
     return Checkpoint(
         arch=arch,
@@ -171,8 +141,9 @@ def _verify(content: object, name: str) -> Checkpoint:
         weights=_verified_weights(parameter_shapes(layers, variant), state, name),
         mean_bgr=_three_numbers(mean, name),
         scale=_positive_number(scale, name),
-        style=str(content.get("style", ""))[:80],
+        style=style[:80] if isinstance(style, str) else "",
         variant=variant,
+        source=program,
     )
 
 
@@ -189,13 +160,20 @@ def _verified_weights(
     return {key: _verified_tensor(key, state[key], shape, name) for key, shape in shapes.items()}
 
 
+def _check_total(state: dict, file_bytes: int, name: str) -> None:
+    """Refuse tensors that share a storage and are larger together than what a file can hold."""
+    numbers = sum(value.numel() for value in state.values() if isinstance(value, torch.Tensor))
+    if numbers * BYTES_PER_NUMBER > file_bytes:
+        raise InputError(f"{name}: the weights are larger than what the file holds; {WAY_OUT}")
+
+
 def _verified_tensor(key: str, value: object, shape: tuple[int, ...], name: str) -> torch.Tensor:
     if not isinstance(value, torch.Tensor) or tuple(value.shape) != shape:
         found = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
         raise InputError(f"{name}: weight '{key}' is {found}, the network needs {shape}")
     # A view with stride 0 claims any size on a storage of a few bytes.
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
-        raise InputError(f"{name}: weight '{key}' is larger than what the file holds; {_WAY_OUT}")
+        raise InputError(f"{name}: weight '{key}' is larger than what the file holds; {WAY_OUT}")
     if not value.is_floating_point() or not bool(torch.isfinite(value).all()):
         raise InputError(f"{name}: weight '{key}' holds values that are no finite numbers")
     return value.to(torch.float32).contiguous()
@@ -204,13 +182,13 @@ def _verified_tensor(key: str, value: object, shape: tuple[int, ...], name: str)
 def _three_numbers(value: object, name: str) -> tuple[float, float, float]:
     if isinstance(value, (list, tuple)) and len(value) == 3 and all(map(_is_number, value)):
         return (float(value[0]), float(value[1]), float(value[2]))
-    raise InputError(f"{name}: `mean_bgr` must be three numbers, it is {str(value)[:40]}")
+    raise InputError(f"{name}: `mean_bgr` must be three numbers, it is {reprlib.repr(value)[:40]}")
 
 
 def _positive_number(value: object, name: str) -> float:
     if isinstance(value, (int, float)) and _is_number(value) and value > 0:
         return float(value)
-    raise InputError(f"{name}: `scale` must be a positive number, it is {str(value)[:40]}")
+    raise InputError(f"{name}: `scale` must be a positive number, it is {reprlib.repr(value)[:40]}")
 
 
 def _is_number(value: object) -> bool:

@@ -3,6 +3,7 @@
 One line of the grammar and one `Variant` describe a network whole, whatever file it came from.
 """
 
+import reprlib
 from dataclasses import asdict, dataclass, fields
 
 from fastvid.errors import InputError
@@ -68,7 +69,7 @@ def variant_to_dict(variant: Variant) -> dict[str, object]:
 def variant_from_dict(stored: object) -> Variant:
     """The inverse of `variant_to_dict`; raises InputError that names the field that is wrong."""
     if not isinstance(stored, dict):
-        raise InputError(f"`variant` must be a table, it is {str(stored)[:40]}")
+        raise InputError(f"`variant` must be a table, it is {reprlib.repr(stored)[:40]}")
     known = {field.name for field in fields(Variant)}
     for key, value in stored.items():
         if key not in known:
@@ -90,4 +91,4 @@ def _check_field(key: str, value: object) -> None:
         good = isinstance(value, float) and 0 < value < 1
         wanted = "between 0 and 1"
     if not good:
-        raise InputError(f"`variant`: {key} must be {wanted}, it is {str(value)[:40]}")
+        raise InputError(f"`variant`: {key} must be {wanted}, it is {reprlib.repr(value)[:40]}")
