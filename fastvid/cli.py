@@ -11,7 +11,8 @@ from fastvid.version import __version__
 
 _EPILOG = """commands:
   stylize    repaint a video (the default: `fastvid in.mp4 -o out.mp4`)
-  styles     list the bundled styles
+  styles     list the bundled styles, or say what a model file is
+  convert    write another program's model (.t7, .pth) as a checkpoint of this one
   encode     encode a finished run again, without computing
   status     tell what of a run is done, and what is left
   plan       foretell time, memory and disk of a run on other numbers of ranks

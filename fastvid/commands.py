@@ -17,16 +17,40 @@ Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Na
 
 
 def _styles_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Lists the bundled styles."
+    parser.description = ("Lists the bundled styles, or says what models are: of `fastvid train`, "
+                          "of Fast Artistic Videos (.t7), its PyTorch port, or the PyTorch "
+                          "examples' fast_neural_style.")
+    parser.add_argument("files", nargs="*", metavar="FILE|NAME", help="models to describe")
 
 
 def _styles(parsed: argparse.Namespace) -> int:
     from fastvid.style.registry import DEFAULT_STYLE, bundled_styles
 
+    if parsed.files:
+        from fastvid.style.convert import describe_file
+
+        sys.stdout.write("\n\n".join(map(describe_file, parsed.files)) + "\n")
+        return 0
     for card in bundled_styles():
         default = " (default)" if card.name == DEFAULT_STYLE else ""
         made = ", ".join(part for part in (card.title, card.painter, card.year) if part)
         sys.stdout.write(f"{card.name}{default}\n    {made}\n    {card.training}\n")
+    return 0
+
+
+def _convert_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = ("Writes a model of Fast Artistic Videos (.t7), its PyTorch port or the "
+                          "PyTorch examples as a checkpoint of this project. It paints the same "
+                          "bytes.")
+    parser.add_argument("input", metavar="IN", help="a model; its format is found by its content")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.pt")
+    parser.add_argument("--overwrite", action="store_true", help="replaces an existing output")
+
+
+def _convert(parsed: argparse.Namespace) -> int:
+    from fastvid.style.convert import convert
+
+    sys.stdout.write(convert(parsed.input, parsed.output, parsed.overwrite) + "\n")
     return 0
 
 
@@ -162,6 +186,7 @@ def _preview(parsed: argparse.Namespace) -> int:
 
 _COMMANDS: dict[str, Command] = {
     "styles": (_styles_arguments, _styles),
+    "convert": (_convert_arguments, _convert),
     "encode": (_encode_arguments, _encode),
     "evaluate": (_evaluate_arguments, _evaluate),
     "status": (_status_arguments, _status),

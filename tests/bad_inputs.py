@@ -16,6 +16,9 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
 import job_clips
+from fastvid.style.variant import Variant
+from original_networks import FAV_ARCH, FAV_START_PX, FAV_VIDEO, random_weights
+from torch7_files import Lua, checkpoint_of, conv, fav_modules, sequential, torch7_bytes
 
 
 @dataclass
@@ -125,6 +128,22 @@ def _style(make: Callable[[Place], bytes]) -> Callable[[Place], None]:
     return spoil
 
 
+def _torch7(place: Place) -> bytes:
+    modules = fav_modules(random_weights(FAV_ARCH, FAV_VIDEO), FAV_START_PX)
+    return torch7_bytes(checkpoint_of(modules))
+
+
+def _five_channels(place: Place) -> bytes:
+    weights = random_weights("c3s1-3", Variant(in_channels=5))
+    return torch7_bytes(sequential(conv(weights, "0", padding=1), Lua("nn.Tanh")))
+
+
+def _legacy_bomb(place: Place) -> bytes:
+    """A checkpoint of PyTorch before 1.6 whose pickle runs a program."""
+    head = (0x1950A86A20F9469CFC6C, 1001, {}, Bomb(place.folder / "executed"), [])
+    return b"".join(pickle.dumps(part, protocol=2) for part in head)
+
+
 def _pickle_bomb(place: Place) -> bytes:
     return pickle.dumps(Bomb(place.folder / "executed"))
 
@@ -220,6 +239,12 @@ CASES: dict[str, tuple[Callable[[Place], None], list[str]]] = {
     "cut-off style": (_style(lambda place: place.style.read_bytes()[:-3000]), ["bad.pt"]),
     "style that is a program": (_style(_pickle_bomb), ["bad.pt"]),
     "style archive that is a program": (_style(_archive_bomb), ["bad.pt", "refused"]),
+    "old style archive that is a program": (_style(_legacy_bomb), ["bad.pt", "refused"]),
+    "cut-off Torch7 model": (_style(lambda place: _torch7(place)[:-900]), ["bad.pt", "cut off"]),
+    "Torch7 model with an unknown layer": (
+        _style(lambda place: _torch7(place).replace(b"nn.Tanh", b"nn.Sine")),
+        ["bad.pt", "'nn.Sine'"]),
+    "Torch7 model of five channels": (_style(_five_channels), ["bad.pt", "5 channels"]),
     "no such output folder": (_output("missing/out.mkv"), ["missing", "mkdir"]),
     "output in a file": (_output("in.mkv/out.mkv"), ["in.mkv"]),
     "unknown container": (_output("results/out.xyz"), [".xyz", ".mp4"]),

@@ -15,6 +15,9 @@ from fastvid.errors import InputError
 from fastvid.motion.flo import write_flo
 from fastvid.runfile.writer import RunWriter, SegmentRecord, to_json
 from launching import PROGRAMS
+from original_networks import FAV_ARCH, FAV_START_PX, FAV_VIDEO, random_weights
+from test_state_dicts import PORT, saved
+from torch7_files import checkpoint_of, fav_modules, torch7_bytes
 
 COPIES = 150
 SEED = 1
@@ -51,6 +54,21 @@ def test_damaged_files(kind: str, name: str, write: Callable[[Path], Path],
 
 def test_damaged_checkpoints(tiny_style: Path) -> None:
     assert_survives("checkpoint", tiny_style)
+
+
+@pytest.mark.parametrize("ascii_format", [False, True])
+def test_damaged_torch7_models(ascii_format: bool, tmp_path: Path) -> None:
+    path = tmp_path / "candy.t7"
+    modules = fav_modules(random_weights(FAV_ARCH, FAV_VIDEO), FAV_START_PX)
+    path.write_bytes(torch7_bytes(checkpoint_of(modules), ascii_format))
+    assert_survives("checkpoint", path)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_damaged_state_dicts(legacy: bool, tmp_path: Path) -> None:
+    path = tmp_path / "candy.pth"
+    path.write_bytes(saved(PORT, legacy))
+    assert_survives("checkpoint", path)
 
 
 def assert_survives(kind: str, original: Path) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from fastvid import files
 from fastvid.errors import FastvidError, InputError, StorageError
 from fastvid.style.network import build_network, for_painting
 from fastvid.style.registry import load_style
-from fastvid.training import command, state
+from fastvid.training import command
 from fastvid.training.bank import StyleBank, pick_style
 from fastvid.training.photos import find_photos
 from fastvid.training.trainer import Trainer
@@ -217,12 +218,12 @@ def test_divergence_is_one_message_and_keeps_the_last_state(folder, tmp_path, mo
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "style.pt"
-    state.write_atomically(path, b"old")
+    files.write_atomically(path, b"old")
 
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(state.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(StorageError, match="No space left"):
-        state.write_atomically(path, b"new")
+        files.write_atomically(path, b"new")
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from fastvid.errors import InputError, Stopped
+from fastvid.files import write_atomically
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.training.lossnet import load_loss_network
 from fastvid.training.photos import PhotoSet, find_photos, read_painting, read_photo
@@ -20,7 +21,6 @@ from fastvid.training.state import (
     parse_state,
     read_state_bytes,
     state_bytes,
-    write_atomically,
 )
 from fastvid.training.trainer import TERMS, Trainer
 from fastvid.training.video_pairs import find_videos, load_video_pairs

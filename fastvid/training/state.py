@@ -1,32 +1,14 @@
 """The state of a training run on disk: all that is needed to go on as if nothing had happened."""
 
 import io
-import os
 import pickle
 from pathlib import Path
 
 import torch
 
-from fastvid.errors import InputError, StorageError
+from fastvid.errors import InputError
 
 STATE_NAME = "state.pt"
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file at once: after a kill or a full disk it is the old one or the new one, whole.
-
-    Raises StorageError if it can't be written.
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise StorageError(f"{path}: cannot write: {error.strerror}") from error
 
 
 def state_bytes(state: dict[str, object]) -> bytes:
