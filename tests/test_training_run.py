@@ -16,7 +16,7 @@ from fastvid.style.network import build_network, for_painting
 from fastvid.style.registry import load_style
 from fastvid.training import command
 from fastvid.training.bank import StyleBank, pick_style
-from fastvid.training.photos import find_photos
+from fastvid.training.photos import find_photos, read_painting
 from fastvid.training.trainer import Trainer
 from fastvid.training.world import World
 from test_training_losses import squeezenet_file
@@ -145,6 +145,13 @@ def test_an_exported_style_paints_as_the_bank_does():
             pair = bank(images.repeat(2, 1, 1, 1), style)
             torch.testing.assert_close(pair[1:], expected, atol=1e-2, rtol=1e-3)
     assert set(pick_style(bank.network.state_dict(), 0)) == set(build_network(ARCH).state_dict())
+
+
+@pytest.mark.parametrize("side", [70, 133, 200])
+def test_the_painting_has_the_size_asked_for(folder, side):
+    """Enlarged too: the size in pixels is the size of the strokes."""
+    painting = read_painting(str(folder / "red.png"), side)
+    assert painting.shape == (side, round(64 * side / 70), 3)
 
 
 def test_every_photograph_comes_once_in_a_pass(folder):

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=int, default=default.steps)
     add("--size", type=int, default=default.size, help="side of the training pictures")
     add("--painting-side", type=int, default=default.painting_side,
-        help="longer side of the painting: smaller gives finer strokes")
+        help="longer side of the painting, shrunk or enlarged to it: smaller gives finer strokes")
     add("--batch", type=int, default=default.batch, help="pictures at once, all in one style")
     add("--accumulate", type=int, default=default.accumulate, help="batches per step")
     add("--learning-rate", type=float, default=default.learning_rate)

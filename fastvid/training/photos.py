@@ -60,9 +60,10 @@ def read_photo(path: str, min_side: int) -> np.ndarray:
 
 
 def read_painting(path: str, longer_side: int) -> np.ndarray:
-    """A painting (H, W, 3) uint8 BGR, shrunk so that its longer side is at most `longer_side`.
+    """A painting (H, W, 3) uint8 BGR, shrunk or enlarged to `longer_side` pixels.
 
-    Raises InputError if it can't be read or is too small to learn from.
+    The size in pixels is the size of the strokes, so a small file is enlarged too. Raises
+    InputError if it can't be read or is too small to learn from.
     """
     image = _decode(path, cv2.IMREAD_COLOR)
     height, width = image.shape[:2]
@@ -72,9 +73,10 @@ def read_painting(path: str, longer_side: int) -> np.ndarray:
             f"{MIN_PAINTING_SIDE}x{MIN_PAINTING_SIDE} are needed"
         )
     factor = longer_side / max(height, width)
-    if factor < 1:
+    if factor != 1:
         size = (round(width * factor), round(height * factor))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+        image = cv2.resize(image, size, interpolation=interpolation)
     return _with_min_side(image, MIN_PAINTING_SIDE)
 
 
