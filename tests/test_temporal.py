@@ -98,7 +98,7 @@ def test_no_strength_is_frame_by_frame():
     assert np.array_equal(blend(painted, previous, backward, closed), painted)
 
 
-@pytest.mark.parametrize("strength", [-0.1, 0.91, 1.0, float("nan")])
+@pytest.mark.parametrize("strength", [-0.1, 0.89, 1.0, float("nan")])
 def test_a_strength_that_never_forgets_is_refused(strength):
     frame = np.zeros((4, 4, 3), np.uint8)
     with pytest.raises(InputError, match="strength"):
@@ -116,10 +116,13 @@ def test_frames_of_another_size_are_refused():
         plan_step(backward, gate[:7])
 
 
-def filmed(start, count):
-    """(frames, steps) of a part of the generated clip, the filter's flow estimated."""
+def filmed(start, count, still=False):
+    """(clip, frames, steps) of a part of the generated clip, the filter's flow estimated.
+
+    still: the first frame again and again.
+    """
     clip = SyntheticClip(192, 108, 96)
-    frames = [clip.frame(start + number) for number in range(count)]
+    frames = [clip.frame(start + (0 if still else number)) for number in range(count)]
     estimator = FlowEstimator()
     steps = []
     for before, frame in zip(frames, frames[1:]):
@@ -162,9 +165,9 @@ def test_the_filter_more_than_halves_the_temporal_error(start):
     assert np.mean(errors["result"]) < 0.5 * np.mean(errors["painted"])
 
 
-@pytest.mark.parametrize("start", [32, 64])
-def test_a_wrong_first_frame_is_forgotten(start):
-    _, frames, steps = filmed(start, 25)
+@pytest.mark.parametrize("start, still", [(32, False), (64, False), (0, True)])
+def test_a_wrong_first_frame_is_forgotten(start, still):
+    _, frames, steps = filmed(start, 25, still)
     painted = flickering(frames)
     one = run_filter(painted[0], painted, steps)
     other = run_filter(255 - painted[0], painted, steps)
@@ -185,7 +188,7 @@ def test_two_histories_meet_at_the_greatest_strength(offset):
         step = plan_step(backward, gate)
         first, second = step.apply(painted, first), step.apply(painted, second)
     # What is left is rounding, which hits the two differently.
-    assert np.abs(first.astype(int) - second).mean() < 2.0
+    assert np.abs(first.astype(int) - second).mean() < 2.5
     if offset == 0.0:
         # Truncation towards zero lets no pixel of a still stick.
         assert np.array_equal(first, painted) and np.array_equal(second, painted)
