@@ -152,12 +152,17 @@ def uneven_cuts(frames: int, shots: int) -> list[int]:
     return cuts
 
 
-def make_clip(folder: Path, size: tuple[int, int], frames: int) -> Path:
-    """An H.264 clip of moving noise of photographic smoothness; made once and kept in `folder`."""
+def make_clip(folder: Path, size: tuple[int, int], frames: int,
+              key_interval: int = _KEY_INTERVAL) -> Path:
+    """An H.264 clip of moving noise of photographic smoothness; made once and kept in `folder`.
+
+    key_interval: frames from key frame to key frame.
+    """
     import av
 
     width, height = size
-    path = folder / f"noise-{width}x{height}-{frames}.mp4"
+    kind = "" if key_interval == _KEY_INTERVAL else f"-g{key_interval}"
+    path = folder / f"noise-{width}x{height}-{frames}{kind}.mp4"
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
@@ -166,7 +171,7 @@ def make_clip(folder: Path, size: tuple[int, int], frames: int) -> Path:
         stream = container.add_stream("libx264", rate=_RATE,
                                       options={"preset": "veryfast", "crf": "23"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.gop_size = _KEY_INTERVAL
+        stream.codec_context.gop_size = key_interval
         stream.codec_context.time_base = Fraction(1, _RATE)
         for image in _moving_noise(width, height, frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))

@@ -55,12 +55,15 @@ def _connected() -> Communicator:
 
 
 def _take_part(comm: Communicator) -> None:
+    from fastvid.parallel.same_input import answer_look
     from fastvid.parallel.serve import serve_job
 
     while True:
-        message = comm.wait_for(Kind.SETUP, Kind.QUIT)
+        message = comm.wait_for(Kind.SETUP, Kind.QUIT, Kind.LOOK)
         if message.kind is Kind.SETUP:
             serve_job(comm, message)
+        elif message.kind is Kind.LOOK:
+            answer_look(comm, message)
         elif message.header[0]:
             raise RemoteError(f"rank 0: {message.text()}", message.header[0])
         else:

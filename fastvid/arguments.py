@@ -7,7 +7,7 @@ from pathlib import Path
 from fastvid.errors import InputError
 from fastvid.logs import LOG_LEVELS
 from fastvid.motion.flow import FLOW_METHODS
-from fastvid.options import DEVICES, KEEPABLE, StylizeOptions
+from fastvid.options import DECODERS, DEVICES, KEEPABLE, StylizeOptions
 from fastvid.progress import PROGRESS_MODES
 from fastvid.temporal import MAX_STRENGTH
 from fastvid.video.codecs import FOLDER_CODEC, available_codecs
@@ -92,6 +92,10 @@ def add_stylize_arguments(parser: argparse.ArgumentParser, output_required: bool
     job.add_argument("--device", choices=DEVICES, default=default.device,
                      help="paints on the CPU, or on the GPUs, which the ranks of a host share; "
                      "auto: on GPUs if there are any (default: %(default)s)")
+    job.add_argument("--decode", choices=DECODERS, default=default.decode,
+                     help="rank 0 decodes for all; local: every rank reads its own frames from the "
+                     "input, which all must see; auto: that, where it can be exact and is cheap "
+                     "(default: %(default)s)")
     job.add_argument("--segment-length", type=int, default=default.segment_length, metavar="N",
                      help="frames dealt to a rank at a time (default: %(default)s)")
     job.add_argument("--lookahead", type=int, default=default.lookahead, metavar="N",

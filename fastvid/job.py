@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fastvid.busy import BusyClock
+from fastvid.decoding import choose_decoding, marked_frames
 from fastvid.encode_thread import EncoderThread, clear_parts, part_folder
 from fastvid.errors import InputError, Stopped
 from fastvid.fanout import FanOut
@@ -29,7 +30,7 @@ from fastvid.prepare import Painting, Prepared, prepare
 from fastvid.progress import Progress
 from fastvid.runfile.writer import to_json
 from fastvid.stages import Stage
-from fastvid.video.cuts import mark_cuts
+from fastvid.video.film_index import SourceIndex, index_arrays
 from fastvid.video.frame import Frame
 from fastvid.video.mux import mux
 from fastvid.video.readahead import ReadAhead
@@ -80,8 +81,9 @@ def run_job(options: StylizeOptions, comm: Communicator, progress: Progress,
                          "over.")
             return JobResult((), (), job.source.frame_count, job.source.frame_count, 0,
                              time.monotonic() - began)
+        index = choose_decoding(options, job.source, comm, progress.note, deadline.check)
         stack.callback(_end_ranks, comm)
-        result = _compute(job, comm, progress, stack, make_stages, deadline)
+        result = _compute(job, index, comm, progress, stack, make_stages, deadline)
     result = replace(result, seconds=time.monotonic() - began)
     _summarize(result, comm, progress)
     return result
@@ -104,8 +106,8 @@ def _timed(items: Iterable[tuple[Frame, bool]],
         yield item
 
 
-def _compute(job: Prepared, comm: Communicator, progress: Progress, stack: ExitStack,
-             make_stages: StageFactory, deadline: Deadline) -> JobResult:
+def _compute(job: Prepared, index: SourceIndex | None, comm: Communicator, progress: Progress,
+             stack: ExitStack, make_stages: StageFactory, deadline: Deadline) -> JobResult:
     options, source, total = job.options, job.source, job.source.frame_count
     for painting in job.paintings:
         if painting.writer.stored:
@@ -113,9 +115,11 @@ def _compute(job: Prepared, comm: Communicator, progress: Progress, stack: ExitS
                          f"{total} frames are there")
     stack.enter_context(log_to(job.setup.log_dir, job.setup.log_level, comm))
     comm.send_all(Kind.SETUP, arrays=job.setup.arrays())
+    if index is not None:
+        comm.send_all(Kind.FILM, arrays=index_arrays(index))
 
     decoding = BusyClock()
-    marked = _timed(mark_cuts(source, options.cuts), decoding)
+    marked = _timed(marked_frames(source, options.cuts, index is not None), decoding)
     segments: ReadAhead[Segment] = ReadAhead(cut_into_segments(marked, options.segment_length),
                                              depth=_DECODE_AHEAD_SEGMENTS)
     stack.callback(segments.close)
@@ -143,8 +147,11 @@ def _compute(job: Prepared, comm: Communicator, progress: Progress, stack: ExitS
         cores = comm.peers[comm.rank].cores
         return busy < _COMPUTE_BELOW_LOAD * cores * max(time.monotonic() - began, 1.0)
 
-    coordinator = Coordinator(comm, segments, sink, options.keep, may_compute_here)
+    coordinator = Coordinator(comm, segments, sink, options.keep, may_compute_here,
+                              ranks_read=index is not None)
     worker = Worker(comm, engine, options.lookahead, options.keep)
+    if index is not None:
+        worker.read_film(index)
     pulse = Pulse(comm, engine, options.rank_timeout)
 
     def show() -> None:

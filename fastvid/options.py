@@ -20,6 +20,8 @@ DEFAULT_GRACE_S = 8.0
 DEFAULT_RANK_TIMEOUT_S = 300.0
 DEFAULT_STYLE = "starry_night"
 DEVICES = ("auto", "cpu", "cuda")
+# Who decodes the input: rank 0 for all ranks, or each its own frames from a shared file system.
+DECODERS = ("rank0", "local", "auto")
 KEEPABLE = ("flow", "occlusion")
 PIPELINES = ("exact", "overlap")
 
@@ -58,6 +60,7 @@ class StylizeOptions:
     lookahead: int = DEFAULT_LOOKAHEAD
     threads: int | None = None
     device: str = "auto"
+    decode: str = "rank0"
     restart: bool = False
     overwrite: bool = False
     time_limit: float | None = None
@@ -90,6 +93,9 @@ class StylizeOptions:
             raise InputError(f"--on-error {self.on_error} is neither stop nor keep-going.")
         if self.device not in DEVICES:
             raise InputError(f"--device {self.device} is unknown; there are {', '.join(DEVICES)}.")
+        if self.decode not in DECODERS:
+            raise InputError(f"--decode {self.decode} is unknown; there are "
+                             f"{', '.join(DECODERS)}.")
         if self.compression not in ("none", "gzip"):
             raise InputError(f"--compression {self.compression} is neither none nor gzip.")
         for name in self.keep:

@@ -18,13 +18,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any, NoReturn
 
 import numpy as np
 
 from fastvid.errors import InputError
 from fastvid.parallel.launch import check_launch
+from fastvid.parallel.message import Kind, Message
 from fastvid.resources import available_memory_bytes, usable_cores
 
 # Waiting: the first sleep, the longest one while arrays are on their way, the longest one of rank 0
@@ -43,48 +43,11 @@ FAILED_PATIENCE_S = 2.0
 _DTYPES = tuple(np.dtype(name) for name in ("uint8", "int64", "float32", "float64"))
 
 
-class Kind(IntEnum):
-    """What a message is; it is also the MPI tag of the message."""
-
-    SETUP = 1  # rank 0 -> all: a job begins (settings, style)
-    QUIT = 2  # rank 0 -> all: leave, with this exit status
-    END = 3  # rank 0 -> all: this job is over
-    REQUEST = 4  # rank -> 0: I can take a segment
-    SEGMENT = 5  # 0 -> rank: frames to work on
-    SUCCESSOR = 6  # 0 -> rank: who needs the last frame of your segment
-    BOUNDARY = 7  # rank -> rank: the last finished frame of the segment before yours
-    FINISHED = 8  # rank -> 0: a segment is ready to be fetched
-    FETCH = 9  # 0 -> rank: send it
-    RESULT = 10  # rank -> 0: finished frames and how long they took
-    FAILURE = 11  # rank -> 0: what went wrong, as text
-    HEARTBEAT = 12  # rank -> 0, 0 -> rank: alive, and what it is doing
-    STOP = 13  # rank -> 0: this rank was asked to stop, and by what
-    TRAIN = 14  # rank 0 -> all: a training begins, and where its ranks meet
-    COMING = 15  # rank -> rank: your boundary frame will be here soon
-    FAREWELL = 16  # rank -> 0: told to leave, and leaving
-
-
 # These count whatever job they come from.
-_ANY_JOB = (Kind.SETUP, Kind.TRAIN, Kind.QUIT, Kind.FAREWELL)
+_ANY_JOB = (Kind.SETUP, Kind.TRAIN, Kind.QUIT, Kind.FAREWELL, Kind.LOOK, Kind.SEEN)
 # Behind these the receiver does something else: what the same rank has sent after them waits for
 # the next poll. A rank that was slow to start may find the whole of a short job in its mailbox.
 _TURNING_POINTS = (Kind.SETUP, Kind.END)
-
-
-@dataclass(frozen=True)
-class Message:
-    """A message that has arrived: its kind, the rank it came from, the job that it belongs to (a
-    process may run several, one after the other), header integers and arrays."""
-
-    kind: Kind
-    source: int
-    job: int
-    header: tuple[int, ...]
-    arrays: tuple[np.ndarray, ...] = ()
-
-    def text(self, position: int = 0) -> str:
-        """The array at `position`, read as UTF-8."""
-        return self.arrays[position].tobytes().decode("utf-8", errors="replace")
 
 
 @dataclass

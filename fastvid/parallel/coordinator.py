@@ -13,10 +13,12 @@ import numpy as np
 
 from fastvid.errors import RemoteError
 from fastvid.parallel.communicator import Communicator, Kind, Message
+from fastvid.parallel.reading import ReadRequest
 from fastvid.parallel.schedule import Dealer
 from fastvid.parallel.segments import Segment
 from fastvid.runfile.writer import SegmentRecord
 from fastvid.stages import STAGES
+from fastvid.video.frame import NO_IMAGE
 from fastvid.video.readahead import ReadAhead
 
 # Segments that are decoded and announced beyond those that somebody has asked for.
@@ -58,15 +60,18 @@ class Coordinator:
 
     segments: of the whole video, in order. sink: takes what is finished. may_compute_here: asked
     before rank 0 is dealt a segment, which has the video to decode, store and encode besides.
+    ranks_read: the ranks are dealt numbers of frames, and read these themselves.
     """
 
     def __init__(self, comm: Communicator, segments: ReadAhead[Segment], sink: Sink,
-                 keep: tuple[str, ...], may_compute_here: Callable[[], bool]) -> None:
+                 keep: tuple[str, ...], may_compute_here: Callable[[], bool],
+                 ranks_read: bool = False) -> None:
         self._comm = comm
         self._segments = segments
         self._sink = sink
         self._keep = keep
         self._may_compute_here = may_compute_here
+        self._ranks_read = ranks_read
         self._own_request = False
         self._stopping = False
         self._skipped: set[int] = set()
@@ -162,18 +167,24 @@ class Coordinator:
         return active
 
     def _send_segment(self, segment: Segment, rank: int) -> None:
-        images = [frame.image for frame in segment.frames]
-        if segment.halo is not None:
-            images.insert(0, segment.halo.image)
-        header = [segment.index, segment.start, int(segment.halo is not None)]
-        self._comm.send(rank, Kind.SEGMENT, header, images)
+        frames = segment.frames if segment.halo is None else (segment.halo, *segment.frames)
+        # Rank 0 may have decoded them for the cuts.
+        if self._ranks_read and (rank != self._comm.rank or not frames[0].image.size):
+            request = ReadRequest(segment.index, segment.start, segment.stop,
+                                  segment.halo is not None,
+                                  tuple(frame.checksum for frame in frames
+                                        if frame.checksum is not None))
+            self._comm.send(rank, Kind.READ, *request.numbers())
+        else:
+            header = [segment.index, segment.start, int(segment.halo is not None)]
+            self._comm.send(rank, Kind.SEGMENT, header, [frame.image for frame in frames])
         if not segment.begins_shot and segment.index - 1 in self._skipped:
             # Finished by an earlier run: nobody but the run file has the frame before this segment.
             boundary = self._sink.stored_frame(segment.start - 1)
             self._comm.send(rank, Kind.BOUNDARY, [segment.index], [boundary])
         # The images are on their way; only the facts of the segment are needed from here on.
         facts = replace(segment, halo=None, frames=tuple(
-            replace(frame, image=_NO_IMAGE) for frame in segment.frames))
+            replace(frame, image=NO_IMAGE) for frame in segment.frames))
         self._dealt[segment.index] = _Dealt(facts, rank)
         self.segments_dealt += 1
 
@@ -213,6 +224,3 @@ class Coordinator:
             times=stage_times,
         )
         self._sink.put(record, frames, kept.get("flow", []), kept.get("occlusion", []))
-
-
-_NO_IMAGE = np.empty((0, 0, 3), dtype=np.uint8)

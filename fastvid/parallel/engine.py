@@ -19,6 +19,7 @@ from functools import partial
 import numpy as np
 
 from fastvid.parallel.batches import BatchPainting, Step
+from fastvid.parallel.reading import Reading
 from fastvid.parallel.step_thread import HEAVY_NICE, THREAD_NAME, WAITING, Failed, StepThread
 from fastvid.parallel.task import Task
 from fastvid.stages import BatchStages, Stage, Stages, paints_alone
@@ -61,6 +62,8 @@ class Engine:
         if isinstance(stages, BatchStages) and stages.batch_size > 1:
             self._batches = BatchPainting(stages)
             self.prefetch_frames = stages.batch_size
+        # The thread that decodes, where a rank does so itself; stopped and watched with the others.
+        self.reading: Reading | None = None
         self._wake = wake
         self._tasks: list[Task] = []
         self._condition = threading.Condition()
@@ -72,7 +75,8 @@ class Engine:
     @property
     def doing(self) -> str:
         """What it is at, in words."""
-        return self._temporal.doing if self._heavy.doing == WAITING else self._heavy.doing
+        doing = self._temporal.doing if self._heavy.doing == WAITING else self._heavy.doing
+        return self.reading.doing if self.reading and doing == WAITING else doing
 
     def start(self) -> None:
         """Starts both threads."""
@@ -106,7 +110,8 @@ class Engine:
 
     def step_seconds(self) -> float:
         """How long the longest step at hand has been going on, 0 between steps."""
-        return max(self._heavy.step_seconds(), self._temporal.step_seconds())
+        return max(self._heavy.step_seconds(), self._temporal.step_seconds(),
+                   self.reading.step_seconds() if self.reading else 0.0)
 
     def stop(self) -> None:
         """Ends the threads after the steps at hand, and waits for that, but not for ever."""
@@ -117,6 +122,8 @@ class Engine:
         for thread in (self._temporal, self._heavy):
             if thread.ident is not None:
                 thread.join(max(0.0, patient_until - time.monotonic()))
+        if self.reading is not None:
+            self.reading.stop(max(0.0, patient_until - time.monotonic()))
 
     def _report(self, event: Event) -> None:
         self.events.put(event)

@@ -12,12 +12,14 @@ from fastvid.logs import log_to
 from fastvid.parallel.communicator import Communicator, Kind, Message
 from fastvid.parallel.engine import Engine
 from fastvid.parallel.pulse import Pulse
+from fastvid.parallel.same_input import answer_look
 from fastvid.parallel.stopping import signals_stop
 from fastvid.parallel.worker import Worker
 from fastvid.settings import PictureSettings
 from fastvid.stages import Stages
 
-WORKER_KINDS = (Kind.SEGMENT, Kind.SUCCESSOR, Kind.COMING, Kind.BOUNDARY, Kind.FETCH)
+WORKER_KINDS = (Kind.FILM, Kind.SEGMENT, Kind.READ, Kind.SUCCESSOR, Kind.COMING, Kind.BOUNDARY,
+                Kind.FETCH)
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,13 @@ def real_stages(setup: JobSetup) -> Stages:
 def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:
     """Takes part in job after job until rank 0 says to leave; returns the exit status it gave."""
     while True:
-        message = comm.wait_for(Kind.SETUP, Kind.TRAIN, Kind.QUIT)
+        message = comm.wait_for(Kind.SETUP, Kind.TRAIN, Kind.QUIT, Kind.LOOK)
         if message.kind is Kind.QUIT:
             return _leave(comm, message.header[0])
         if message.kind is Kind.SETUP:
             serve_job(comm, message, make_stages)
+        elif message.kind is Kind.LOOK:
+            answer_look(comm, message)
         else:
             from fastvid.train_ranks import join_training
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
+from fastvid.errors import Stopped
 from fastvid.parallel.communicator import Communicator
 
 # Batch systems warn with one of these, often more than once; mpirun forwards both to every rank.
@@ -91,6 +92,12 @@ class Deadline:
         if self._comm.stop_reason is not None and self._stop_by is None:
             self._stop_by = now + _FINISHING_SHARE * self._grace_s
         return self._comm.stop_reason
+
+    def check(self) -> None:
+        """Raises Stopped if the run has to stop now, before anything is at work."""
+        reason = self.reason()
+        if reason is not None:
+            raise Stopped(f"stopped by {reason}")
 
     def passed(self) -> bool:
         """Whether the time to finish what is at work is over."""

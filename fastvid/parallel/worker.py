@@ -14,9 +14,11 @@ import numpy as np
 from fastvid.parallel.communicator import (LONGEST_SLEEP_S, TRANSFER_SLEEP_S, Communicator, Kind,
                                            Message)
 from fastvid.parallel.engine import Engine, Failed, LastFrame
+from fastvid.parallel.reading import Reading, ReadRequest
 from fastvid.parallel.schedule import NOBODY
 from fastvid.parallel.task import Task
 from fastvid.stages import STAGES, Motion
+from fastvid.video.film_index import SourceIndex, index_from_arrays
 
 # A boundary frame is announced so many ranks ahead: a hop may be shorter than the longest sleep
 # of a rank. For so long each of them looks out for it.
@@ -40,6 +42,7 @@ class Worker:
         self._keep = keep
         self._asked = False
         self._held = 0
+        self._reading_frames = 0
         self._done: dict[int, Task] = {}
         self._successors: dict[int, int] = {}
         self._last_frames: dict[int, np.ndarray] = {}
@@ -49,7 +52,7 @@ class Worker:
 
     def step(self) -> bool:
         """Passes on what the engine has done and asks for work; whether anything happened."""
-        active = False
+        active = self._take_read()
         while True:
             try:
                 event = self._engine.events.get_nowait()
@@ -64,13 +67,21 @@ class Worker:
                 self._present.discard(event.index)
                 self._comm.send(0, Kind.FINISHED, [event.index])
             elif isinstance(event, Failed):
-                self._comm.send_text(0, Kind.FAILURE, event.message, [event.exit_status])
+                self._report(event)
         return self._ask() or active
 
+    def read_film(self, index: SourceIndex) -> None:
+        """From now on this rank may be dealt frames to read itself."""
+        self._engine.reading = Reading(index, self._comm.wake.set)
+
     def handle(self, message: Message) -> None:
-        """Reacts to a message of the kinds SEGMENT, SUCCESSOR, COMING, BOUNDARY and FETCH."""
+        """Reacts to a message of the kinds of `serve.WORKER_KINDS`."""
         if message.kind is Kind.SEGMENT:
             self._take_on(message)
+        elif message.kind is Kind.READ:
+            self._read(ReadRequest.from_numbers(message.header, message.arrays))
+        elif message.kind is Kind.FILM:
+            self.read_film(index_from_arrays(message.arrays))
         elif message.kind is Kind.SUCCESSOR:
             segment, successor = message.header
             self._successors[segment] = successor
@@ -108,7 +119,7 @@ class Worker:
     def _ask(self) -> bool:
         if self._asked or self._held >= self._lookahead:
             return False
-        if self._engine.heavy_frames_left() > self._engine.prefetch_frames:
+        if self._reading_frames + self._engine.heavy_frames_left() > self._engine.prefetch_frames:
             return False
         self._asked = True
         self._comm.send(0, Kind.REQUEST)
@@ -117,17 +128,38 @@ class Worker:
     def _take_on(self, message: Message) -> None:
         index, start, has_halo = message.header
         images = message.arrays
-        task = Task(
-            index=index,
-            start=start,
-            frames=images[1:] if has_halo else images,
-            halo=images[0] if has_halo else None,
-            boundary=self._early_boundaries.pop(index, None),
-        )
         self._asked = False
         self._held += 1
-        self._present.add(index)
+        self._begin(Task(index, start, images[1:] if has_halo else images,
+                         images[0] if has_halo else None))
+
+    def _read(self, request: ReadRequest) -> None:
+        assert self._engine.reading is not None
+        self._asked = False
+        self._held += 1
+        self._reading_frames += request.stop - request.start
+        self._engine.reading.ask(request)
+
+    def _take_read(self) -> bool:
+        """Begins with the segments that have been read meanwhile; whether there were any."""
+        active = False
+        while self._engine.reading is not None and not self._engine.reading.events.empty():
+            event = self._engine.reading.events.get()
+            active = True
+            if isinstance(event, Failed):
+                self._report(event)
+            else:
+                self._reading_frames -= len(event.frames)
+                self._begin(event)
+        return active
+
+    def _begin(self, task: Task) -> None:
+        task.boundary = self._early_boundaries.pop(task.index, None)
+        self._present.add(task.index)
         self._engine.add(task)
+
+    def _report(self, failed: Failed) -> None:
+        self._comm.send_text(0, Kind.FAILURE, failed.message, [failed.exit_status])
 
     def _hand_over(self, segment: int) -> None:
         """Sends the last frame of a segment on, once it is finished and its successor is known."""

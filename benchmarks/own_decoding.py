@@ -1,0 +1,114 @@
+"""What it costs a rank to decode its own segments, by reading on and by seeking.
+
+    python benchmarks/own_decoding.py --json own_decoding.json
+
+A rank's next segment lies ranks * 4 frames further. The method is in benchmarks/README.md.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from emulation import make_clip
+from fastvid.options import DEFAULT_SEGMENT_LENGTH
+from fastvid.video import random_access
+from fastvid.video.decode import open_source
+from fastvid.video.film_index import SourceIndex
+from report import machine, write_json
+
+CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"
+_RANKS_TRIED = 4
+# Values of the cost of seeking that leave no choice.
+_WAYS = {"on": 1 << 30, "seek": -(1 << 30), "chosen": random_access._SEEK_COST_FRAMES}
+
+
+def main() -> int:
+    """Measures each clip and prints the table."""
+    parsed = _parse()
+    points = []
+    sys.stdout.write("ms of processor time a frame that is used\n"
+                     f"{'size':<10} {'group':>5} {'ranks':>5} {'in order':>9} "
+                     + "".join(f"{way:>9}" for way in _WAYS) + "\n")
+    for size in parsed.sizes:
+        for group in parsed.groups:
+            clip = make_clip(CACHE, size, parsed.frames, group)
+            with open_source(str(clip)) as source:
+                index = source.index()
+                in_order = _in_order(source, parsed.repeats)
+            for ranks in parsed.ranks:
+                point: dict[str, Any] = {
+                    "size": f"{size[0]}x{size[1]}", "group": group, "ranks": ranks,
+                    "in order": in_order}
+                for way, cost in _WAYS.items():
+                    point[way] = _own_segments(index, ranks, cost, parsed)
+                points.append(point)
+                sys.stdout.write(
+                    f"{point['size']:<10} {group:>5} {ranks:>5} {1000 * in_order:>9.2f} "
+                    + "".join(f"{1000 * point[way]:>9.2f}" for way in _WAYS) + "\n")
+                sys.stdout.flush()
+    if parsed.json:
+        write_json(parsed.json, {"machine": machine(), "points": points})
+    return 0
+
+
+def _in_order(source: Any, repeats: int) -> float:
+    """Seconds a frame of decoding the whole clip in order."""
+    seconds = []
+    for _ in range(repeats):
+        began = time.process_time()
+        for _ in source:
+            pass
+        seconds.append((time.process_time() - began) / source.frame_count)
+    return statistics.median(seconds)
+
+
+def _own_segments(index: SourceIndex, ranks: int, cost: int, parsed: argparse.Namespace) -> float:
+    """Seconds a frame of reading the segments of one rank, mean over four of the ranks.
+
+    The halo is not counted as used. A rank's first segment, which opens the file, is not counted.
+    """
+    length = DEFAULT_SEGMENT_LENGTH
+    random_access._SEEK_COST_FRAMES = cost
+    seconds = []
+    for _ in range(parsed.repeats):
+        spent, used = 0.0, 0
+        for rank in {ranks * part // _RANKS_TRIED for part in range(_RANKS_TRIED)}:
+            first, *starts = range(rank * length, parsed.frames - length, ranks * length)
+            reader = random_access.open_reader(index)
+            reader.read(max(0, first - 1), first + length)
+            began = time.process_time()
+            for start in starts:
+                reader.read(start - 1, start + length)
+            spent += time.process_time() - began
+            used += len(starts) * length
+            reader.close()
+        seconds.append(spent / used)
+    return statistics.median(seconds)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=_sizes, default=_sizes("640x360,1280x720"))
+    parser.add_argument("--groups", type=_numbers, default=[12, 250],
+                        help="frames from key frame to key frame")
+    parser.add_argument("--ranks", type=_numbers, default=[2, 4, 16, 64])
+    parser.add_argument("--frames", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def _sizes(text: str) -> list[tuple[int, int]]:
+    pairs = [part.split("x") for part in text.split(",")]
+    return [(int(width), int(height)) for width, height in pairs]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""Who decodes: rank 0 for all, or every rank what it computes (`--decode`)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from fastvid.errors import InputError
+from fastvid.options import StylizeOptions
+from fastvid.parallel.communicator import Communicator
+from fastvid.parallel.same_input import ranks_that_differ
+from fastvid.video.cuts import mark_cuts
+from fastvid.video.entry_points import EntryPoints, NotSeekable
+from fastvid.video.film_index import FilmIndex, SourceIndex
+from fastvid.video.frame import Frame
+from fastvid.video.random_access import checksum, entry_to_seek, open_reader
+from fastvid.video.source import VideoSource
+
+# What a rank may decode for each frame that it uses before `auto` leaves it to rank 0: at any size
+# about 5 % of what painting takes with the bundled styles (benchmarks/README.md).
+AUTO_MAX_DECODED = 10.0
+# `auto` goes on without waiting for ranks that are slow to start.
+_AUTO_PATIENCE_S = 30.0
+
+
+def choose_decoding(options: StylizeOptions, source: VideoSource, comm: Communicator,
+                    note: Callable[[str], None], check: Callable[[], None]) -> SourceIndex | None:
+    """The index by which every rank reads its own frames; None where rank 0 decodes.
+
+    note: takes what the user should know. check: called while other ranks are waited for; it may
+    raise.
+    Raises InputError if every rank is to decode and can't, with rank, file and reason.
+    """
+    if options.decode == "rank0" or (options.decode == "auto" and comm.size == 1):
+        return None
+    patience_s = options.rank_timeout
+    if options.decode == "auto":
+        patience_s = min(patience_s, _AUTO_PATIENCE_S)
+    try:
+        index = source.index()
+        _try_seeking(index)
+        if options.decode == "auto":
+            _check_cost(index, options.segment_length, comm.size)
+        differ = ranks_that_differ(comm, index.path, patience_s, check)
+        if differ:
+            raise NotSeekable("; ".join(differ))
+    except (NotSeekable, InputError) as error:
+        if options.decode == "auto":
+            note(f"rank 0 decodes for all ranks: {error}")
+            return None
+        raise InputError(f"--decode local: the ranks can't read {options.input} by themselves: "
+                         f"{error}.\n--decode rank0 lets rank 0 decode for all.") from error
+    note("every rank decodes its own frames")
+    return index
+
+
+def marked_frames(source: VideoSource, cuts: str,
+                  ranks_read: bool) -> Iterator[tuple[Frame, bool]]:
+    """Each frame with whether it begins a shot, as `mark_cuts` does.
+
+    ranks_read: the other ranks decode for themselves. Frames then have checksums; where the cuts
+    are known, nothing is decoded and they have no images.
+    """
+    if not ranks_read:
+        return mark_cuts(source, cuts)
+    if cuts == "auto":
+        return ((replace(frame, checksum=checksum(frame.image)), begins)
+                for frame, begins in mark_cuts(source, cuts))
+    return mark_cuts(source.promised_frames(), cuts)
+
+
+def decoded_a_frame(entries: EntryPoints, frame_count: int, segment_length: int,
+                    ranks: int) -> float:
+    """How many frames a rank decodes for each that it computes, if segments are dealt in turn.
+
+    frame_count: of the video, taken as one shot.
+    """
+    decoded = 0
+    position: int | None = None
+    for start in range(0, frame_count, ranks * segment_length):
+        # The halo is still there if the segment before was this rank's, too.
+        first = start if start == (position or 0) else start - 1
+        stop = min(start + segment_length, frame_count)
+        entry = entry_to_seek(entries, position, first)
+        begin = position if entry is None else int(entries.frames[entry])
+        assert begin is not None
+        decoded += stop - begin
+        position = stop
+    used = sum(min(segment_length, frame_count - start)
+               for start in range(0, frame_count, ranks * segment_length))
+    return decoded / used
+
+
+def _check_cost(index: SourceIndex, segment_length: int, ranks: int) -> None:
+    """Raises NotSeekable if the ranks would mostly decode frames that they do not use."""
+    if not isinstance(index, FilmIndex):
+        return
+    part = EntryPoints(np.maximum(index.entries.frames - index.first, 0), index.entries.pts,
+                       index.entries.size)
+    decoded = decoded_a_frame(part, index.stop - index.first, segment_length, ranks)
+    if decoded > AUTO_MAX_DECODED:
+        raise NotSeekable(f"its key frames are far apart, so that {ranks} ranks would decode "
+                          f"{decoded:.0f} frames for each that they paint")
+
+
+def _try_seeking(index: SourceIndex) -> None:
+    """Reads the frames at two entry points of the part. Raises InputError if that fails."""
+    reader = open_reader(index)
+    try:
+        if isinstance(index, FilmIndex):
+            inside = index.entries.frames[(index.entries.frames > index.first)
+                                          & (index.entries.frames < index.stop)] - index.first
+            for number in {int(inside[len(inside) // 2]), int(inside[-1])} if len(inside) else ():
+                reader.read(number, number + 1)
+    finally:
+        reader.close()

@@ -1,0 +1,57 @@
+"""fastvid on ranks of which one sees another input:  own_eyes.py RANK WHAT ARGUMENTS...
+
+WHAT: "other" (another file under the same name), "none" (no such file), "late" (says nothing), or
+"drift" (decodes other pixels, as another library might; every rank then takes its time to paint,
+so that all get something to do).
+"""
+
+import os
+import sys
+import time
+
+import numpy as np
+
+from fastvid.__main__ import run
+from fastvid.parallel import same_input
+from fastvid.parallel.launch import launched_rank
+from fastvid.repaint import Repaint
+from fastvid.video import random_access
+
+_PATIENT_S = 8.0
+_PAINT_S = 0.1
+
+
+def _missing(path: str) -> str:
+    raise FileNotFoundError(2, "No such file or directory", path)
+
+
+def _late(path: str) -> str:
+    time.sleep(_PATIENT_S)
+    return ""
+
+
+def _drift(reader: random_access.FilmReader, start: int, stop: int) -> list[np.ndarray]:
+    return [image ^ np.uint8(1) for image in _read(reader, start, stop)]
+
+
+def _paint_slowly(stages: Repaint, frame: np.ndarray) -> np.ndarray:
+    time.sleep(_PAINT_S)
+    return _paint(stages, frame)
+
+
+_paint = Repaint.paint
+_read = random_access.FilmReader.read
+_EYES = {"other": lambda path: "another", "none": _missing, "late": _late}
+
+
+if __name__ == "__main__":
+    rank, what = sys.argv[1:3]
+    del sys.argv[1:3]
+    if what == "drift":
+        setattr(Repaint, "paint", _paint_slowly)
+    if launched_rank(os.environ) == int(rank):
+        if what == "drift":
+            setattr(random_access.FilmReader, "read", _drift)
+        else:
+            same_input.sample_fingerprint = _EYES[what]
+    run()
