@@ -10,16 +10,17 @@ from fastvid.progress import Progress
 from fastvid.version import __version__
 
 _EPILOG = """commands:
-  stylize    repaint a video (the default: `fastvid in.mp4 -o out.mp4`)
-  styles     list the bundled styles, or say what a model file is
-  convert    write another program's model (.t7, .pth) as a checkpoint of this one
-  encode     encode a finished run again, without computing
-  status     tell what of a run is done, and what is left
-  plan       foretell time, memory and disk of a run on other numbers of ranks
-  preview    paint a few frames in every style, to choose from
-  evaluate   measure the steadiness and sharpness of a finished run
-  train      train a style from a painting
-  clip       write the generated demonstration clip
+  stylize      repaint a video (the default: `fastvid in.mp4 -o out.mp4`)
+  styles       list the bundled styles, or say what a model file is
+  convert      write another program's model (.t7, .pth) as a checkpoint of this one
+  encode       encode a finished run again, without computing
+  export-flow  write a run's flow and masks as .flo and .pgm files
+  status       tell what of a run is done, and what is left
+  plan         foretell time, memory and disk of a run on other numbers of ranks
+  preview      paint a few frames in every style, to choose from
+  evaluate     measure the steadiness and sharpness of a finished run
+  train        train a style from a painting
+  clip         write the generated demonstration clip
 
 In parallel: mpirun -n 16 python -m fastvid in.mp4 -o out.mp4
 Help for a command: python -m fastvid COMMAND --help

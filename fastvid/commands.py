@@ -81,6 +81,22 @@ def _encode(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _export_flow_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = ("Writes the flow and masks that a run kept (--keep flow,occlusion) as "
+                          "backward_5_4.flo (from frame 5 to 4, counted from 1) and "
+                          "reliable_5_4.pgm (255 where it can be trusted, else 0).")
+    parser.add_argument("run_file", type=Path, help="a run file (.h5) whose run is complete")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--overwrite", action="store_true", help="replaces existing files")
+
+
+def _export_flow(parsed: argparse.Namespace) -> int:
+    from fastvid.export_flow import export_flow
+
+    sys.stdout.write(export_flow(parsed.run_file, parsed.output, parsed.overwrite) + "\n")
+    return 0
+
+
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = ("Measures steadiness and sharpness of a run, beside the input (floor) "
                           "and frame-by-frame painting (ceiling).")
@@ -188,6 +204,7 @@ _COMMANDS: dict[str, Command] = {
     "styles": (_styles_arguments, _styles),
     "convert": (_convert_arguments, _convert),
     "encode": (_encode_arguments, _encode),
+    "export-flow": (_export_flow_arguments, _export_flow),
     "evaluate": (_evaluate_arguments, _evaluate),
     "status": (_status_arguments, _status),
     "plan": (_plan_arguments, _plan),

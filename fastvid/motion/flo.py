@@ -20,12 +20,17 @@ _MAX_SIDE_PX = 65535
 UNKNOWN_FLOW_PX = 1e9
 
 
-def write_flo(path: str | os.PathLike[str], flow: np.ndarray) -> None:
-    """Write (H, W, 2) float32 flow in pixels. Raises OSError where the file can't be written."""
+def flo_bytes(flow: np.ndarray) -> bytes:
+    """The file of (H, W, 2) float32 flow in pixels."""
     check_flow(flow)
     height, width = flow.shape[:2]
     header = _MAGIC + np.array([width, height], "<i4").tobytes()
-    Path(path).write_bytes(header + np.ascontiguousarray(flow, "<f4").tobytes())
+    return header + np.ascontiguousarray(flow, "<f4").tobytes()
+
+
+def write_flo(path: str | os.PathLike[str], flow: np.ndarray) -> None:
+    """Write (H, W, 2) float32 flow in pixels. Raises OSError where the file can't be written."""
+    Path(path).write_bytes(flo_bytes(flow))
 
 
 def read_flo(path: str | os.PathLike[str]) -> np.ndarray:

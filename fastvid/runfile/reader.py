@@ -73,6 +73,8 @@ class RunFile:
         self.average_rate = Fraction(numerator, denominator)
         if self.time_base <= 0 or self.average_rate <= 0:
             raise self._damaged("its time base or frame rate is not positive")
+        self.keeps_flow = self._check_kept(layout.FLOW, (2,), np.float32)
+        self.keeps_occlusion = self._check_kept(layout.OCCLUSION, (), np.uint8)
         self.stored = self._file[layout.STORED][:].astype(bool)
         self.encoded = self._file[layout.ENCODED][:].astype(bool)
 
@@ -89,6 +91,16 @@ class RunFile:
         dataset = parent[leaf]
         if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
             raise self._damaged(f"{name} is not stored in the file")
+
+    def _check_kept(self, name: str, channels: tuple[int, ...], dtype: type) -> bool:
+        """Whether the run kept a dataset of one item a frame."""
+        if name.partition("/")[0] not in self._file:
+            return False
+        self._check_dataset(name)
+        dataset, item = self._file[name], (self.height, self.width, *channels)
+        if dataset.shape[1:] != item or dataset.dtype != dtype or dataset.chunks != (1, *item):
+            raise self._damaged(f"{name} is {dataset.shape} {dataset.dtype}")
+        return True
 
     def _damaged(self, what: str) -> InputError:
         return InputError(
@@ -138,6 +150,19 @@ class RunFile:
                 "--discard-frames after it had been encoded."
             )
         return self._read(layout.FRAMES, index)
+
+    def flow(self, index: int) -> np.ndarray:
+        """The kept backward flow of a frame, (H, W, 2) float32 pixels; zero at a shot's first."""
+        return self._read_kept(layout.FLOW, index)
+
+    def occlusion(self, index: int) -> np.ndarray:
+        """The kept mask of a frame, (H, W) uint8: 1 where the flow can't be trusted, else 0."""
+        return self._read_kept(layout.OCCLUSION, index)
+
+    def _read_kept(self, name: str, index: int) -> np.ndarray:
+        if name.partition("/")[0] not in self._file or not 0 <= index < len(self._file[name]):
+            raise InputError(f"{self.path} does not hold /{name} of frame {index}.")
+        return self._read(name, index)
 
     def times(self) -> tuple[np.ndarray, np.ndarray]:
         """Timestamps and durations of all frames, (N,) int64 each, in units of `time_base`."""
