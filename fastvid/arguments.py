@@ -7,7 +7,7 @@ from pathlib import Path
 from fastvid.errors import InputError
 from fastvid.logs import LOG_LEVELS
 from fastvid.motion.flow import FLOW_METHODS
-from fastvid.options import DECODERS, DEVICES, KEEPABLE, StylizeOptions
+from fastvid.options import DECODERS, DEVICES, KEEPABLE, PIPELINES, StylizeOptions
 from fastvid.progress import PROGRESS_MODES
 from fastvid.temporal import MAX_STRENGTH
 from fastvid.video.codecs import FOLDER_CODEC, available_codecs
@@ -38,8 +38,6 @@ def add_stylize_arguments(parser: argparse.ArgumentParser, output_required: bool
     parser.add_argument("--style", action="append", metavar="NAME|PATH",
                         help="a bundled style or a checkpoint; give several for one output each "
                         f"(OUTPUT.STYLE.mp4) from one pass (default: {default.style})")
-    parser.add_argument("--first-frame-model", metavar="NAME|PATH",
-                        help="paints the first frame of each shot instead of a recurrent model")
     parser.add_argument("--run-file", type=Path, metavar="FILE.h5",
                         help="where the frames are gathered (default: the output's name, .h5)")
 
@@ -72,6 +70,8 @@ def add_stylize_arguments(parser: argparse.ArgumentParser, output_required: bool
     picture.add_argument("--mask-boundaries", action="store_true",
                          help="counts motion boundaries as unreliable, as the 2016 tool did")
 
+    _add_recurrent_arguments(parser, default)
+
     output = parser.add_argument_group("the output")
     output.add_argument("--codec", metavar="NAME", help=" ".join(available_codecs()))
     output.add_argument("--crf", type=_number, help="constant quality; lower is better and larger")
@@ -99,7 +99,8 @@ def add_stylize_arguments(parser: argparse.ArgumentParser, output_required: bool
     job.add_argument("--segment-length", type=int, default=default.segment_length, metavar="N",
                      help="frames dealt to a rank at a time (default: %(default)s)")
     job.add_argument("--lookahead", type=int, default=default.lookahead, metavar="N",
-                     help="unfinished segments that a rank may hold (default: %(default)s)")
+                     help="unfinished segments that a rank may hold; with recurrent models four "
+                     "times as many, or two stretches (default: %(default)s)")
     job.add_argument("--restart", action="store_true",
                      help="starts over instead of continuing the run file")
     job.add_argument("--time-limit", type=_number, metavar="S",
@@ -114,6 +115,34 @@ def add_stylize_arguments(parser: argparse.ArgumentParser, output_required: bool
                      help="of the log files (default: %(default)s)")
     job.add_argument("--progress", choices=PROGRESS_MODES, default="auto",
                      help="a live bar, lines for a log, or none (default: %(default)s)")
+
+
+def _add_recurrent_arguments(parser: argparse.ArgumentParser, default: StylizeOptions) -> None:
+    recurrent = parser.add_argument_group("recurrent models")
+    recurrent.add_argument("--first-frame-model", metavar="NAME|PATH",
+                           help="paints the first frame of each shot instead of the model itself")
+    recurrent.add_argument("--pipeline", choices=PIPELINES, default=default.pipeline,
+                           help="exact: frame after frame within a shot; overlap: shots are cut "
+                           "into stretches that are painted side by side and joined afterwards "
+                           "(default: %(default)s)")
+    recurrent.add_argument("--overlap-segment", type=int, default=default.overlap_segment,
+                           metavar="FRAMES", help="of a stretch (default: %(default)s)")
+    recurrent.add_argument("--overlap-warm-up", type=int, default=default.overlap_warm_up,
+                           metavar="FRAMES",
+                           help="that a stretch starts early, without its past (default: "
+                           "%(default)s)")
+    recurrent.add_argument("--overlap-recompute", type=int, default=default.overlap_recompute,
+                           metavar="FRAMES",
+                           help="that are painted again at most once the past is known (default: "
+                           "%(default)s)")
+    recurrent.add_argument("--overlap-tolerance", type=_number,
+                           default=default.overlap_tolerance, metavar="LEVELS",
+                           help="of 255: a mean difference of less ends that (default: "
+                           "%(default)g)")
+    recurrent.add_argument("--overlap-fade", type=int, default=default.overlap_fade,
+                           metavar="FRAMES",
+                           help="over which the rest of the difference fades along the flow "
+                           "(default: %(default)s)")
 
 
 def stylize_options(parsed: argparse.Namespace) -> StylizeOptions:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fastvid.encode_thread import PART_FRAMES
 from fastvid.errors import InputError
 from fastvid.options import StylizeOptions
+from fastvid.parallel.engine import READY_FRAMES
 from fastvid.parallel.communicator import Peer
 from fastvid.resources import free_disk_bytes, human_bytes
 from fastvid.video.frame import VideoInfo
@@ -14,6 +15,9 @@ from fastvid.video.frame import VideoInfo
 # each style a painted frame, which gives way to the finished one.
 _TASK_BYTES_PER_PX = 3 + 8 + 6
 _STYLE_BYTES_PER_PX = 3
+# With recurrent models: the image alone, and what the network is told of its past (`recurrent`).
+_IMAGE_BYTES_PER_PX = 3
+_PAST_BYTES_PER_PX = 8 + 1
 # DIS and the masks while they work on one pair (measured at 1280x720: 55 bytes a pixel).
 _FLOW_BYTES_PER_PX = 64
 # Interpreter, libraries and the frame model's weights (measured: 330 MB).
@@ -64,14 +68,23 @@ def check_disk(info: VideoInfo, options: StylizeOptions, stored_frames: int) -> 
     )
 
 
-def rank_bytes(info: VideoInfo, options: StylizeOptions, paint_bytes: int) -> int:
+def rank_bytes(info: VideoInfo, options: StylizeOptions, paint_bytes: int,
+               recurrent: bool = False) -> int:
     """Memory that a rank needs at most, whatever the length of the video."""
     pixels = info.width * info.height
-    frames = options.lookahead * (options.segment_length + 1)
+    held = options.held_at_most(recurrent)
     kept = 9 if options.keep else 0
     styles = _STYLE_BYTES_PER_PX * len(options.styles)
-    task = frames * pixels * (_TASK_BYTES_PER_PX + styles + kept)
-    return _BASE_BYTES + task + pixels * _FLOW_BYTES_PER_PX + paint_bytes
+    if options.overlap is not None:
+        waiting = held * options.overlap.segment * (_IMAGE_BYTES_PER_PX + styles + kept)
+        task = waiting + (held * options.overlap.seam_frames + READY_FRAMES) * _PAST_BYTES_PER_PX
+    elif recurrent:
+        frames = held * (options.segment_length + 1)
+        task = (frames * (_IMAGE_BYTES_PER_PX + styles + kept)
+                + READY_FRAMES * _PAST_BYTES_PER_PX)
+    else:
+        task = held * (options.segment_length + 1) * (_TASK_BYTES_PER_PX + styles + kept)
+    return _BASE_BYTES + pixels * (task + _FLOW_BYTES_PER_PX) + paint_bytes
 
 
 def rank0_extra_bytes(info: VideoInfo, options: StylizeOptions) -> int:
@@ -82,12 +95,12 @@ def rank0_extra_bytes(info: VideoInfo, options: StylizeOptions) -> int:
 
 
 def check_memory(info: VideoInfo, options: StylizeOptions, paint_bytes: int,
-                 peers: Sequence[Peer]) -> None:
+                 peers: Sequence[Peer], recurrent: bool = False) -> None:
     """Raises InputError if the ranks of a host need more memory than it has left.
 
     paint_bytes: what painting one frame takes at its peak.
     """
-    each = rank_bytes(info, options, paint_bytes)
+    each = rank_bytes(info, options, paint_bytes, recurrent)
     for host in dict.fromkeys(peer.host for peer in peers):
         here = [peer for peer in peers if peer.host == host]
         needed = each * len(here)
@@ -99,6 +112,6 @@ def check_memory(info: VideoInfo, options: StylizeOptions, paint_bytes: int,
                 f"{info.width}x{info.height} frames need about {human_bytes(each)} a rank, "
                 f"{human_bytes(needed)} for the {len(here)} on {host}, which has "
                 f"{human_bytes(available)} left.\n"
-                "Use a smaller --size, fewer ranks a host, or less of --segment-length and "
-                "--lookahead."
+                "Use a smaller --size, fewer ranks a host, or less of --segment-length, "
+                "--lookahead or --overlap-segment."
             )

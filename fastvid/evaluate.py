@@ -17,6 +17,7 @@ from fastvid.metrics import (
 )
 from fastvid.motion.flow import FlowEstimator
 from fastvid.motion.occlusion import consistency_mask, motion_boundaries
+from fastvid.seam_report import describe_ratios, seam_ratios
 
 # Flow from the first frame given to the second one, as FlowEstimator computes it.
 Flow = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -51,7 +52,8 @@ class Evaluation:
 
     output: the stylized video; painted: frame-by-frame painting, None if it wasn't given; film: the
     unpainted input. frames, pairs: how many were judged. reliable_share: of all pixels of the
-    pairs, those that the judging flow could follow, 0..1.
+    pairs, those that the judging flow could follow, 0..1. seam_ratios: of each seam of stretches
+    the temporal RMSE of its frames, over the median of the other frames.
     """
 
     output: Figures
@@ -60,6 +62,7 @@ class Evaluation:
     frames: int
     pairs: int
     reliable_share: float
+    seam_ratios: tuple[float, ...] = ()
 
 
 @dataclass
@@ -86,13 +89,16 @@ def evaluate(
     flow: Flow,
     painted: Iterable[np.ndarray] | None = None,
     long_range: bool = True,
+    seams: Sequence[int] = (),
+    seam_frames: int = 0,
 ) -> Evaluation:
     """Judge a video, pair by pair, within shots.
 
     outputs: the stylized frames; frames: the film's, both (H, W, 3) uint8 RGB in order and of one
     size; painted: the same frames painted one by one. shots: [start, stop) of each, in order.
     flow: the judging flow, see `judge_for`. long_range: False leaves out the frames 8 apart, which
-    takes half the time. Only the last 9 frames are held in memory.
+    takes half the time. seams, seam_frames: see `seam_ratios`. Only the last 9 frames are held in
+    memory.
     Raises InputError if the videos differ in length or size.
     """
     columns = [outputs, frames] if painted is None else [outputs, frames, painted]
@@ -100,6 +106,7 @@ def evaluate(
     coverage = Mean()
     starts = {start for start, _ in shots}
     history: deque[tuple[np.ndarray, ...]] = deque(maxlen=LONG_RANGE_FRAMES)
+    errors: dict[int, float] = {}
     count = 0
     for index, row in enumerate(_rows(columns)):
         if index in starts:
@@ -108,7 +115,10 @@ def evaluate(
         for total, image in zip(totals, row):
             total.sharpness.add(sharpness(image))
         if history:
-            coverage.add(_judge_neighbours(totals, row, history[-1], flow))
+            share, error = _judge_neighbours(totals, row, history[-1], flow)
+            coverage.add(share)
+            if error is not None:
+                errors[index] = error
         if long_range and len(history) == LONG_RANGE_FRAMES:
             _judge_far(totals, row, history[0], flow)
         history.append(row)
@@ -119,6 +129,7 @@ def evaluate(
         frames=count,
         pairs=coverage.count,
         reliable_share=coverage.value or 0.0,
+        seam_ratios=tuple(seam_ratios(errors, seams, seam_frames)),
     )
 
 
@@ -142,17 +153,19 @@ def _rows(columns: Sequence[Iterable[np.ndarray]]) -> Iterator[tuple[np.ndarray,
 
 def _judge_neighbours(
     totals: Sequence[_Totals], row: Sequence[np.ndarray], before: Sequence[np.ndarray], flow: Flow
-) -> float:
-    """Add the figures of one pair of neighbours; returns the share of reliable pixels."""
+) -> tuple[float, float | None]:
+    """Add the figures of one pair of neighbours; returns the share of reliable pixels, and the
+    temporal RMSE of the result."""
     film, film_before = row[1], before[1]
     backward, forward = flow(film, film_before), flow(film_before, film)
     reliable = consistency_mask(backward, forward)
     clear = consistency_mask(forward, backward) & ~motion_boundaries(forward)
-    for total, image, image_before in zip(totals, row, before):
-        total.rmse.add(temporal_rmse(image, image_before, backward, reliable))
+    errors = [temporal_rmse(*images, backward, reliable) for images in zip(row, before)]
+    for total, error, image, image_before in zip(totals, errors, row, before):
+        total.rmse.add(error)
         total.fav.add(fav_temporal_error(image, image_before, backward, reliable))
         total.lai.add(lai_temporal_error(image_before, image, forward, clear))
-    return float(reliable.mean())
+    return float(reliable.mean()), errors[0]
 
 
 def _judge_far(
@@ -187,4 +200,7 @@ def format_table(evaluation: Evaluation) -> str:
         f"{evaluation.frames} frames, {evaluation.pairs} pairs within shots; the judging flow could"
         f" follow {100 * evaluation.reliable_share:.0f} % of the pixels"
     )
+    seams = describe_ratios(evaluation.seam_ratios)
+    if seams is not None:
+        lines.append(seams)
     return "\n".join(lines)

@@ -25,10 +25,12 @@ from fastvid.parallel.pulse import Pulse
 from fastvid.parallel.segments import Segment, cut_into_segments
 from fastvid.parallel.serve import StageFactory, real_stages
 from fastvid.parallel.stopping import Deadline, signals_stop
+from fastvid.parallel.stretches import cut_into_stretches
 from fastvid.parallel.worker import Worker
 from fastvid.prepare import Painting, Prepared, prepare
 from fastvid.progress import Progress
 from fastvid.runfile.writer import to_json
+from fastvid.seam_report import SeamReport
 from fastvid.stages import Stage
 from fastvid.video.film_index import SourceIndex, index_arrays
 from fastvid.video.frame import Frame
@@ -120,8 +122,10 @@ def _compute(job: Prepared, index: SourceIndex | None, comm: Communicator, progr
 
     decoding = BusyClock()
     marked = _timed(marked_frames(source, options.cuts, index is not None), decoding)
-    segments: ReadAhead[Segment] = ReadAhead(cut_into_segments(marked, options.segment_length),
-                                             depth=_DECODE_AHEAD_SEGMENTS)
+    overlap = job.setup.settings.overlap
+    cut = (cut_into_segments(marked, options.segment_length) if overlap is None
+           else cut_into_stretches(marked, options.segment_length, overlap))
+    segments: ReadAhead[Segment] = ReadAhead(cut, depth=_DECODE_AHEAD_SEGMENTS)
     stack.callback(segments.close)
     encoders = [_open_encoder(job, painting, stack) for painting in job.paintings]
     sink = FanOut([Gatherer(painting.writer, encoder, discard=options.discard_frames,
@@ -129,7 +133,7 @@ def _compute(job: Prepared, index: SourceIndex | None, comm: Communicator, progr
                    for painting, encoder in zip(job.paintings, encoders, strict=True)])
     stack.callback(sink.cancel)
     sink.start()
-    engine = Engine(make_stages(replace(job.setup, local_rank=comm.local_rank)), comm.wake)
+    engine = Engine(make_stages(replace(job.setup, local_rank=comm.local_rank)), comm.wake, overlap)
     stack.callback(engine.stop)
     engine.start()
     began, main_began = time.monotonic(), time.thread_time()
@@ -149,7 +153,9 @@ def _compute(job: Prepared, index: SourceIndex | None, comm: Communicator, progr
 
     coordinator = Coordinator(comm, segments, sink, options.keep, may_compute_here,
                               ranks_read=index is not None)
-    worker = Worker(comm, engine, options.lookahead, options.keep)
+    coordinator.seams = None if overlap is None else SeamReport(overlap.seam_frames)
+    worker = Worker(comm, engine, job.setup.lookahead, options.keep,
+                    with_errors=overlap is not None)
     if index is not None:
         worker.read_film(index)
     pulse = Pulse(comm, engine, options.rank_timeout)
@@ -168,9 +174,12 @@ def _compute(job: Prepared, index: SourceIndex | None, comm: Communicator, progr
     finally:
         show()
         progress.close()
-    if coordinator.segments_dealt < comm.size:
-        progress.note(f"{comm.size} ranks had only {coordinator.segments_dealt} segments to share; "
+    if coordinator.groups_dealt < comm.size:
+        what = "segments" if overlap is None else "stretches (--overlap-segment)"
+        progress.note(f"{comm.size} ranks had only {coordinator.groups_dealt} {what} to share; "
                       "some stayed idle")
+    if coordinator.seams is not None and (seams := coordinator.seams.describe()):
+        progress.note(seams)
     _end_ranks(comm)  # putting the output together may take long; nobody has to wait for it
     for note in (*source.late_notes, *source.damage):
         progress.warn(note)

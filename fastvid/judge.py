@@ -14,7 +14,8 @@ from fastvid.errors import InputError
 from fastvid.evaluate import Evaluation, evaluate, judge_for
 from fastvid.motion.flow import FlowEstimator
 from fastvid.runfile.reader import RunFile
-from fastvid.settings import PictureSettings
+from fastvid.overlap import seams
+from fastvid.settings import PictureSettings, recorded_overlap
 from fastvid.stages import paints_alone
 from fastvid.video.decode import VideoSource, fingerprint, open_source
 
@@ -38,16 +39,22 @@ def evaluate_run(run_path: Path, input_path: Path, *, judge: str | None, style: 
                              f"{run.attributes.get('input')}).")
         count = run.frame_count if limit is None else min(limit, run.frame_count)
         shots = [(start, min(stop, count)) for start, stop in run.shots() if start < count]
+        overlap = recorded_overlap(settings)
+        joined = [first for start, stop in run.shots() if overlap is not None
+                  for first in seams(start, stop, overlap)]
+        seam_frames = overlap.seam_frames if overlap is not None else 0
         flow = judge_for(str(settings["flow"])) if judge is None else FlowEstimator(judge)
         painter = _Painter(run, style, threads) if with_painting else None
         with _open_input(input_path, settings) as source:
             films = (frame.image for frame in islice(source, count))
             outputs = (run.frame(index) for index in range(count))
             if painter is None:
-                return evaluate(outputs, films, shots, flow)
+                return evaluate(outputs, films, shots, flow, seams=joined,
+                                seam_frames=seam_frames)
             shared = _Tee(films)
             return evaluate(outputs, shared.originals(), shots, flow,
-                            painted=(painter.paint(shared.latest) for _ in range(count)))
+                            painted=(painter.paint(shared.latest) for _ in range(count)),
+                            seams=joined, seam_frames=seam_frames)
 
 
 class _Tee:

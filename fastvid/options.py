@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastvid.errors import InputError
 from fastvid.motion.flow import DEFAULT_FLOW_METHOD
+from fastvid.overlap import Overlap
 from fastvid.temporal import DEFAULT_STRENGTH, check_strength
 
 # Small segments keep the wavefront tight (DESIGN.md: 4 frames .99/.88 at 16/64 ranks, 8 frames
@@ -14,6 +15,11 @@ from fastvid.temporal import DEFAULT_STRENGTH, check_strength
 DEFAULT_SEGMENT_LENGTH = 4
 # Segments that a rank may hold unfinished: what is painted ahead of the in-order temporal pass.
 DEFAULT_LOOKAHEAD = 4
+# Recurrent models: so many times as many, because shots run side by side only as far as they are
+# held, and a frame that waits takes no more than its image.
+RECURRENT_LOOKAHEAD_FACTOR = 4
+# Stretches: the next one begins while the last one waits for its correction.
+OVERLAP_LOOKAHEAD = 2
 # From the warning to the end: less than Slurm's KillWait, which is 30 s as a rule.
 DEFAULT_GRACE_S = 8.0
 # A rank that is not heard of for so long is taken for dead.
@@ -48,6 +54,13 @@ class StylizeOptions:
     temporal_strength: float = DEFAULT_STRENGTH
     strength: float = 1.0
     keep_colors: bool = False
+    # Recurrent models
+    pipeline: str = "exact"
+    overlap_segment: int = Overlap.segment
+    overlap_warm_up: int = Overlap.warm_up
+    overlap_recompute: int = Overlap.recompute
+    overlap_fade: int = Overlap.fade
+    overlap_tolerance: float = Overlap.tolerance
     # The output
     codec: str | None = None
     crf: float | None = None
@@ -78,6 +91,10 @@ class StylizeOptions:
         check_strength(self.temporal_strength)
         if not 0.0 < self.flow_scale <= 1.0:
             raise InputError(f"--flow-scale {self.flow_scale:g} is outside 0..1; 0.5 is half size.")
+        if self.pipeline not in PIPELINES:
+            raise InputError(f"--pipeline {self.pipeline} is neither exact nor overlap.")
+        if self.overlap is not None:
+            self.overlap.check()
         for name, count in (("--segment-length", self.segment_length),
                             ("--lookahead", self.lookahead), ("--threads", self.threads)):
             if count is not None and count < 1:
@@ -101,6 +118,20 @@ class StylizeOptions:
         for name in self.keep:
             if name not in KEEPABLE:
                 raise InputError(f"--keep {name} is unknown; what can be kept: flow, occlusion.")
+
+    @property
+    def overlap(self) -> Overlap | None:
+        """How shots are cut into stretches, None if they are not."""
+        if self.pipeline != "overlap":
+            return None
+        return Overlap(self.overlap_segment, self.overlap_warm_up, self.overlap_recompute,
+                       self.overlap_fade, self.overlap_tolerance)
+
+    def held_at_most(self, recurrent: bool) -> int:
+        """Segments, or stretches of them, that a rank may hold unfinished."""
+        if self.overlap is not None:
+            return OVERLAP_LOOKAHEAD
+        return self.lookahead * (RECURRENT_LOOKAHEAD_FACTOR if recurrent else 1)
 
     @property
     def styles(self) -> tuple[str, ...]:

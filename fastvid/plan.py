@@ -81,7 +81,7 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
         device = choose_device(options.device)
         paints_on = rank_device(device, 0)
         models = [load_style(style).move_to(paints_on) for style in options.styles]
-        check_kind(options, models)
+        recurrent = check_kind(options, models)
         source = open_source(str(options.input), size=options.size, frames=options.frames,
                              fps=options.fps, on_error=options.on_error)
         fingerprint(str(options.input))
@@ -103,8 +103,9 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
         notes.append(f"this machine was busy: the frames took {measurement.waited:.1f} times their "
                      "processor time, which is what is reckoned with")
     start_s = _START_S + start.median("start")
-    dealing = Dealing(options.segment_length, options.lookahead,
-                      LEADER_SLEEP_S + 3 * info.width * info.height / _NETWORK_BYTES_PER_S)
+    dealing = Dealing(options.segment_length, options.held_at_most(recurrent),
+                      LEADER_SLEEP_S + 3 * info.width * info.height / _NETWORK_BYTES_PER_S,
+                      overlap=options.overlap)
     cores = usable_cores()
 
     def foretell(clusters: Iterable[Cluster]) -> tuple[Forecast, ...]:
@@ -112,7 +113,7 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
                      for cluster in clusters)
 
     paint_bytes = sum(model.memory_bytes(info.height, info.width) for model in models)
-    each = rank_bytes(info, options, paint_bytes)
+    each = rank_bytes(info, options, paint_bytes * (2 if recurrent else 1), recurrent)
     return JobPlan(
         frames=frames, size=(info.width, info.height), threads=threads, cores_here=cores,
         measurement=measurement, start_s=start_s,

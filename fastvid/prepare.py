@@ -90,7 +90,7 @@ def prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
         _check_run_path(options.input, output, run_path)
     paint_bytes = max(model.memory_bytes(info.height, info.width) for model in models)
     # A recurrent model may be painting in both threads of a rank: a shot's first frame in one.
-    check_memory(info, options, paint_bytes * (2 if recurrent else 1), comm.peers)
+    check_memory(info, options, paint_bytes * (2 if recurrent else 1), comm.peers, recurrent)
     previous = [_lock(options, output, run_path, stack) for output, run_path in places]
     settings = _picture_settings(options, comm, previous, recurrent)
     if not any(previous):
@@ -123,7 +123,8 @@ def prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
             progress.note(note)
     setup = JobSetup(
         settings, tuple(painting.name for painting in open_paintings),
-        tuple(painting.checkpoint for painting in open_paintings), options.lookahead, options.keep,
+        tuple(painting.checkpoint for painting in open_paintings),
+        options.held_at_most(recurrent), options.keep,
         options.rank_timeout, str(options.log_dir.absolute()) if options.log_dir else None,
         options.log_level, first_frame_model=first_data)
     return Prepared(options, source, open_paintings, setup, span)
@@ -169,7 +170,8 @@ def _picture_settings(options: StylizeOptions, comm: Communicator,
         threads=threads,
         processor=processor_name(),
         device=choose_device(options.device, _recorded(previous, "device")),
-        pipeline="exact" if recurrent else None,
+        pipeline=options.pipeline if recurrent else None,
+        overlap=options.overlap,
     )
 
 

@@ -7,9 +7,11 @@ the parallel part. S is 8 bit: what is handed on is what is stored, so the bytes
 the number of ranks nor on a restart.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from fastvid.motion.flow import FlowEstimator
@@ -84,3 +86,20 @@ class RecurrentRepaint:
         assert isinstance(past, Past)
         return np.stack([model.step(painted, past.move(before), past.mask)
                          for model, before in zip(self._models, previous, strict=True)])
+
+    def carry(self, difference: np.ndarray, motion: Motion) -> np.ndarray:
+        """Differences of finished frames, (styles, H, W, 3) float32, moved along the flow; zero
+        where the network is not shown its past."""
+        past = motion.prepared
+        assert isinstance(past, Past)
+        return np.stack([past.move(image) * past.mask[..., None] for image in difference])
+
+    def temporal_error(self, finished: np.ndarray, previous: np.ndarray, motion: Motion) -> float:
+        """See `fastvid.stages.RecurrentStages`; over all styles, by the run's own flow and mask."""
+        past = motion.prepared
+        assert isinstance(past, Past)
+        if not past.mask.any():
+            return math.nan
+        apart = [cv2.subtract(now, past.move(before), dtype=cv2.CV_32F)[past.mask]
+                 for now, before in zip(finished, previous, strict=True)]
+        return math.sqrt(np.mean([np.square(one).mean(dtype=np.float64) for one in apart]))

@@ -1,12 +1,13 @@
 """The settings that shape the picture, as they travel to the ranks and stand in the run file."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from fastvid.errors import InputError
 from fastvid.options import StylizeOptions
+from fastvid.overlap import Overlap
 from fastvid.video.cuts import read_cuts
 
 
@@ -16,7 +17,8 @@ class PictureSettings:
 
     threads, processor and device are among them: sums are rounded in another order with other
     numbers of threads or vector units. device: what paints, "cpu" or the name of the GPU.
-    pipeline: how recurrent models run, None for frame models.
+    pipeline: how recurrent models run, None for frame models. overlap: how their shots are cut
+    into stretches, None where they are not.
     """
 
     flow: str
@@ -29,6 +31,7 @@ class PictureSettings:
     processor: str
     device: str = "cpu"
     pipeline: str | None = None
+    overlap: Overlap | None = None
 
 
 # How the settings in a run file are called on the command line.
@@ -56,6 +59,8 @@ def run_identity(options: StylizeOptions, settings: PictureSettings, *, software
     first_frame_sha256: of the model of first frames, None without one.
     """
     identity = asdict(settings)
+    for name, value in (identity.pop("overlap") or {}).items():
+        identity[f"overlap_{name}"] = value
     if settings.pipeline is None:
         del identity["pipeline"]
     else:
@@ -75,6 +80,13 @@ def run_identity(options: StylizeOptions, settings: PictureSettings, *, software
         discard_frames=" ".join(map(str, encoding)) if options.discard_frames else None,
     )
     return identity
+
+
+def recorded_overlap(identity: Mapping[str, Any]) -> Overlap | None:
+    """How the shots of a run were cut into stretches, by the table in its run file."""
+    if identity.get("pipeline") != "overlap":
+        return None
+    return Overlap(**{field.name: identity[f"overlap_{field.name}"] for field in fields(Overlap)})
 
 
 def check_same_run(path: object, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

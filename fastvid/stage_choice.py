@@ -35,6 +35,9 @@ def check_kind(options: StylizeOptions, models: Sequence[StyleModel]) -> bool:
         if options.first_frame_model is not None:
             raise InputError(f"--first-frame-model is for recurrent models; {models[0].name} "
                              "paints every frame on its own. Leave it out.")
+        if options.overlap is not None:
+            raise InputError(f"--pipeline overlap is for recurrent models; {models[0].name} paints "
+                             "every frame on its own, which is parallel anyway. Leave it out.")
         return False
     for name, why in (
             ("temporal_strength", "the network itself keeps the picture steady"),

@@ -59,6 +59,14 @@ class RecurrentStages(Stages, Protocol):
     def begin(self, frame: np.ndarray) -> np.ndarray:
         """The finished first frame of a shot, which has no frame before it."""
 
+    def carry(self, difference: np.ndarray, motion: Motion) -> np.ndarray:
+        """Differences of finished frames, (styles, H, W, 3) float32, moved on to the next frame;
+        zero where the past can't be trusted."""
+
+    def temporal_error(self, finished: np.ndarray, previous: np.ndarray, motion: Motion) -> float:
+        """How far a finished frame is from the one before it, moved along the flow: root mean
+        square in 8-bit levels, where the past can be trusted; NaN where that is nowhere."""
+
 
 def paints_alone(stages: Stages) -> Callable[[np.ndarray], np.ndarray]:
     """What makes the finished frame of a film image that has no frame before it."""

@@ -2,9 +2,11 @@
 
 import pytest
 
+from fastvid.overlap import Overlap
 from fastvid.planning.costs import Cluster, Dealing, FrameCosts
 from fastvid.planning.forecast import (Forecast, best_value, film_seconds, first_frames, forecast,
                                        own_cores, shared_cores, shot_lengths)
+from fastvid.planning.stretches import stretches_of
 from fastvid.planning.wavefront import segments_of, simulate
 
 # The costs and the cluster of the design's simulated figures.
@@ -132,3 +134,18 @@ def counts(*pairs):
 def test_the_best_value_is_the_most_ranks_that_work_well(forecasts, ranks, word):
     best, reason = best_value(forecasts)
     assert best.ranks == ranks and word in reason
+
+
+def test_stretches_of_a_recurrent_model() -> None:
+    """All are computed at once, and then all are corrected: 120 + 8 + 16 of 1920 frames."""
+    costs = FrameCosts(motion=0.0, paint=0.0, blend=2.0)
+    overlap = Overlap(segment=120, warm_up=8, recompute=16, fade=8)
+    rules = Dealing(4, 2, hop_s=0.0, overlap=overlap)
+    assert stretches_of([1920], overlap) == [(120, False)] + 15 * [(120, True)]
+    assert stretches_of([100, 264, 265], overlap) == [
+        (100, False), (120, False), (144, True), (120, False), (120, True), (25, True)]
+    seconds = film_seconds([1920], costs, own_cores(16, 1, rules))
+    assert seconds == 144 * 2.0
+    assert film_seconds([1920], costs, own_cores(1, 1, rules)) == (1920 + 15 * 24) * 2.0
+    # Twenty stretches on sixteen ranks: four of them begin when the first rank is free.
+    assert film_seconds([2400], costs, own_cores(16, 1, rules)) == 2 * 288.0

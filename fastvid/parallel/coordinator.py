@@ -16,7 +16,9 @@ from fastvid.parallel.communicator import Communicator, Kind, Message
 from fastvid.parallel.reading import ReadRequest
 from fastvid.parallel.schedule import Dealer
 from fastvid.parallel.segments import Segment
+from fastvid.parallel.task import Place
 from fastvid.runfile.writer import SegmentRecord
+from fastvid.seam_report import SeamReport
 from fastvid.stages import STAGES
 from fastvid.video.frame import NO_IMAGE
 from fastvid.video.readahead import ReadAhead
@@ -79,11 +81,12 @@ class Coordinator:
         self._ready: dict[int, Segment] = {}
         self._dealt: dict[int, _Dealt] = {}
         self._finished: dict[int, int] = {}
-        self._hungry = 0
         self._all_decoded = False
         self.frames_decoded = 0
         self.shots = 0
-        self.segments_dealt = 0
+        self._groups: set[int] = set()
+        # Takes what the ranks tell of their temporal errors, if they do.
+        self.seams: SeamReport | None = None
         self.stage_seconds = {stage: 0.0 for stage in STAGES}
 
     @property
@@ -96,6 +99,11 @@ class Coordinator:
         """Whether nothing that was dealt is still out with a rank."""
         return not self._dealt
 
+    @property
+    def groups_dealt(self) -> int:
+        """How many times a rank could be given work: segments, or stretches of them."""
+        return len(self._groups)
+
     def stop_dealing(self) -> None:
         """Deals nothing any more; what was dealt is still gathered."""
         self._stopping = True
@@ -107,11 +115,10 @@ class Coordinator:
         active = self._take_decoded()
         if self._own_request and self._may_compute_here():
             self._own_request = False
-            self._accept_request(self._comm.rank)
+            self._dealer.request(self._comm.rank)
         deals, hand_overs = self._dealer.deal()
         for deal in deals:
             self._send_segment(self._ready.pop(deal.segment), deal.rank)
-            self._hungry -= 1
         for hand_over in hand_overs:
             self._comm.send(hand_over.owner, Kind.SUCCESSOR,
                             [hand_over.segment, hand_over.successor])
@@ -127,7 +134,7 @@ class Coordinator:
             if message.source == self._comm.rank:
                 self._own_request = True
             else:
-                self._accept_request(message.source)
+                self._dealer.request(message.source)
         elif message.kind is Kind.FINISHED:
             self._finished[message.header[0]] = message.source
         elif message.kind is Kind.RESULT:
@@ -140,14 +147,10 @@ class Coordinator:
             return False
         return True
 
-    def _accept_request(self, rank: int) -> None:
-        self._dealer.request(rank)
-        self._hungry += 1
-
     def _take_decoded(self) -> bool:
         active = False
         while not self._all_decoded and self._segments.ready():
-            if len(self._ready) >= self._hungry + _READY_SEGMENTS:
+            if len(self._ready) >= self._dealer.waiting_ranks() + _READY_SEGMENTS:
                 break
             active = True
             try:
@@ -158,35 +161,42 @@ class Coordinator:
                 break
             self.frames_decoded = segment.stop
             self.shots = segment.shot + 1
-            if self._sink.has(segment.start, segment.stop):
+            if self._is_stored(segment):
                 self._sink.skip(segment.start, segment.stop)
                 self._skipped.add(segment.index)
             else:
                 self._ready[segment.index] = segment
-                self._dealer.add(segment.index, segment.begins_shot)
+                self._dealer.add(segment.index, segment.begins_shot, segment.group)
         return active
 
+    def _is_stored(self, segment: Segment) -> bool:
+        """Whether nothing is left to do for a segment. Those that wait for the correction of their
+        stretch are made together or not at all."""
+        if segment.in_seam and segment.stretch is not None:
+            return self._sink.has(segment.stretch.start, segment.stretch.seam_stop)
+        return self._sink.has(segment.start, segment.stop)
+
     def _send_segment(self, segment: Segment, rank: int) -> None:
-        frames = segment.frames if segment.halo is None else (segment.halo, *segment.frames)
+        halo = () if segment.halo is None else (segment.halo,)
+        frames = (*segment.lead, *halo, *segment.frames)
+        place = Place(segment.index, segment.start, segment.stop, bool(halo), len(segment.lead),
+                      segment.group, segment.in_seam)
         # Rank 0 may have decoded them for the cuts.
         if self._ranks_read and (rank != self._comm.rank or not frames[0].image.size):
-            request = ReadRequest(segment.index, segment.start, segment.stop,
-                                  segment.halo is not None,
-                                  tuple(frame.checksum for frame in frames
-                                        if frame.checksum is not None))
+            request = ReadRequest(place, tuple(frame.checksum for frame in frames
+                                               if frame.checksum is not None))
             self._comm.send(rank, Kind.READ, *request.numbers())
         else:
-            header = [segment.index, segment.start, int(segment.halo is not None)]
-            self._comm.send(rank, Kind.SEGMENT, header, [frame.image for frame in frames])
+            self._comm.send(rank, Kind.SEGMENT, place.numbers(), [frame.image for frame in frames])
         if not segment.begins_shot and segment.index - 1 in self._skipped:
             # Finished by an earlier run: nobody but the run file has the frame before this segment.
             boundary = self._sink.stored_frame(segment.start - 1)
             self._comm.send(rank, Kind.BOUNDARY, [segment.index], [boundary])
         # The images are on their way; only the facts of the segment are needed from here on.
-        facts = replace(segment, halo=None, frames=tuple(
+        facts = replace(segment, halo=None, lead=(), frames=tuple(
             replace(frame, image=NO_IMAGE) for frame in segment.frames))
         self._dealt[segment.index] = _Dealt(facts, rank)
-        self.segments_dealt += 1
+        self._groups.add(segment.group)
 
     def _fetch(self) -> bool:
         active = False
@@ -206,6 +216,10 @@ class Coordinator:
         for name in ("flow", "occlusion"):
             if name in self._keep:
                 kept[name], rest = rest[: len(segment)], rest[len(segment):]
+        if self.seams is not None:
+            self.seams.add(segment.start, rest[0].tolist())
+            if segment.in_seam and segment.index == segment.group:
+                self.seams.add_seam(segment.start)
         stage_times = {"dealt_start": dealt.dealt_start, "stored_start": time.time()}
         for stage, (start, seconds) in zip(STAGES, times.tolist(), strict=True):
             stage_times[f"{stage.value}_start"] = start

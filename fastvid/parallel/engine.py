@@ -7,8 +7,13 @@ core from it: a thread of a higher nice value gets what the others leave.
 
 Where the stages paint in batches on a device of their own, a batch is begun and collected between
 the heavy steps, and the thread goes on with motion meanwhile.
+
+With recurrent models the temporal pass is the heavy one, and the other thread runs a little ahead
+of it. In stretches (see `fastvid.overlap`) their beginnings are corrected in the temporal thread
+after all their frames are computed: the next stretch may wait for their last frame.
 """
 
+import math
 import queue
 import threading
 import time
@@ -18,14 +23,22 @@ from functools import partial
 
 import numpy as np
 
+from fastvid.overlap import Overlap
 from fastvid.parallel.batches import BatchPainting, Step
+from fastvid.parallel.seam import Seam
 from fastvid.parallel.reading import Reading
 from fastvid.parallel.step_thread import HEAVY_NICE, THREAD_NAME, WAITING, Failed, StepThread
 from fastvid.parallel.task import Task
-from fastvid.stages import BatchStages, Stage, Stages, paints_alone
+from fastvid.stages import BatchStages, RecurrentStages, Stage, Stages, paints_alone
 
 # A step of a large frame takes seconds; a thread that is still at it then is left behind.
 _STOP_PATIENCE_S = 2.0
+# With recurrent models the motion of so many frames is kept ready: it takes three times the memory
+# of the frames. As many as a rank holds with frame models.
+READY_FRAMES = 16
+# A rank asks for its next stretch when it has so many frames left: time enough for the first ones
+# to travel and for their flow, and no rank holds a stretch while another has nothing to do.
+_STRETCH_PREFETCH_FRAMES = 2
 
 
 @dataclass(frozen=True)
@@ -48,10 +61,12 @@ class Engine:
     """Works on the tasks it was given; what happens comes out of `events`.
 
     A `Task` among the events is a finished segment. `wake` is set at each event, so that the thread
-    that talks to the other ranks need not look all the time.
+    that talks to the other ranks need not look all the time. overlap: how stretches are joined,
+    None if segments are not computed in stretches.
     """
 
-    def __init__(self, stages: Stages, wake: threading.Event) -> None:
+    def __init__(self, stages: Stages, wake: threading.Event,
+                 overlap: Overlap | None = None) -> None:
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stages = stages
         self._paint_alone = paints_alone(stages)
@@ -64,6 +79,9 @@ class Engine:
             self.prefetch_frames = stages.batch_size
         # The thread that decodes, where a rank does so itself; stopped and watched with the others.
         self.reading: Reading | None = None
+        self._recurrent = stages if isinstance(stages, RecurrentStages) else None
+        self._overlap = overlap
+        self._seams: list[Seam] = []
         self._wake = wake
         self._tasks: list[Task] = []
         self._condition = threading.Condition()
@@ -92,7 +110,8 @@ class Engine:
     def hand_boundary(self, segment: int, image: np.ndarray) -> None:
         """Delivers the finished frame before `segment`."""
         with self._condition:
-            for task in self._tasks:
+            waiting = (task for seam in self._seams for task in seam.tasks)
+            for task in (*self._tasks, *waiting):
                 if task.index == segment:
                     task.boundary = image
             self._condition.notify_all()
@@ -101,6 +120,17 @@ class Engine:
         """How many frames still need flow or paint, the one at work included."""
         with self._condition:
             return sum(task.heavy_frames_left() for task in self._tasks)
+
+    def wants_more(self, on_the_way: int = 0) -> bool:
+        """Whether the rank should ask for more work, if it may hold more. on_the_way: frames that
+        are still being read."""
+        if self._recurrent is None:
+            return on_the_way + self.heavy_frames_left() <= self.prefetch_frames
+        if self._overlap is None:
+            return True
+        with self._condition:
+            left = on_the_way + sum(task.frames_left() for task in self._tasks)
+        return left <= _STRETCH_PREFETCH_FRAMES
 
     def only_blends_left(self, segment: int) -> bool:
         """Whether all frames of `segment` are painted."""
@@ -142,6 +172,9 @@ class Engine:
             return None
 
     def _next_blend(self) -> Step | None:
+        for seam in self._seams:
+            if seam.ready() and all(task.group > seam.group for task in self._tasks):
+                return Step(f"correction of frame {seam.next_frame}", partial(self._correct, seam))
         for task in self._tasks:
             if task.can_blend():
                 return self._step(task, Stage.BLEND, len(task.finished))
@@ -153,7 +186,7 @@ class Engine:
                 stage = task.next_step()
                 if stage is Stage.PAINT:
                     return self._step(task, stage, len(task.painted))
-                if stage is Stage.MOTION:
+                if stage is Stage.MOTION and self._may_run_ahead(task):
                     return self._step(task, stage, len(task.motions))
             return None
         step = self._batches.next_step(self._tasks)
@@ -163,6 +196,13 @@ class Engine:
             if task.needs_motion():
                 return self._step(task, Stage.MOTION, len(task.motions))
         return self._batches.last_step()
+
+    def _may_run_ahead(self, task: Task) -> bool:
+        """Whether the motion of another frame of this task may be computed already."""
+        if self._recurrent is None:
+            return True
+        ahead = sum(one.frames_ahead() for one in self._tasks)
+        return ahead < READY_FRAMES or (task.past_is_known() and task.frames_ahead() == 0)
 
     def _step(self, task: Task, stage: Stage, position: int) -> Step:
         return Step(f"{stage.value} of frame {task.start + position}",
@@ -194,18 +234,39 @@ class Engine:
     def _deliver(self, task: Task) -> None:
         with self._condition:
             self._tasks.remove(task)
+            if task.in_seam:
+                self._keep_for_correction(task)
         self._report(LastFrame(task.index, task.finished[-1]))
-        self._report(task)
+        if not task.in_seam:
+            self._report(task)
+
+    def _keep_for_correction(self, task: Task) -> None:
+        if task.lead:
+            assert self._overlap is not None and self._recurrent is not None
+            self._seams.append(Seam(task, self._overlap, self._recurrent))
+        else:
+            next(seam for seam in self._seams if seam.group == task.group).tasks.append(task)
+
+    def _correct(self, seam: Seam) -> None:
+        seam.step()
+        if seam.done:
+            with self._condition:
+                self._seams.remove(seam)
+            for task in seam.tasks:
+                self._report(task)
 
     def _blend(self, task: Task, position: int) -> None:
         painted, motion = task.painted[position], task.motions[position]
         assert painted is not None
-        if motion is None:
-            finished = painted
-        else:
+        finished, error = painted, math.nan
+        if motion is not None:
             previous = task.finished[-1] if position else task.boundary
             assert previous is not None
             finished = self._stages.blend(painted, previous, motion)
-            motion.prepared = None  # the gate and the warp are not needed again
+            if self._overlap is not None and self._recurrent is not None:
+                error = self._recurrent.temporal_error(finished, previous, motion)
+            if not task.in_seam:
+                motion.prepared = None  # the gate and the warp are not needed again
+        task.errors.append(error)
         task.painted[position] = None
         task.finished.append(finished)

@@ -16,42 +16,31 @@ import numpy as np
 from fastvid.errors import InputError
 from fastvid.parallel.batches import Step
 from fastvid.parallel.step_thread import HEAVY_NICE, WAITING, Failed, StepThread
-from fastvid.parallel.task import Task
+from fastvid.parallel.task import Place, Task
 from fastvid.video.film_index import SourceIndex
 from fastvid.video.random_access import FrameReader, checksum, open_reader
 
 
 @dataclass(frozen=True)
 class ReadRequest:
-    """A segment to be read: frames [start, stop), and the one before them if it has a halo.
+    """A segment to be read, with the frames before it that it takes.
 
-    checksums: of the frames to be read, the halo's first, as rank 0 has decoded them; empty where
-    it has not.
+    checksums: of the frames to be read, as rank 0 has decoded them; empty where it has not.
     """
 
-    index: int
-    start: int
-    stop: int
-    has_halo: bool
+    place: Place
     checksums: tuple[int, ...] = ()
-
-    @property
-    def first(self) -> int:
-        """The first frame to be read."""
-        return self.start - self.has_halo
 
     def numbers(self) -> tuple[list[int], list[np.ndarray]]:
         """As header and arrays of a message."""
         arrays = [np.array(self.checksums, np.int64)] if self.checksums else []
-        return [self.index, self.start, self.stop, int(self.has_halo)], arrays
+        return self.place.numbers(), arrays
 
     @classmethod
     def from_numbers(cls, header: tuple[int, ...],
                      arrays: tuple[np.ndarray, ...]) -> "ReadRequest":
         """The inverse of `numbers`."""
-        index, start, stop, has_halo = header
-        return cls(index, start, stop, bool(has_halo),
-                   tuple(arrays[0].tolist()) if arrays else ())
+        return cls(Place.from_numbers(header), tuple(arrays[0].tolist()) if arrays else ())
 
 
 class Reading:
@@ -105,7 +94,8 @@ class Reading:
                 self._condition.wait()
             if not self._stopping:
                 request = self._requests.popleft()
-                return Step(f"reading frames {request.first} to {request.stop - 1}",
+                place = request.place
+                return Step(f"reading frames {place.first} to {place.stop - 1}",
                             partial(self._read, request))
         if self._reader is not None:
             self._reader.close()
@@ -114,13 +104,13 @@ class Reading:
     def _read(self, request: ReadRequest) -> None:
         if self._reader is None:
             self._reader = open_reader(self._index)
-        images = self._reader.read(request.first, request.stop)
-        for number, image, expected in zip(range(request.first, request.stop), images,
+        place = request.place
+        images = self._reader.read(place.first, place.stop)
+        for number, image, expected in zip(range(place.first, place.stop), images,
                                            request.checksums):
             if checksum(image) != expected:
                 raise InputError(
                     f"{self._index.path}: frame {number} comes out differently here than on rank "
                     "0.\nThe file may have changed or the hosts' libraries differ; --decode rank0 "
                     "goes on with the same run file.")
-        halo = images.pop(0) if request.has_halo else None
-        self._report(Task(request.index, request.start, images, halo))
+        self._report(place.task(images))

@@ -34,29 +34,32 @@ class Dealer:
     """Deals segments in order to the ranks that asked, first come, first served.
 
     Segments are announced with `add` in the order of their numbers; those that need no work (a run
-    that is continued) are left out.
+    that is continued) are left out. Segments of one group go to the rank that was dealt the first
+    of them, which asks only for that.
     """
 
     def __init__(self) -> None:
-        self._segments: deque[tuple[int, bool]] = deque()
+        self._segments: deque[tuple[int, bool, int]] = deque()
         self._ranks: deque[int] = deque()
         self._last_added = NOBODY
         self._last_deal: Deal | None = None
+        self._last_group = NOBODY
         self._closed = False
 
-    def add(self, segment: int, begins_shot: bool) -> None:
-        """Announces the next segment that needs work."""
+    def add(self, segment: int, begins_shot: bool, group: int | None = None) -> None:
+        """Announces the next segment that needs work. group: None if it is its own."""
         if segment <= self._last_added:
             raise ValueError(f"segment {segment} was announced after {self._last_added}")
         self._last_added = segment
-        self._segments.append((segment, begins_shot))
+        self._segments.append((segment, begins_shot, segment if group is None else group))
 
     def close(self) -> None:
         """Says that no segment will follow."""
         self._closed = True
 
     def request(self, rank: int) -> None:
-        """Notes that `rank` can take a segment. A rank asks again only after it was dealt one."""
+        """Notes that `rank` can take a segment, with its group. A rank asks again only after it was
+        dealt one."""
         if rank in self._ranks:
             raise ValueError(f"rank {rank} asked twice")
         self._ranks.append(rank)
@@ -65,12 +68,23 @@ class Dealer:
         """How many announced segments are not dealt yet."""
         return len(self._segments)
 
+    def waiting_ranks(self) -> int:
+        """How many ranks have asked and were not dealt anything yet."""
+        return len(self._ranks)
+
     def deal(self) -> tuple[list[Deal], list[HandOver]]:
         """What can be dealt now, and the hand-overs that become known by it."""
         deals, hand_overs = [], []
-        while self._segments and self._ranks:
-            segment, begins_shot = self._segments.popleft()
-            deal = Deal(segment, self._ranks.popleft())
+        while self._segments:
+            segment, begins_shot, group = self._segments[0]
+            if self._last_deal is not None and group == self._last_group:
+                deal = Deal(segment, self._last_deal.rank)
+            elif self._ranks:
+                deal = Deal(segment, self._ranks.popleft())
+            else:
+                break
+            self._segments.popleft()
+            self._last_group = group
             deals.append(deal)
             if self._last_deal is not None:
                 follows = self._last_deal.segment == segment - 1 and not begins_shot

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastvid.errors import EXIT_FAILURE, FastvidError
 from fastvid.logs import log_to
+from fastvid.overlap import Overlap
 from fastvid.parallel.communicator import Communicator, Kind, Message
 from fastvid.parallel.engine import Engine
 from fastvid.parallel.pulse import Pulse
@@ -53,7 +54,9 @@ class JobSetup:
     def from_message(cls, message: Message) -> "JobSetup":
         """From a SETUP message."""
         facts = json.loads(message.text(0))
-        facts["settings"] = PictureSettings(**facts["settings"])
+        settings = facts["settings"]
+        settings["overlap"] = Overlap(**settings["overlap"]) if settings["overlap"] else None
+        facts["settings"] = PictureSettings(**settings)
         for name in ("style_names", "keep"):
             facts[name] = tuple(facts[name])
         first, *styles = (array.tobytes() for array in message.arrays[1:])
@@ -117,7 +120,7 @@ def serve_job(comm: Communicator, setup_message: Message,
     setup = replace(JobSetup.from_message(setup_message), local_rank=comm.local_rank)
     with log_to(setup.log_dir, setup.log_level, comm), signals_stop(comm):
         try:
-            engine = Engine(make_stages(setup), comm.wake)
+            engine = Engine(make_stages(setup), comm.wake, setup.settings.overlap)
         except FastvidError as error:
             _fail_to_start(comm, str(error), error.exit_status)
             return
@@ -127,7 +130,8 @@ def serve_job(comm: Communicator, setup_message: Message,
             return
         engine.start()
         try:
-            _work(comm, Worker(comm, engine, setup.lookahead, setup.keep),
+            _work(comm, Worker(comm, engine, setup.lookahead, setup.keep,
+                               with_errors=setup.settings.overlap is not None),
                   Pulse(comm, engine, setup.rank_timeout_s))
         finally:
             engine.stop()

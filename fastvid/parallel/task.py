@@ -1,7 +1,7 @@
 """A segment at work on a rank: how far it has come, and how long it took."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 import numpy as np
 
@@ -21,12 +21,53 @@ class StageTime:
         self.seconds += seconds
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a segment belongs, as it travels to its rank.
+
+    Frames [start, stop) are its own. Before them come `lead` frames for it to warm up or, with
+    `has_halo`, the one before it. group, in_seam: see `Task`.
+    """
+
+    index: int
+    start: int
+    stop: int
+    has_halo: bool = False
+    lead: int = 0
+    group: int = -1
+    in_seam: bool = False
+
+    @property
+    def first(self) -> int:
+        """The first of the frames that the segment takes."""
+        return self.start - self.lead - self.has_halo
+
+    def numbers(self) -> list[int]:
+        """As the header of a message."""
+        return [int(number) for number in astuple(self)]
+
+    @classmethod
+    def from_numbers(cls, header: Sequence[int]) -> "Place":
+        """The inverse of `numbers`."""
+        index, start, stop, has_halo, lead, group, in_seam = header
+        return cls(index, start, stop, bool(has_halo), lead, group, bool(in_seam))
+
+    def task(self, images: Sequence[np.ndarray]) -> "Task":
+        """The task with these images, from frame `first` on."""
+        return Task(self.index, self.start - self.lead, images[self.has_halo:],
+                    images[0] if self.has_halo else None, lead=self.lead, group=self.group,
+                    in_seam=self.in_seam)
+
+
 @dataclass
 class Task:
     """A segment at work on a rank.
 
     frames: its input images. halo: the input image before them, None where the segment begins its
-    shot. boundary: the finished frame before the segment, once it is there.
+    shot. boundary: the finished frame before the segment, once it is there. lead: so many of the
+    frames come before the segment, for it to warm up; `start` is the first of all. group: segments
+    of one stretch have the same. in_seam: the segment waits for its stretch's correction. errors:
+    temporal errors of the finished frames, if somebody wants them.
     """
 
     index: int
@@ -34,9 +75,13 @@ class Task:
     frames: Sequence[np.ndarray]
     halo: np.ndarray | None
     boundary: np.ndarray | None = None
+    lead: int = 0
+    group: int = -1
+    in_seam: bool = False
     motions: list[Motion | None] = field(default_factory=list)
     painted: list[np.ndarray | None] = field(default_factory=list)
     finished: list[np.ndarray] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
     times: dict[Stage, StageTime] = field(
         default_factory=lambda: {stage: StageTime() for stage in STAGES}
     )
@@ -58,9 +103,19 @@ class Task:
     def can_blend(self) -> bool:
         """Whether the next frame in order is ready and the frame before it is finished."""
         position = len(self.finished)
-        if position >= min(len(self.motions), len(self.painted)):
-            return False
-        return position > 0 or self.halo is None or self.boundary is not None
+        return (position < min(len(self.motions), len(self.painted))) and self.past_is_known()
+
+    def past_is_known(self) -> bool:
+        """Whether the frame before the next one in order is finished, if it takes one."""
+        return bool(self.finished) or self.halo is None or self.boundary is not None
+
+    def frames_left(self) -> int:
+        """How many frames are not finished."""
+        return len(self.frames) - len(self.finished)
+
+    def frames_ahead(self) -> int:
+        """Of how many unfinished frames the motion is known."""
+        return len(self.motions) - len(self.finished)
 
     def complete(self) -> bool:
         """Whether all frames are finished."""

@@ -16,7 +16,7 @@ from fastvid.parallel.communicator import (LONGEST_SLEEP_S, TRANSFER_SLEEP_S, Co
 from fastvid.parallel.engine import Engine, Failed, LastFrame
 from fastvid.parallel.reading import Reading, ReadRequest
 from fastvid.parallel.schedule import NOBODY
-from fastvid.parallel.task import Task
+from fastvid.parallel.task import Place, Task
 from fastvid.stages import STAGES, Motion
 from fastvid.video.film_index import SourceIndex, index_from_arrays
 
@@ -29,19 +29,22 @@ _EXPECT_S = 0.2
 class Worker:
     """The worker of one rank.
 
-    lookahead: segments that the rank may hold at a time, from their arrival until rank 0 fetches
-    them.
+    lookahead: segments, or groups of them, that the rank may hold at a time, from their arrival
+    until rank 0 fetches them.
     keep: "flow" and "occlusion" are delivered with the frames if they are named here.
+    with_errors: so are the temporal errors.
     """
 
     def __init__(self, comm: Communicator, engine: Engine, lookahead: int,
-                 keep: Sequence[str] = ()) -> None:
+                 keep: Sequence[str] = (), with_errors: bool = False) -> None:
         self._comm = comm
         self._engine = engine
         self._lookahead = lookahead
         self._keep = keep
+        self._with_errors = with_errors
         self._asked = False
-        self._held = 0
+        self._last_group = NOBODY
+        self._held: dict[int, int] = {}  # segments, and their groups
         self._reading_frames = 0
         self._done: dict[int, Task] = {}
         self._successors: dict[int, int] = {}
@@ -117,28 +120,30 @@ class Worker:
             self._comm.send(successor, Kind.COMING, [segment + 1, hops + 1])
 
     def _ask(self) -> bool:
-        if self._asked or self._held >= self._lookahead:
+        if self._asked or len(set(self._held.values())) >= self._lookahead:
             return False
-        if self._reading_frames + self._engine.heavy_frames_left() > self._engine.prefetch_frames:
+        if not self._engine.wants_more(self._reading_frames):
             return False
         self._asked = True
         self._comm.send(0, Kind.REQUEST)
         return True
 
     def _take_on(self, message: Message) -> None:
-        index, start, has_halo = message.header
-        images = message.arrays
-        self._asked = False
-        self._held += 1
-        self._begin(Task(index, start, images[1:] if has_halo else images,
-                         images[0] if has_halo else None))
+        place = Place.from_numbers(message.header)
+        self._hold(place)
+        self._begin(place.task(message.arrays))
 
     def _read(self, request: ReadRequest) -> None:
         assert self._engine.reading is not None
-        self._asked = False
-        self._held += 1
-        self._reading_frames += request.stop - request.start
+        self._hold(request.place)
+        self._reading_frames += request.place.stop - request.place.start
         self._engine.reading.ask(request)
+
+    def _hold(self, place: Place) -> None:
+        self._held[place.index] = place.group
+        if place.group != self._last_group:  # the rest of a group comes without being asked for
+            self._last_group = place.group
+            self._asked = False
 
     def _take_read(self) -> bool:
         """Begins with the segments that have been read meanwhile; whether there were any."""
@@ -149,7 +154,7 @@ class Worker:
             if isinstance(event, Failed):
                 self._report(event)
             else:
-                self._reading_frames -= len(event.frames)
+                self._reading_frames -= len(event.frames) - event.lead
                 self._begin(event)
         return active
 
@@ -172,12 +177,15 @@ class Worker:
 
     def _deliver(self, task: Task) -> None:
         times = [[task.times[s].start, task.times[s].seconds] for s in STAGES]
-        arrays: list[np.ndarray] = [np.array(times, dtype=np.float64), *task.finished]
+        motions = task.motions[task.lead:]
+        arrays: list[np.ndarray] = [np.array(times, dtype=np.float64), *task.finished[task.lead:]]
         if "flow" in self._keep:
-            arrays += [_kept_flow(motion, task.frames[0]) for motion in task.motions]
+            arrays += [_kept_flow(motion, task.frames[0]) for motion in motions]
         if "occlusion" in self._keep:
-            arrays += [_kept_occlusion(motion, task.frames[0]) for motion in task.motions]
-        self._held -= 1
+            arrays += [_kept_occlusion(motion, task.frames[0]) for motion in motions]
+        if self._with_errors:
+            arrays.append(np.array(task.errors[task.lead:], dtype=np.float64))
+        del self._held[task.index]
         self._comm.send(0, Kind.RESULT, [task.index], arrays)
 
 

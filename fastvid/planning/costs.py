@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from fastvid.overlap import Overlap
+
 
 @dataclass(frozen=True)
 class FrameCosts:
@@ -31,12 +33,14 @@ class FrameCosts:
 class Dealing:
     """How a job is dealt. segment_length: frames. lookahead: segments that a rank may hold. hop_s:
     from the sending of a message to its handling. preempts: whether the temporal pass interrupts a
-    heavy step (motion, paint) at work, as the program does, instead of waiting for its end."""
+    heavy step (motion, paint) at work, as the program does, instead of waiting for its end.
+    overlap: how shots are cut into stretches, None if they are not."""
 
     segment_length: int
     lookahead: int
     hop_s: float
     preempts: bool = True
+    overlap: Overlap | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastvid.planning.costs import Cluster, Dealing, FrameCosts
+from fastvid.planning.stretches import overlap_seconds
 from fastvid.planning.wavefront import simulate
 
 # Below this efficiency more than a fifth of what is paid for waits.
@@ -40,7 +41,10 @@ def forecast(shots: Sequence[int], costs: FrameCosts, cluster: Cluster, *, threa
 
 
 def film_seconds(shots: Sequence[int], costs: FrameCosts, cluster: Cluster) -> float:
-    """`simulate`, for films of any length: a long one goes on at the pace of its beginning."""
+    """`simulate`, for films of any length: a long one goes on at the pace of its beginning. Films
+    in stretches are reckoned whole."""
+    if cluster.dealing.overlap is not None:
+        return overlap_seconds(shots, costs, cluster, cluster.dealing.overlap)
     frames = sum(shots)
     most = max(_SIMULATED_FRAMES, _SIMULATED_FRAMES_A_RANK * cluster.ranks)
     if frames <= most:
