@@ -58,6 +58,10 @@ class Costs:
         """The sum of the costs of a video: the first frame of a shot is painted, no more."""
         return frames * self.stylize + (frames - shots) * (self.flow + self.temporal)
 
+    def recurrent_total(self, frames: int, shots: int) -> float:
+        """The same where `temporal` is the network, which paints the first frames too."""
+        return frames * self.temporal + (frames - shots) * self.flow
+
 
 def rank_speeds(ranks: int, slow: bool) -> list[float]:
     """The speed of each rank against the costs: 1, with `slow` one half for every fourth rank."""
@@ -92,13 +96,16 @@ class SleepingStages:
     def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
         """The mean of the painted frame and the finished one before it."""
         began, seconds = time.perf_counter(), self._seconds.temporal
-        finished = (painted >> 1) + (previous >> 1)
+        finished = self._mix(painted, previous)
         self._stolen_s += seconds
         self._blend_ends = began + seconds
         _sleep_until(began + seconds - self._blend_late_s)
         took = time.perf_counter() - began
         self._blend_late_s = max(0.0, self._blend_late_s + took - seconds)
         return finished
+
+    def _mix(self, painted: np.ndarray, previous: np.ndarray) -> np.ndarray:
+        return (painted >> 1) + (previous >> 1)
 
     def _compute(self, seconds: float) -> None:
         """Sleeps for so long as a heavy stage takes beside the temporal pass."""

@@ -21,6 +21,7 @@ from emulation import Costs, SleepingStages, give_each_rank_a_node, rank_speeds,
 from fastvid.options import StylizeOptions
 from fastvid.parallel.communicator import Communicator, Kind, connect
 from fastvid.parallel.serve import JobSetup, serve
+from recurrent import SleepingRecurrent, make_style
 from thread_times import ThreadTimes
 
 _TIMEOUT_S = 1200
@@ -34,7 +35,8 @@ class PointSettings:
 
     clip: the input. cuts: none, auto or a file of cuts. folder: where run file and output are
     written (and removed again). codec, preset: of the output. slow: every fourth rank at half
-    speed. nice: nice value of the ranks. leader_computes: rank 0 takes segments as well. digest:
+    speed. pipeline: exact or overlap for a recurrent model, None for a frame model. nice: nice
+    value of the ranks. leader_computes: rank 0 takes segments as well. digest:
     hash all frames. watch_threads: measure the processor time of rank 0's threads.
     """
 
@@ -47,6 +49,7 @@ class PointSettings:
     preset: str | None = "ultrafast"
     segment_length: int | None = None
     lookahead: int | None = None
+    pipeline: str | None = None
     nice: int = 0
     leader_computes: bool = True
     digest: bool = True
@@ -58,6 +61,8 @@ class PointSettings:
         chosen: dict[str, Any] = {
             name: getattr(self, name) for name in ("segment_length", "lookahead")
             if getattr(self, name) is not None}
+        if self.pipeline is not None:
+            chosen.update(pipeline=self.pipeline, style=str(make_style(folder)))
         output = folder / ("output.mkv" if self.codec == "ffv1" else "output.mp4")
         return StylizeOptions(
             input=Path(self.clip), output=output, cuts=self.cuts, codec=self.codec,
@@ -95,7 +100,8 @@ def run_point(settings: PointSettings) -> int:
         speeds = rank_speeds(comm.size, settings.slow)
 
         def make_stages(setup: JobSetup) -> SleepingStages:
-            return SleepingStages(settings.costs, speeds[comm.rank])
+            kind = SleepingStages if settings.pipeline is None else SleepingRecurrent
+            return kind(settings.costs, speeds[comm.rank])
 
         began, cpu_before = time.monotonic(), _cpu_seconds()
         if leads:
@@ -139,7 +145,9 @@ def _lead(settings: PointSettings, comm: Communicator, speeds: list[float],
             digest.update(run.frame(index).tobytes())
     before = min(row["dealt_start"] for row in rows) - began_at
     after = began_at + seconds - max(row["stored_start"] for row in rows)
-    total = settings.costs.total(result.frames, result.shots)
+    costs = settings.costs
+    total = (costs.total if settings.pipeline is None else costs.recurrent_total)(
+        result.frames, result.shots)
     speed_up = total / seconds
     _write(Path(settings.folder) / "point.json", {
         "ranks": comm.size, "frames": result.frames, "shots": result.shots, "seconds": seconds,

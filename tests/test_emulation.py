@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fastvid.stages import RecurrentStages
+
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 from emulation import Costs, SleepingStages, rank_speeds, uneven_cuts  # noqa: E402
+from recurrent import SleepingRecurrent  # noqa: E402
 from timeline import shares, spans  # noqa: E402
 
 
@@ -56,6 +59,18 @@ def test_sleeping_stages_depend_on_frame_and_history() -> None:
     previous = np.full((1, 5, 7, 3), 200, np.uint8)
     finished = stages.blend(painted, previous, stages.motion(frame, frame))
     assert (finished[0] == (255 - frame) // 2 + 100).all()
+
+
+def test_a_recurrent_model_that_sleeps_never_forgets() -> None:
+    stages = SleepingRecurrent(Costs(0, 0, 0))
+    assert isinstance(stages, RecurrentStages)
+    frame = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+    one, two = stages.begin(frame), stages.begin(frame) + 9
+    for _ in range(20):
+        motion = stages.motion(frame, frame)
+        one, two = (stages.blend(stages.paint(frame), past, motion) for past in (one, two))
+    assert (two - one == 9).all()
+    assert Costs(1.0, 0.0, 10.0).recurrent_total(frames=7, shots=2) == 7 * 10.0 + 5 * 1.0
 
 
 def row(rank: int, start: int, motion: tuple[float, float], paint: tuple[float, float],
