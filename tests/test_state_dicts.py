@@ -96,6 +96,18 @@ def test_the_network_of_the_pytorch_examples(legacy, old_keys, size):
     assert_same_picture(model.paint([frame])[0], expected)
 
 
+def test_an_image_model_of_the_port_with_transposed_convolutions():
+    """`c9s1-4,d6,d8,R8,u6,u4,c9s1-3`: the padding is at place 0, ReLU takes a place of its own."""
+    arch = "c9s1-4,d6,d8,R8,u6,u4,c9s1-3"
+    variant = Variant(borders="as-trained", start_padding=8, convolution="zero", residual="crop")
+    weights = random_weights(arch, variant)
+    keys = {own: port for own, port in PORT_KEYS.items() if not own.startswith("1")} | {
+        "1": "2", "10": "11", "11": "12", "13": "14", "14": "15", "16": "17"}
+    checkpoint = read_checkpoint(saved(renamed(weights, keys), legacy=True))
+    assert checkpoint.arch == arch and checkpoint.variant == variant
+    assert all(torch.equal(checkpoint.weights[key], weights[key]) for key in weights)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float64, torch.bfloat16])
 def test_weights_of_another_precision(dtype):
     state = {key: value.to(dtype) for key, value in PORT.items()}

@@ -76,10 +76,10 @@ class _Weights:
                              "that of a convolution")
         return weight.shape[-1]
 
-    def conv(self, key: str, stride: int, padding: int) -> Conv:
-        """The convolution of a key."""
+    def conv(self, key: str, stride: int, padding: int, transposed: bool = False) -> Conv:
+        """The convolution of a key; transposed, it adds a row and a column as `u` does."""
         weight, bias = self._tensor(f"{key}.weight"), self._tensor(f"{key}.bias")
-        return Conv(weight, bias, stride, padding)
+        return Conv(weight, bias, stride, padding, transposed, added=int(transposed))
 
     def norm(self, key: str) -> Norm:
         """The instance norm of a key."""
@@ -106,10 +106,16 @@ def _video_port_steps(weights: _Weights) -> list[Step]:
         position, blocks = position + 1, blocks + 1
     # A block crops features, of which each stands for 4 pixels here.
     start: list[Step] = [Pad("reflect", blocks * CROPPED_PX * 4)] if blocks else []
-    steps += [Up(2), weights.norm(str(position + 1)), Relu()]
-    steps += _zero_padded(weights, position + 3, 1)
-    steps += [Up(2), weights.norm(str(position + 7)), Relu()]
-    last = str(position + 9)
+    if f"{position}.weight" in weights:  # image models end in u64,u32,c9s1-3
+        for place in (position, position + 3):
+            conv = weights.conv(str(place), 2, 1, transposed=True)
+            steps += [conv, weights.norm(str(place + 1)), Relu()]
+        last = str(position + 6)
+    else:
+        steps += [Up(2), weights.norm(str(position + 1)), Relu()]
+        steps += _zero_padded(weights, position + 3, 1)
+        steps += [Up(2), weights.norm(str(position + 7)), Relu()]
+        last = str(position + 9)
     steps += [weights.conv(last, 1, weights.kernel(last) // 2), Tanh(), Scale(_PORT_SCALE)]
     return start + steps
 
