@@ -36,7 +36,7 @@ class PointSettings:
     clip: the input. cuts: none, auto or a file of cuts. folder: where run file and output are
     written (and removed again). codec, preset: of the output. slow: every fourth rank at half
     speed. pipeline: exact or overlap for a recurrent model, None for a frame model. nice: nice
-    value of the ranks. leader_computes: rank 0 takes segments as well. digest:
+    value of the ranks. decode: who decodes. leader_computes: rank 0 takes segments as well. digest:
     hash all frames. watch_threads: measure the processor time of rank 0's threads.
     """
 
@@ -51,6 +51,7 @@ class PointSettings:
     lookahead: int | None = None
     pipeline: str | None = None
     nice: int = 0
+    decode: str = "rank0"
     leader_computes: bool = True
     digest: bool = True
     watch_threads: bool = False
@@ -66,7 +67,8 @@ class PointSettings:
         output = folder / ("output.mkv" if self.codec == "ffv1" else "output.mp4")
         return StylizeOptions(
             input=Path(self.clip), output=output, cuts=self.cuts, codec=self.codec,
-            preset=self.preset, threads=1, restart=True, overwrite=True, **chosen)
+            preset=self.preset, decode=self.decode, threads=1, restart=True, overwrite=True,
+            **chosen)
 
 
 def start_point(settings: PointSettings, ranks: int) -> dict[str, Any]:

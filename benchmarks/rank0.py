@@ -1,13 +1,16 @@
 """How many frames a second rank 0 can carry: decode, cuts, deal, gather, store and encode alone.
 
     python benchmarks/rank0.py --sizes 1280x720,1920x1080 --json rank0.json
+    python benchmarks/rank0.py --sizes 640x360,1280x720 --ways rank0:auto,local:auto,local:none
 
-One other rank "computes" without taking time, rank 0 computes nothing. What counts is the processor
+A way is who decodes and how cuts are found: with local:none rank 0 decodes nothing. One other rank
+"computes" without taking time, rank 0 computes nothing. What counts is the processor
 time of each of rank 0's threads, which a busy machine hardly changes; the method is in
 benchmarks/README.md.
 """
 
 import argparse
+import itertools
 import statistics
 import sys
 import time
@@ -29,41 +32,46 @@ PARTS = {"fastvid-readahead": "decode, cuts", "MainThread": "deal, gather",
 def main() -> int:
     """Measures each size and prints the table."""
     parsed = _parse()
-    sys.stdout.write(f"{'size':<10} {'preset':<10} {'ms a frame':<58} {'one core':>9} "
+    sys.stdout.write(f"{'size':<10} {'way':<11} {'preset':<10} {'ms a frame':<66} {'one core':>9} "
                      f"{'a core each':>12} {'here':>6}\n")
     results = []
-    for size in parsed.sizes:
-        for preset in parsed.presets:
-            result = measure(size, preset, parsed)
-            results.append(result)
-            parts = ", ".join(f"{name} {1000 * seconds:.1f}"
-                              for name, seconds in result["seconds_a_frame"].items())
-            sys.stdout.write(
-                f"{result['size']:<10} {preset:<10} {parts:<58} {result['fps_one_core']:>9.1f} "
-                f"{result['fps_core_each']:>12.1f} {result['fps_here']:>6.1f}\n")
-            sys.stdout.flush()
+    for size, way, preset in itertools.product(parsed.sizes, parsed.ways, parsed.presets):
+        result = measure(size, way, preset, parsed)
+        results.append(result)
+        parts = ", ".join(f"{name} {1000 * seconds:.1f}"
+                          for name, seconds in result["seconds_a_frame"].items())
+        sys.stdout.write(
+            f"{result['size']:<10} {way:<11} {preset:<10} {parts:<66} "
+            f"{result['fps_one_core']:>9.1f} {result['fps_core_each']:>12.1f} "
+            f"{result['fps_here']:>6.1f}\n")
+        sys.stdout.flush()
     if parsed.json:
         write_json(parsed.json, {"machine": machine(), "points": results})
     return 0
 
 
-def measure(size: tuple[int, int], preset: str, parsed: argparse.Namespace) -> dict[str, Any]:
+def measure(size: tuple[int, int], way: str, preset: str,
+            parsed: argparse.Namespace) -> dict[str, Any]:
     """One row: medians over the repeats, seconds of processor time a frame by part."""
     clip = make_clip(CACHE, size, parsed.frames)
+    decoder, _, cuts_option = way.partition(":")
     settings = PointSettings(
-        clip=str(clip), cuts="auto", folder=str(parsed.folder or ""), costs=Costs(0, 0, 0),
-        slow=False, preset=preset, nice=parsed.nice, leader_computes=False, digest=False,
-        watch_threads=True)
+        clip=str(clip), cuts=cuts_option, folder=str(parsed.folder or ""), costs=Costs(0, 0, 0),
+        slow=False, preset=preset, nice=parsed.nice, decode=decoder, leader_computes=False,
+        digest=False, watch_threads=True)
     points = [start_point(settings, ranks=2) for _ in range(parsed.repeats)]
     parts = [parts_of(point["thread_cpu_seconds"]) for point in points]
     seconds = {name: statistics.median(part.get(name, 0.0) for part in parts) / parsed.frames
                for name in PARTS.values()}
-    decode = decode_seconds(clip) / parsed.frames
-    cuts = max(0.0, seconds.pop("decode, cuts") - decode)
+    decode = seconds.pop("decode, cuts")
+    cuts = 0.0
+    if cuts_option == "auto":
+        alone = min(decode, decode_seconds(clip) / parsed.frames)
+        decode, cuts = alone, decode - alone
     seconds = {"decode": decode, "cuts": cuts, **seconds}
     slowest = max(decode + cuts, *(seconds[name] for name in ("deal, gather", "store", "encode")))
     return {
-        "size": f"{size[0]}x{size[1]}", "preset": preset, "frames": parsed.frames,
+        "size": f"{size[0]}x{size[1]}", "way": way, "preset": preset, "frames": parsed.frames,
         "seconds_a_frame": seconds, "fps_one_core": 1 / sum(seconds.values()),
         "fps_core_each": 1 / slowest,
         "fps_here": statistics.median(parsed.frames / point["seconds"] for point in points),
@@ -91,6 +99,8 @@ def decode_seconds(clip: Path) -> float:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=_sizes, default=_sizes("1280x720,1920x1080"))
+    parser.add_argument("--ways", type=lambda text: text.split(","), default=["rank0:auto"],
+                        help="who decodes and how cuts are found, such as local:none")
     parser.add_argument("--presets", type=lambda text: text.split(","),
                         default=["medium", "ultrafast"], help="of libx264")
     parser.add_argument("--frames", type=int, default=120)
