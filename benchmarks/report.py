@@ -12,8 +12,8 @@ from typing import Any
 from fastvid.resources import processor_name, usable_cores
 
 _COLUMNS = ("case", "ranks", "frames", "seconds", "speed-up", "efficiency", "bar", "busy", "start",
-            "middle", "end", "before", "after", "cpu 0", "cpu")
-_ROW = "{:<6} {:>5} {:>6} {:>7} {:>8} {:>10} {:>5}" + 8 * " {:>6}" + "\n"
+            "middle", "end", "before", "after", "cpu 0", "cpu", "store", "sent")
+_ROW = "{:<6} {:>5} {:>6} {:>7} {:>8} {:>10} {:>5}" + 10 * " {:>6}" + "\n"
 
 
 def heading() -> str:
@@ -30,7 +30,8 @@ def format_row(point: Mapping[str, Any]) -> str:
         f"{point['speed_up']:.2f}", f"{point['efficiency']:.3f}", f"{bar:.2f}" if bar else "",
         *(f"{shares[name]:.1%}" for name in ("busy", "start", "middle", "end")),
         f"{point['before_seconds']:.1f}", f"{point['after_seconds']:.1f}",
-        f"{point['cpu_share_rank0']:.1%}", f"{point['cpu_share_others']:.1%}")
+        f"{point['cpu_share_rank0']:.1%}", f"{point['cpu_share_others']:.1%}",
+        f"{point['store_share']:.1%}", f"{point['sent_frames']:.2f}")
 
 
 def machine() -> dict[str, Any]:

@@ -175,7 +175,15 @@ def _judged(point: dict[str, Any], name: str) -> dict[str, Any]:
         "cpu_share_rank0": cpu_shares[0],
         "cpu_share_others": statistics.median(cpu_shares[1:] or [0.0]),
         "shares": shares(point["segments"], point["ranks"]),
+        "store_share": point["rank0_seconds"]["store"] / point["seconds"],
+        "sent_frames": _sent_frames(point),
     }
+
+
+def _sent_frames(point: dict[str, Any]) -> float:
+    """What all ranks have sent, in frames, for each frame of the film."""
+    sent: int = sum(fact["bytes_sent"] for fact in point["rank_facts"])
+    return sent / (SIZE[0] * SIZE[1] * 3) / point["frames"]
 
 
 def _without_segments(point: dict[str, Any]) -> dict[str, Any]:
