@@ -2,7 +2,8 @@
 
     python benchmarks/quality.py --json quality.json                   # everything; takes long
     python benchmarks/quality.py --figures steadiness --styles wave --inputs generated --frames 30
-    python benchmarks/quality.py --figures drift,speed
+    python benchmarks/quality.py --figures drift,speed,loss
+    python benchmarks/quality.py --figures stability --unstable FOLDER   # trained without stability
 
 Method in benchmarks/README.md.
 """
@@ -20,18 +21,22 @@ import numpy as np
 
 from drift import FRAMES, drift, find_painting
 from fastvid.errors import InputError
-from fastvid.evaluate import Evaluation
+from fastvid.evaluate import Evaluation, evaluate
 from fastvid.style.model import set_threads
 from fastvid.style.registry import bundled_styles, load_style
 from fastvid.training.lossnet import load_loss_network
-from fastvid.training.photos import find_photos
+from fastvid.training.photos import find_photos, read_photo
+from fastvid.training.report import square
+from fastvid.training.settings import TrainingSettings
 from report import machine, write_json
-from steadiness import GENERATED, KeptFlow, judge_style, read_film
+from steadiness import GENERATED, Film, KeptFlow, judge_style, read_film
+from style_loss import SIZE, compare
 from style_speed import reference
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 INPUTS = (f"{DATA}/videos/bikes.mp4@80:120", f"{DATA}/videos/bigbuckbunny.mp4@640x360", GENERATED)
-FIGURES = ("steadiness", "drift", "speed")
+FIGURES = ("steadiness", "drift", "speed", "loss", "stability")
+_DEFAULT_FIGURES = [name for name in FIGURES if name != "stability"]
 SPEED_SIZE = (640, 360)
 _MIN_PHOTO_SIDE = 256
 
@@ -44,6 +49,8 @@ BARS: dict[str, tuple[float, float]] = {
     "sharpness / frame by frame": (0.92, 1.10),
     "style loss last / first": (0.90, 1.10),
     "speed / FAV network": (8.0, float("inf")),
+    "loss / 100 Adam steps": (0.0, 1.0),
+    "RMSE stable / unstable": (0.0, 0.6),
 }
 
 # One figure of one style on one input.
@@ -56,7 +63,8 @@ def main() -> int:
     set_threads(parsed.threads)
     styles = parsed.styles or [card.name for card in bundled_styles()]
     rows: list[Row] = []
-    measures = {"steadiness": steadiness_rows, "drift": drift_rows, "speed": speed_rows}
+    measures = {"steadiness": steadiness_rows, "drift": drift_rows, "speed": speed_rows,
+                "loss": loss_rows, "stability": stability_rows}
     sys.stdout.write(f"{'figure':<28} {'style':<16} {'input':<14} {'value':>7}\n")
     for figure in parsed.figures:
         for row in measures[figure](parsed, styles):
@@ -75,8 +83,8 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--figures", type=_names_of(FIGURES), default=list(FIGURES),
-                        help=f"of {','.join(FIGURES)}")
+    parser.add_argument("--figures", type=_names_of(FIGURES), default=_DEFAULT_FIGURES,
+                        help=f"of {','.join(FIGURES)} (default: all but the last)")
     parser.add_argument("--styles", type=lambda text: text.split(","),
                         help="names or checkpoints (default: all bundled ones)")
     parser.add_argument("--inputs", nargs="+", default=list(INPUTS),
@@ -89,13 +97,19 @@ def _parse() -> argparse.Namespace:
                         help="keeps the judging flows for the next time (some GB)")
     parser.add_argument("--photos", type=int, default=3, help="for drift, of those held out")
     parser.add_argument("--drift-frames", type=int, default=FRAMES)
+    parser.add_argument("--loss-photos", type=int, default=20, help="for loss, of those held out")
+    parser.add_argument("--unstable", type=Path, metavar="FOLDER",
+                        help="for stability: STYLE.pt of the same training without stability")
     parser.add_argument("--data", default=str(DATA / "train"))
     parser.add_argument("--paintings", type=Path, default=DATA / "styles")
     parser.add_argument("--loss-network", default=str(DATA / "lossnet" / "squeezenet1_0.npz"))
     parser.add_argument("--repeats", type=int, default=5, help="for speed")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
-    return parser.parse_args()
+    parsed = parser.parse_args()
+    if "stability" in parsed.figures and parsed.unstable is None:
+        parser.error("stability compares with models trained without it: --unstable FOLDER")
+    return parsed
 
 
 def _names_of(allowed: Sequence[str]) -> Any:
@@ -157,6 +171,45 @@ def drift_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
                                   ("  the same, frame by frame", alone)):
                 yield {"figure": figure, "style": _name(style), "input": Path(photo).stem,
                        "value": value}
+
+
+def loss_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
+    """Rows of every style: content + style loss over that of direct optimisation, medians."""
+    network, settings = load_loss_network(parsed.loss_network), TrainingSettings()
+    held_out = find_photos(parsed.data, SIZE).held_out[:parsed.loss_photos]
+    photos = [square(read_photo(path, SIZE), SIZE) for path in held_out]
+    for style in styles:
+        painting = find_painting(_name(style), parsed.paintings)
+        if painting is None:
+            sys.stderr.write(f"{_name(style)}: no painting in {parsed.paintings}, no loss\n")
+            continue
+        ours, direct = compare(style, painting, photos, network, settings)
+        for figure, value in (("loss / 100 Adam steps", ours / direct), ("  loss", ours)):
+            yield {"figure": figure, "style": _name(style), "input": f"{len(photos)} photographs",
+                   "value": value}
+
+
+def stability_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
+    """Rows of every style on every film: painted frame by frame, over the unstable model's."""
+    with tempfile.TemporaryDirectory(prefix="fastvid-flows-") as temporary:
+        folder = parsed.flows or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        for text in parsed.inputs:
+            film = read_film(text, parsed.frames)
+            flow = KeptFlow(film, folder)
+            for style in styles:
+                stable = _painted_rmse(style, film, flow)
+                unstable = _painted_rmse(str(parsed.unstable / f"{_name(style)}.pt"), film, flow)
+                yield {"figure": "RMSE stable / unstable", "style": _name(style),
+                       "input": film.name, "value": stable / unstable}
+
+
+def _painted_rmse(style: str, film: Film, flow: KeptFlow) -> float:
+    model = load_style(style)
+    painted = [model.paint([frame])[0] for frame in film.frames]
+    rmse = evaluate(painted, film.frames, film.shots, flow, long_range=False).output.rmse
+    assert rmse is not None
+    return rmse
 
 
 def speed_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
