@@ -15,10 +15,12 @@ from fastvid.video.film_index import FilmIndex, SourceIndex
 from fastvid.video.frame import Frame
 from fastvid.video.random_access import checksum, entry_to_seek, open_reader
 from fastvid.video.source import VideoSource
+from fastvid.video.watch import Watch
 
 # What a rank may decode for each frame that it uses before `auto` leaves it to rank 0: at any size
 # about 5 % of what painting takes with the bundled styles (benchmarks/README.md).
 AUTO_MAX_DECODED = 10.0
+_RANKS_TRIED = 8
 # `auto` goes on without waiting for ranks that are slow to start.
 _AUTO_PATIENCE_S = 30.0
 
@@ -61,33 +63,52 @@ def marked_frames(source: VideoSource, cuts: str,
     ranks_read: the other ranks decode for themselves. Frames then have checksums; where the cuts
     are known, nothing is decoded and they have no images.
     """
+    if ranks_read and cuts != "auto":
+        return mark_cuts(source.promised_frames(), cuts)
+    marked = mark_cuts(_unchanged(source), cuts)
     if not ranks_read:
-        return mark_cuts(source, cuts)
-    if cuts == "auto":
-        return ((replace(frame, checksum=checksum(frame.image)), begins)
-                for frame, begins in mark_cuts(source, cuts))
-    return mark_cuts(source.promised_frames(), cuts)
+        return marked
+    return ((replace(frame, checksum=checksum(frame.image)), begins) for frame, begins in marked)
+
+
+def _unchanged(source: VideoSource) -> Iterator[Frame]:
+    """The frames of a source. Damage that comes of a change of the input is called by its name."""
+    watch = Watch(source.info.path)
+    try:
+        yield from source
+    except InputError as error:
+        _call_change(watch, error)
+        raise
+    if source.damage:
+        _call_change(watch, None)
+
+
+def _call_change(watch: Watch, damage: InputError | None) -> None:
+    try:
+        watch.check()
+    except InputError as change:
+        raise InputError(f"rank 0: {change}") from damage
 
 
 def decoded_a_frame(entries: EntryPoints, frame_count: int, segment_length: int,
                     ranks: int) -> float:
     """How many frames a rank decodes for each that it computes, if segments are dealt in turn.
 
-    frame_count: of the video, taken as one shot.
+    frame_count: of the video, taken as one shot. The mean over some of the ranks.
     """
-    decoded = 0
-    position: int | None = None
-    for start in range(0, frame_count, ranks * segment_length):
-        # The halo is still there if the segment before was this rank's, too.
-        first = start if start == (position or 0) else start - 1
-        stop = min(start + segment_length, frame_count)
-        entry = entry_to_seek(entries, position, first)
-        begin = position if entry is None else int(entries.frames[entry])
-        assert begin is not None
-        decoded += stop - begin
-        position = stop
-    used = sum(min(segment_length, frame_count - start)
-               for start in range(0, frame_count, ranks * segment_length))
+    decoded = used = 0
+    for rank in {ranks * part // _RANKS_TRIED for part in range(_RANKS_TRIED)}:
+        position: int | None = None
+        for start in range(rank * segment_length, frame_count, ranks * segment_length):
+            # The halo is still there if the segment before was this rank's, too.
+            first = start if start == (position or 0) else start - 1
+            stop = min(start + segment_length, frame_count)
+            entry = entry_to_seek(entries, position, first)
+            begin = position if entry is None else int(entries.frames[entry])
+            assert begin is not None
+            decoded += stop - begin
+            used += stop - start
+            position = stop
     return decoded / used
 
 

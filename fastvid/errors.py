@@ -22,6 +22,10 @@ class InputError(FastvidError):
     exit_status = EXIT_BAD_INPUT
 
 
+class OrderNeeded(InputError):
+    """Frames can't be read exactly by themselves; decoding the film in order may do."""
+
+
 class StorageError(FastvidError):
     """The run file or the output can't be written any further: disk full, quota, file system
     gone."""
@@ -33,6 +37,10 @@ class RemoteError(FastvidError):
     def __init__(self, message: str, exit_status: int = EXIT_FAILURE) -> None:
         super().__init__(message)
         self.exit_status = exit_status
+
+
+class ReadingRefused(RemoteError):
+    """A rank can't read its frames by itself; rank 0 may be able to decode them in order."""
 
 
 class Stopped(FastvidError):

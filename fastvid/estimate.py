@@ -20,6 +20,8 @@ _IMAGE_BYTES_PER_PX = 3
 _PAST_BYTES_PER_PX = 8 + 1
 # DIS and the masks while they work on one pair (measured at 1280x720: 55 bytes a pixel).
 _FLOW_BYTES_PER_PX = 64
+# A decoder with the 16 pictures that H.264 and HEVC may refer to, and those on their way, 4:2:0.
+_DECODER_BYTES_PER_PX = 20 * 3 // 2
 # Interpreter, libraries and the frame model's weights (measured: 330 MB).
 _BASE_BYTES = 400 << 20
 # Rank 0 besides: frames decoded ahead, fetched ones, the encoder's look-ahead (libx264, medium: 60
@@ -84,7 +86,8 @@ def rank_bytes(info: VideoInfo, options: StylizeOptions, paint_bytes: int,
                 + READY_FRAMES * _PAST_BYTES_PER_PX)
     else:
         task = held * (options.segment_length + 1) * (_TASK_BYTES_PER_PX + styles + kept)
-    return _BASE_BYTES + pixels * (task + _FLOW_BYTES_PER_PX) + paint_bytes
+    decoder = _DECODER_BYTES_PER_PX if options.decode != "rank0" else 0
+    return _BASE_BYTES + pixels * (task + decoder + _FLOW_BYTES_PER_PX) + paint_bytes
 
 
 def rank0_extra_bytes(info: VideoInfo, options: StylizeOptions) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from fastvid.busy import BusyClock
 from fastvid.decoding import choose_decoding, marked_frames
 from fastvid.encode_thread import EncoderThread, clear_parts, part_folder
-from fastvid.errors import InputError, Stopped
+from fastvid.errors import InputError, ReadingRefused, Stopped
 from fastvid.fanout import FanOut
 from fastvid.gather import Gatherer
 from fastvid.logs import log_to
@@ -73,22 +73,35 @@ def run_job(options: StylizeOptions, comm: Communicator, progress: Progress,
     """
     began = time.monotonic()
     options.check()
-    comm.job += 1
     deadline = Deadline(comm, began, options.time_limit, options.grace)
+    try:
+        result = _attempt(options, comm, progress, make_stages, deadline)
+    except ReadingRefused as error:
+        if options.decode != "auto":
+            raise
+        progress.note(f"{str(error).splitlines()[0]}; rank 0 decodes for all from here on")
+        result = _attempt(replace(options, decode="rank0", restart=False), comm, progress,
+                          make_stages, deadline)
+    result = replace(result, seconds=time.monotonic() - began)
+    if result.outputs:
+        _summarize(result, comm, progress)
+    return result
+
+
+def _attempt(options: StylizeOptions, comm: Communicator, progress: Progress,
+             make_stages: StageFactory, deadline: Deadline) -> JobResult:
+    """Repaints what is left to do. Raises what `run_job` does, and ReadingRefused."""
+    comm.job += 1
     with ExitStack() as stack:
         stack.enter_context(signals_stop(comm))
         job = prepare(options, comm, progress, stack)
         if not job.paintings:
             progress.say(f"{options.output} is complete; nothing is left to do. --restart starts "
                          "over.")
-            return JobResult((), (), job.source.frame_count, job.source.frame_count, 0,
-                             time.monotonic() - began)
+            return JobResult((), (), job.source.frame_count, job.source.frame_count, 0, 0.0)
         index = choose_decoding(options, job.source, comm, progress.note, deadline.check)
         stack.callback(_end_ranks, comm)
-        result = _compute(job, index, comm, progress, stack, make_stages, deadline)
-    result = replace(result, seconds=time.monotonic() - began)
-    _summarize(result, comm, progress)
-    return result
+        return _compute(job, index, comm, progress, stack, make_stages, deadline)
 
 
 def _end_ranks(comm: Communicator) -> None:

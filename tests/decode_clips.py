@@ -114,3 +114,21 @@ def numbered_clip(path: Path, count: int, **options: object) -> Path:
     """A clip of `count` numbered pictures."""
     return write_clip(path, [numbered_picture(i) for i in range(count)],
                       **options)  # type: ignore[arg-type]
+
+
+def join_clips(path: Path, parts: Sequence[Path], input_options: dict[str, str] | None = None
+               ) -> Path:
+    """The packets of several clips, one after the other in the stream of the first, at 25 a
+    second."""
+    with av.open(str(path), "w") as output:
+        stream, at = None, 0
+        for part in parts:
+            with av.open(str(part), options=input_options or {}) as source:
+                stream = stream or output.add_stream_from_template(source.streams.video[0])
+                for packet in source.demux(video=0):
+                    if packet.size:
+                        packet.pts = packet.dts = at
+                        packet.time_base, packet.stream = Fraction(1, 25), stream
+                        output.mux(packet)
+                        at += 1
+    return path

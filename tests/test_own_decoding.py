@@ -14,7 +14,7 @@ import pytest
 
 import decode_clips
 import job_clips
-from fastvid.decoding import decoded_a_frame
+from fastvid.decoding import decoded_a_frame, marked_frames
 from fastvid.errors import InputError
 from fastvid.runfile.reader import RunFile
 from fastvid.video.decode import open_source
@@ -186,6 +186,31 @@ def test_other_pixels_on_another_host_are_noticed_and_the_run_can_go_on(
 
 
 @pytest.mark.mpi
+def test_auto_goes_on_with_rank_0_where_a_frame_can_not_be_read_by_itself(
+        inputs: Path, tiny_style: Path, tmp_path: Path) -> None:
+    """Some frames have another size, but none of those that are tried before the start."""
+    parts = [decode_clips.write_clip(
+        tmp_path / f"{number}.mkv", [job_clips.scene(7, i)[:height] for i in range(count)],
+        codec="mjpeg", pix_fmt="yuvj420p", full_range=True)
+        for number, (count, height) in enumerate(((14, 48), (3, 40), (25, 48)))]
+    film = decode_clips.join_clips(tmp_path / "odd.mov", parts)
+    results = {}
+    for decode in ("rank0", "auto", "local"):
+        output = tmp_path / f"{decode}.mp4"
+        finished = run(inputs, tiny_style, output, "--decode", decode, "--cuts", "none",
+                       source=str(film), ranks=2)
+        results[decode] = finished.status, finished.stderr, output
+    status, said, output = results["auto"]
+    assert status == 0, said
+    assert "note: rank " in said and "can't be read by itself (it has 64x40 " in said
+    assert "rank 0 decodes for all from here on" in said
+    assert output.read_bytes() == results["rank0"][2].read_bytes()
+    status, said, output = results["local"]
+    assert status == 2 and said.count("fastvid: error:") == 1 and not output.exists()
+    assert f" on {HOST}: reading frames 1" in said and "--decode rank0" in said
+
+
+@pytest.mark.mpi
 @pytest.mark.parametrize("change", ["truncated", "gone"])
 def test_an_input_that_changes_under_the_job_is_named_with_the_rank(
         change: str, inputs: Path, tiny_style: Path, tmp_path: Path) -> None:
@@ -232,6 +257,19 @@ def test_a_run_goes_on_with_the_other_way_to_decode(inputs: Path, tiny_style: Pa
     arguments[3] = plain
     assert run_program(["-m", "fastvid"], arguments, ranks=1).status == 0
     assert output.read_bytes() == plain.read_bytes()
+
+
+def test_a_change_under_rank_0_is_called_by_its_name(tmp_path: Path) -> None:
+    """And not taken for damage of the film."""
+    noise = np.random.default_rng(0).integers(0, 256, (20, 240, 320, 3), dtype=np.uint8)
+    film = decode_clips.write_clip(tmp_path / "film.mkv", list(noise), codec="ffv1",
+                                   pix_fmt="yuv444p")
+    with open_source(str(film)) as source:
+        frames = marked_frames(source, "none", ranks_read=False)
+        next(frames)
+        os.truncate(film, film.stat().st_size // 2)
+        with pytest.raises(InputError, match="^rank 0: .*film.mkv: was changed while"):
+            list(frames)
 
 
 def test_promised_frames_are_those_that_come(inputs: Path) -> None:

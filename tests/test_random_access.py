@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from decode_clips import numbered_clip, numbered_picture, write_clip
+from decode_clips import join_clips, numbered_clip, numbered_picture, write_clip
 from fastvid.errors import InputError
 from fastvid.video import random_access
 from fastvid.video.decode import open_source
@@ -181,18 +181,7 @@ def test_parameter_sets_that_change_are_refused(tmp_path: Path) -> None:
     parts = [write_clip(tmp_path / f"{i}.h264", moving()[:20],
                         options={"g": "5", "qp": str(20 + 12 * i), "x264-params": extra})
              for i, extra in enumerate(("cabac=1", "cabac=0"))]
-    path = tmp_path / "joined.mkv"
-    with av.open(str(path), "w") as output:
-        stream, at = None, 0
-        for part in parts:
-            with av.open(str(part), options={"framerate": "25"}) as source:
-                stream = stream or output.add_stream_from_template(source.streams.video[0])
-                for packet in source.demux(video=0):
-                    if packet.size:
-                        packet.pts = packet.dts = at
-                        packet.time_base, packet.stream = Fraction(1, 25), stream
-                        output.mux(packet)
-                        at += 1
+    path = join_clips(tmp_path / "joined.mkv", parts, {"framerate": "25"})
     with open_source(str(path)) as film, pytest.raises(NotSeekable, match="parameter sets"):
         film.index()
 
@@ -239,18 +228,7 @@ def test_a_changed_size_in_mid_stream_is_refused(tmp_path: Path) -> None:
     parts = [numbered_clip(tmp_path / "a.mkv", 8, codec="mjpeg", pix_fmt="yuvj420p"),
              write_clip(tmp_path / "b.mkv", [numbered_picture(i, 80, 48) for i in range(8)],
                         codec="mjpeg", pix_fmt="yuvj420p")]
-    path = tmp_path / "joined.mov"
-    with av.open(str(path), "w") as output:
-        stream, at = None, 0
-        for part in parts:
-            with av.open(str(part)) as source:
-                stream = stream or output.add_stream_from_template(source.streams.video[0])
-                for packet in source.demux(video=0):
-                    if packet.size:
-                        packet.pts = packet.dts = at
-                        packet.time_base, packet.stream = Fraction(1, 25), stream
-                        output.mux(packet)
-                        at += 1
+    path = join_clips(tmp_path / "joined.mov", parts)
     reader = reader_of(path)
     reader.read(0, 8)
     with pytest.raises(InputError, match="frame 8 can't be read by itself .*80x48"):

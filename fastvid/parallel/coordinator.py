@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fastvid.errors import RemoteError
+from fastvid.errors import ReadingRefused, RemoteError
 from fastvid.parallel.communicator import Communicator, Kind, Message
 from fastvid.parallel.reading import ReadRequest
 from fastvid.parallel.schedule import Dealer
@@ -128,7 +128,8 @@ class Coordinator:
         """Reacts to a message of the kinds REQUEST, FINISHED, RESULT and FAILURE; whether it was
         one.
 
-        Raises RemoteError for a failure, with rank and host.
+        Raises RemoteError for a failure, with rank and host; ReadingRefused if it may be none for
+        rank 0.
         """
         if message.kind is Kind.REQUEST:
             if message.source == self._comm.rank:
@@ -142,7 +143,9 @@ class Coordinator:
         elif message.kind is Kind.FAILURE:
             peer = self._comm.peers[message.source]
             where = f"rank {peer.rank} on {peer.host}: " if self._comm.size > 1 else ""
-            raise RemoteError(where + message.text(), message.header[0])
+            exit_status, order_needed = message.header
+            kind = ReadingRefused if order_needed else RemoteError
+            raise kind(where + message.text(), exit_status)
         else:
             return False
         return True

@@ -13,12 +13,12 @@ from functools import partial
 
 import numpy as np
 
-from fastvid.errors import InputError
+from fastvid.errors import OrderNeeded
 from fastvid.parallel.batches import Step
 from fastvid.parallel.step_thread import HEAVY_NICE, WAITING, Failed, StepThread
 from fastvid.parallel.task import Place, Task
 from fastvid.video.film_index import SourceIndex
-from fastvid.video.random_access import FrameReader, checksum, open_reader
+from fastvid.video.random_access import WAY_OUT, FrameReader, checksum, open_reader
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,7 @@ class Reading:
         for number, image, expected in zip(range(place.first, place.stop), images,
                                            request.checksums):
             if checksum(image) != expected:
-                raise InputError(
+                raise OrderNeeded(
                     f"{self._index.path}: frame {number} comes out differently here than on rank "
-                    "0.\nThe file may have changed or the hosts' libraries differ; --decode rank0 "
-                    "goes on with the same run file.")
+                    f"0: the file or the hosts' libraries differ.\n{WAY_OUT}")
         self._report(place.task(images))

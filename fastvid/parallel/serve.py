@@ -153,5 +153,5 @@ def _work(comm: Communicator, worker: Worker, pulse: Pulse) -> None:
 
 
 def _fail_to_start(comm: Communicator, text: str, exit_status: int) -> None:
-    comm.send_text(0, Kind.FAILURE, text, [exit_status])
+    comm.send_text(0, Kind.FAILURE, text, [exit_status, 0])
     comm.wait_for(Kind.END)

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastvid.errors import EXIT_FAILURE, FastvidError
+from fastvid.errors import EXIT_FAILURE, FastvidError, OrderNeeded
 from fastvid.parallel.batches import Step
 
 THREAD_NAME = "fastvid-engine"
@@ -20,10 +20,14 @@ _NICE_MAX = 19
 
 @dataclass(frozen=True)
 class Failed:
-    """A step raised: the message for the user, and the exit status that goes with it."""
+    """A step raised: the message for the user, and the exit status that goes with it.
+
+    order_needed: it was OrderNeeded.
+    """
 
     message: str
     exit_status: int
+    order_needed: bool = False
 
 
 class StepThread(threading.Thread):
@@ -54,7 +58,8 @@ class StepThread(threading.Thread):
             self._fail(Failed(f"{self.doing}: out of memory. Fewer ranks a node, shorter "
                               "--segment-length or a smaller --size need less.", EXIT_FAILURE))
         except FastvidError as error:
-            self._fail(Failed(f"{self.doing}: {error}", error.exit_status))
+            self._fail(Failed(f"{self.doing}: {error}", error.exit_status,
+                              isinstance(error, OrderNeeded)))
         except BaseException as error:  # whatever it is (a library may call exit), the job must end
             self._fail(Failed(f"{self.doing}: {type(error).__name__}: {error}\n"
                               f"{traceback.format_exc().strip()}", EXIT_FAILURE))

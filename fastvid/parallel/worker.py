@@ -164,7 +164,8 @@ class Worker:
         self._engine.add(task)
 
     def _report(self, failed: Failed) -> None:
-        self._comm.send_text(0, Kind.FAILURE, failed.message, [failed.exit_status])
+        self._comm.send_text(0, Kind.FAILURE, failed.message,
+                             [failed.exit_status, int(failed.order_needed)])
 
     def _hand_over(self, segment: int) -> None:
         """Sends the last frame of a segment on, once it is finished and its successor is known."""

@@ -14,18 +14,19 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from fastvid.errors import InputError
+from fastvid.errors import OrderNeeded
 from fastvid.video.colors import source_color
 from fastvid.video.container import best_video_stream, open_container, reason
 from fastvid.video.entry_points import EntryPoints
 from fastvid.video.film_index import FilmIndex, FolderIndex, SourceIndex, picture_look
 from fastvid.video.filters import RgbConverter
 from fastvid.video.images import read_sized_image
+from fastvid.video.watch import Watch
 
 # Seeking takes about as long as decoding so many frames (benchmarks/README.md): with an entry point
 # that near, reading on is cheaper.
 _SEEK_COST_FRAMES = 4
-_WAY_OUT = "--decode rank0 decodes the film in order and goes on with the same run file."
+WAY_OUT = "--decode rank0 decodes the film in order and goes on with the same run file."
 # A row is summed as words of 8 bytes.
 _WORD_BYTES = 8
 
@@ -36,7 +37,7 @@ class FrameReader(Protocol):
     def read(self, start: int, stop: int) -> list[np.ndarray]:
         """The frames [start, stop), each (H, W, 3) uint8 RGB.
 
-        Raises InputError where they can't be read, or not exactly, and if the input was changed.
+        Raises OrderNeeded where they can't be read exactly, InputError if the input was changed.
         """
 
     def close(self) -> None:
@@ -74,27 +75,6 @@ def entry_to_seek(entries: EntryPoints, position: int | None, wanted: int) -> in
     return entry
 
 
-class _Watch:
-    """Notices that a file was changed, replaced or taken away."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._state = self._look()
-
-    def check(self) -> None:
-        """Raises InputError if the file is not what it was when this was made."""
-        if self._look() != self._state:
-            raise InputError(f"{self._path}: was changed while the job was reading it.\nStart "
-                             "over with --restart once it stays as it is.")
-
-    def _look(self) -> tuple[int, int, int]:
-        try:
-            found = os.stat(self._path)
-        except OSError as error:
-            raise InputError(f"{self._path}: can't be read any more: {error.strerror}") from error
-        return found.st_ino, found.st_size, found.st_mtime_ns
-
-
 class FilmReader:
     """The frames of a video file. Holds a decoder and one frame; not for two threads at once.
 
@@ -103,7 +83,7 @@ class FilmReader:
 
     def __init__(self, index: FilmIndex) -> None:
         self._index = index
-        self._watch = _Watch(index.path)
+        self._watch = Watch(index.path)
         form = index.form
         self._convert = RgbConverter(form.width, form.height, form.turn, form.peak_nits)
         self._opened: tuple[InputContainer, VideoStream] | None = None
@@ -227,11 +207,11 @@ class FilmReader:
             if packet.size and (packet.pts is None or packet.pts > pts):
                 yield packet
 
-    def _refusal(self, number: int, why: str) -> InputError:
+    def _refusal(self, number: int, why: str) -> OrderNeeded:
         self._watch.check()
         frame = number - self._index.first
-        return InputError(f"{self._index.path}: frame {frame} can't be read by itself ({why}).\n"
-                          f"{_WAY_OUT}")
+        return OrderNeeded(f"{self._index.path}: frame {frame} can't be read by itself ({why}).\n"
+                           f"{WAY_OUT}")
 
 
 def _skip_to(packets: Iterator[Packet], pts: int) -> Packet | None:
@@ -253,7 +233,7 @@ class FolderReader:
         self._index = index
         form = index.form
         self._convert = RgbConverter(form.width, form.height, form.turn, form.peak_nits)
-        self._watches = [_Watch(os.path.join(index.path, name)) for name in index.names]
+        self._watches = [Watch(os.path.join(index.path, name)) for name in index.names]
         self._last: tuple[int, np.ndarray] | None = None
 
     def read(self, start: int, stop: int) -> list[np.ndarray]:
@@ -276,6 +256,6 @@ class FolderReader:
         width, height = self._index.form.look.split()[0].split("x")
         picture = read_sized_image(path, (int(width), int(height)))
         if source_color(picture).hdr and self._index.form.peak_nits is None:
-            raise InputError(f"{path}: is HDR, the first image is not; its tone curve depends on "
-                             f"the images before.\n{_WAY_OUT}")
+            raise OrderNeeded(f"{path}: is HDR, the first image is not; its tone curve depends on "
+                              f"the images before.\n{WAY_OUT}")
         return self._convert(picture)
