@@ -94,6 +94,8 @@ def rank0_extra_bytes(info: VideoInfo, options: StylizeOptions) -> int:
     """What rank 0 needs beyond the other ranks."""
     pixels = info.width * info.height
     frames = _RANK0_FRAMES + 4 * options.segment_length
+    if options.overlap is not None:
+        frames += 2 * (options.overlap.seam_frames + options.overlap.warm_up)
     return pixels * (3 * frames + _ENCODER_BYTES_PER_PX) * len(options.styles)
 
 

@@ -60,20 +60,20 @@ def numbers(frames: tuple[Frame, ...]) -> list[int]:
 
 
 def test_segments_of_stretches() -> None:
-    """Each frame is in one segment; the first of a stretch brings its warm-up along."""
+    """Each frame is in one segment; the first of a stretch brings its warm-up along, and is as long
+    as what waits for its correction."""
     found: list[Segment] = list(cut_into_stretches(film(34, cuts=(3,)), 5, SMALL))
     assert [numbers(one.frames) for one in found] == [
-        [0, 1, 2], [3, 4, 5, 6, 7], [8, 9, 10], [11, 12, 13, 14, 15], [16, 17, 18],
-        [19, 20, 21, 22, 23], [24, 25, 26], [27, 28, 29, 30, 31], [32, 33]]
+        [0, 1, 2], [3, 4, 5, 6, 7], [8, 9, 10], [11, 12, 13, 14, 15, 16], [17, 18],
+        [19, 20, 21, 22, 23, 24], [25, 26], [27, 28, 29, 30, 31, 32], [33]]
     assert [one.group for one in found] == [0, 1, 1, 3, 3, 5, 5, 7, 7]
+    assert [one.index for one in found] == list(range(9))
     assert [one.shot for one in found] == [0] + 8 * [1]
     assert [one.shot_start for one in found] == [0] + 8 * [3]
     assert {one.index: numbers(one.lead) for one in found if one.lead} == {
         3: [8, 9, 10], 5: [16, 17, 18], 7: [24, 25, 26]}
-    # Six frames wait for their correction, which is two segments.
-    assert [one.in_seam for one in found] == [False] * 3 + [True] * 6
     assert [one.halo.index if one.halo else None for one in found] == [
-        None, None, 7, None, 15, None, 23, None, 31]
+        None, None, 7, None, 16, None, 24, None, 32]
 
 
 @pytest.mark.parametrize(("values", "words"), [

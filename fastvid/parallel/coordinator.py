@@ -54,6 +54,7 @@ class Sink(Protocol):
 class _Dealt:
     segment: Segment
     rank: int
+    joined: bool  # to the stretch before
     dealt_start: float = field(default_factory=time.time)
 
 
@@ -164,7 +165,7 @@ class Coordinator:
                 break
             self.frames_decoded = segment.stop
             self.shots = segment.shot + 1
-            if self._is_stored(segment):
+            if self._sink.has(segment.start, segment.stop):
                 self._sink.skip(segment.start, segment.stop)
                 self._skipped.add(segment.index)
             else:
@@ -172,18 +173,11 @@ class Coordinator:
                 self._dealer.add(segment.index, segment.begins_shot, segment.group)
         return active
 
-    def _is_stored(self, segment: Segment) -> bool:
-        """Whether nothing is left to do for a segment. Those that wait for the correction of their
-        stretch are made together or not at all."""
-        if segment.in_seam and segment.stretch is not None:
-            return self._sink.has(segment.stretch.start, segment.stretch.seam_stop)
-        return self._sink.has(segment.start, segment.stop)
-
     def _send_segment(self, segment: Segment, rank: int) -> None:
         halo = () if segment.halo is None else (segment.halo,)
         frames = (*segment.lead, *halo, *segment.frames)
         place = Place(segment.index, segment.start, segment.stop, bool(halo), len(segment.lead),
-                      segment.group, segment.in_seam)
+                      segment.group)
         # Rank 0 may have decoded them for the cuts.
         if self._ranks_read and (rank != self._comm.rank or not frames[0].image.size):
             request = ReadRequest(place, tuple(frame.checksum for frame in frames
@@ -198,7 +192,7 @@ class Coordinator:
         # The images are on their way; only the facts of the segment are needed from here on.
         facts = replace(segment, halo=None, lead=(), frames=tuple(
             replace(frame, image=NO_IMAGE) for frame in segment.frames))
-        self._dealt[segment.index] = _Dealt(facts, rank)
+        self._dealt[segment.index] = _Dealt(facts, rank, bool(segment.lead))
         self._groups.add(segment.group)
 
     def _fetch(self) -> bool:
@@ -221,7 +215,7 @@ class Coordinator:
                 kept[name], rest = rest[: len(segment)], rest[len(segment):]
         if self.seams is not None:
             self.seams.add(segment.start, rest[0].tolist())
-            if segment.in_seam and segment.index == segment.group:
+            if dealt.joined:
                 self.seams.add_seam(segment.start)
         stage_times = {"dealt_start": dealt.dealt_start, "stored_start": time.time()}
         for stage, (start, seconds) in zip(STAGES, times.tolist(), strict=True):

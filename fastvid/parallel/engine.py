@@ -110,8 +110,7 @@ class Engine:
     def hand_boundary(self, segment: int, image: np.ndarray) -> None:
         """Delivers the finished frame before `segment`."""
         with self._condition:
-            waiting = (task for seam in self._seams for task in seam.tasks)
-            for task in (*self._tasks, *waiting):
+            for task in (*self._tasks, *(seam.task for seam in self._seams)):
                 if task.index == segment:
                     task.boundary = image
             self._condition.notify_all()
@@ -173,7 +172,7 @@ class Engine:
 
     def _next_blend(self) -> Step | None:
         for seam in self._seams:
-            if seam.ready() and all(task.group > seam.group for task in self._tasks):
+            if seam.ready() and all(task.group > seam.task.group for task in self._tasks):
                 return Step(f"correction of frame {seam.next_frame}", partial(self._correct, seam))
         for task in self._tasks:
             if task.can_blend():
@@ -234,26 +233,19 @@ class Engine:
     def _deliver(self, task: Task) -> None:
         with self._condition:
             self._tasks.remove(task)
-            if task.in_seam:
-                self._keep_for_correction(task)
+            if task.lead:
+                assert self._overlap is not None and self._recurrent is not None
+                self._seams.append(Seam(task, self._overlap, self._recurrent))
         self._report(LastFrame(task.index, task.finished[-1]))
-        if not task.in_seam:
+        if not task.lead:
             self._report(task)
-
-    def _keep_for_correction(self, task: Task) -> None:
-        if task.lead:
-            assert self._overlap is not None and self._recurrent is not None
-            self._seams.append(Seam(task, self._overlap, self._recurrent))
-        else:
-            next(seam for seam in self._seams if seam.group == task.group).tasks.append(task)
 
     def _correct(self, seam: Seam) -> None:
         seam.step()
         if seam.done:
             with self._condition:
                 self._seams.remove(seam)
-            for task in seam.tasks:
-                self._report(task)
+            self._report(seam.task)
 
     def _blend(self, task: Task, position: int) -> None:
         painted, motion = task.painted[position], task.motions[position]
@@ -265,7 +257,7 @@ class Engine:
             finished = self._stages.blend(painted, previous, motion)
             if self._overlap is not None and self._recurrent is not None:
                 error = self._recurrent.temporal_error(finished, previous, motion)
-            if not task.in_seam:
+            if not task.lead:
                 motion.prepared = None  # the gate and the warp are not needed again
         task.errors.append(error)
         task.painted[position] = None

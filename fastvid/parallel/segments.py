@@ -12,26 +12,13 @@ from fastvid.video.frame import Frame
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Consecutive segments of a shot that one rank computes (see `fastvid.overlap`).
-
-    group: number of its first segment. start: its first frame. seam_stop: the segments before this
-    frame wait for the stretch's correction; 0 for the first stretch of a shot, which needs none.
-    """
-
-    group: int
-    start: int
-    seam_stop: int = 0
-
-
-@dataclass(frozen=True)
 class Segment:
     """Frames [start, stop) of one shot.
 
     index: number of the segment in the video. shot: number of the shot. shot_start: first frame of
     the shot. halo: frame start - 1, or None where the segment begins its shot or its stretch.
-    stretch: what it belongs to, if segments are computed in stretches. lead: the frames before it
-    with which its stretch warms up.
+    stretch: number of the first segment of its stretch (see `fastvid.overlap`), if segments are
+    computed in stretches. lead: the frames before it with which its stretch warms up.
     """
 
     index: int
@@ -41,18 +28,13 @@ class Segment:
     shot_start: int
     frames: tuple[Frame, ...] = field(repr=False, default=())
     halo: Frame | None = field(repr=False, default=None)
-    stretch: Stretch | None = None
+    stretch: int | None = None
     lead: tuple[Frame, ...] = field(repr=False, default=())
 
     @property
     def group(self) -> int:
         """What goes to one rank together: the segments of a stretch, else each by itself."""
-        return self.index if self.stretch is None else self.stretch.group
-
-    @property
-    def in_seam(self) -> bool:
-        """Whether the segment waits for the correction of its stretch."""
-        return self.stretch is not None and self.start < self.stretch.seam_stop
+        return self.index if self.stretch is None else self.stretch
 
     @property
     def begins_shot(self) -> bool:

@@ -26,7 +26,7 @@ class Place:
     """Where a segment belongs, as it travels to its rank.
 
     Frames [start, stop) are its own. Before them come `lead` frames for it to warm up or, with
-    `has_halo`, the one before it. group, in_seam: see `Task`.
+    `has_halo`, the one before it. group: see `Task`.
     """
 
     index: int
@@ -35,7 +35,6 @@ class Place:
     has_halo: bool = False
     lead: int = 0
     group: int = -1
-    in_seam: bool = False
 
     @property
     def first(self) -> int:
@@ -49,14 +48,13 @@ class Place:
     @classmethod
     def from_numbers(cls, header: Sequence[int]) -> "Place":
         """The inverse of `numbers`."""
-        index, start, stop, has_halo, lead, group, in_seam = header
-        return cls(index, start, stop, bool(has_halo), lead, group, bool(in_seam))
+        index, start, stop, has_halo, lead, group = header
+        return cls(index, start, stop, bool(has_halo), lead, group)
 
     def task(self, images: Sequence[np.ndarray]) -> "Task":
         """The task with these images, from frame `first` on."""
         return Task(self.index, self.start - self.lead, images[self.has_halo:],
-                    images[0] if self.has_halo else None, lead=self.lead, group=self.group,
-                    in_seam=self.in_seam)
+                    images[0] if self.has_halo else None, lead=self.lead, group=self.group)
 
 
 @dataclass
@@ -65,9 +63,9 @@ class Task:
 
     frames: its input images. halo: the input image before them, None where the segment begins its
     shot. boundary: the finished frame before the segment, once it is there. lead: so many of the
-    frames come before the segment, for it to warm up; `start` is the first of all. group: segments
-    of one stretch have the same. in_seam: the segment waits for its stretch's correction. errors:
-    temporal errors of the finished frames, if somebody wants them.
+    frames come before the segment, for it to warm up without its past, and the segment waits for
+    its correction; `start` is the first of all frames. group: segments of one stretch have the
+    same. errors: temporal errors of the finished frames, if somebody wants them.
     """
 
     index: int
@@ -77,7 +75,6 @@ class Task:
     boundary: np.ndarray | None = None
     lead: int = 0
     group: int = -1
-    in_seam: bool = False
     motions: list[Motion | None] = field(default_factory=list)
     painted: list[np.ndarray | None] = field(default_factory=list)
     finished: list[np.ndarray] = field(default_factory=list)
