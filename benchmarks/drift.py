@@ -53,12 +53,12 @@ def drift(style: str, painting: Path, photo: str, network: LossNetwork, *, frame
     target = style_target(network, as_images([picture], _CPU))
     image = np.ascontiguousarray(read_photo(photo, _PHOTO_SIDE_PX)[..., ::-1])
     finished = previous = first = last = None
-    for frame in panned(image, frames):
+    for number, frame in enumerate(panned(image, frames)):
         last = stages.paint(frame)
         if previous is None or finished is None:
             finished = first = last
         else:
-            motion = stages.motion(frame, previous)
+            motion = stages.motion(frame, previous, number)
             finished = last if motion is None else stages.blend(last, finished, motion)
         previous = frame
     assert first is not None and last is not None and finished is not None

@@ -83,7 +83,7 @@ class SleepingStages:
         self._heavy_late_s = self._blend_late_s = 0.0
         self._stolen_s = self._blend_ends = 0.0
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray) -> Motion:
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion:
         """Sleeps for flow, masks and gate."""
         self._compute(self._seconds.flow)
         return Motion(prepared=None)

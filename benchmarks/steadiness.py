@@ -115,7 +115,7 @@ def repaint(style: str, film: Film, temporal_strength: float | None,
         alone = stages.paint(frame)
         finished = alone
         if index not in starts:
-            motion = stages.motion(frame, film.frames[index - 1])
+            motion = stages.motion(frame, film.frames[index - 1], index)
             if motion is not None:
                 finished = stages.blend(alone, outputs[-1][None], motion)
         painted.append(alone[0])

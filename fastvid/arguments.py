@@ -69,6 +69,10 @@ def add_stylize_arguments(parser: argparse.ArgumentParser, output_required: bool
                          help="computes the flow at this share of the size (default: %(default)g)")
     picture.add_argument("--mask-boundaries", action="store_true",
                          help="counts motion boundaries as unreliable, as the 2016 tool did")
+    picture.add_argument("--flow-dir", type=Path, metavar="DIR",
+                         help="reads backward_5_4.flo and reliable_5_4.pgm (from frame 5 to 4 of "
+                         "the film, counted from 1) instead of computing flow; every rank must "
+                         "see the folder")
 
     _add_recurrent_arguments(parser, default)
 

@@ -51,6 +51,7 @@ class StylizeOptions:
     flow: str = DEFAULT_FLOW_METHOD
     flow_scale: float = 1.0
     mask_boundaries: bool = False
+    flow_dir: Path | None = None
     temporal_strength: float = DEFAULT_STRENGTH
     strength: float = 1.0
     keep_colors: bool = False
@@ -91,6 +92,10 @@ class StylizeOptions:
         check_strength(self.temporal_strength)
         if not 0.0 < self.flow_scale <= 1.0:
             raise InputError(f"--flow-scale {self.flow_scale:g} is outside 0..1; 0.5 is half size.")
+        estimating = (DEFAULT_FLOW_METHOD, 1.0, False)
+        if self.flow_dir and (self.flow, self.flow_scale, self.mask_boundaries) != estimating:
+            raise InputError("--flow-dir brings flow and masks: leave out --flow, --flow-scale and "
+                             "--mask-boundaries, which say how to compute them.")
         if self.pipeline not in PIPELINES:
             raise InputError(f"--pipeline {self.pipeline} is neither exact nor overlap.")
         if self.overlap is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from fastvid.encode_thread import remove_leftovers
 from fastvid.errors import InputError
 from fastvid.estimate import check_disk, check_memory
+from fastvid.motion.flow_folder import FlowFolder
 from fastvid.options import StylizeOptions
 from fastvid.parallel.communicator import Communicator
 from fastvid.parallel.serve import JobSetup
@@ -126,7 +127,9 @@ def prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
         tuple(painting.checkpoint for painting in open_paintings),
         options.held_at_most(recurrent), options.keep,
         options.rank_timeout, str(options.log_dir.absolute()) if options.log_dir else None,
-        options.log_level, first_frame_model=first_data)
+        options.log_level, first_frame_model=first_data,
+        flow_dir=str(options.flow_dir.absolute()) if options.flow_dir else None,
+        first_frame=options.frames[0] if options.frames else 0)
     return Prepared(options, source, open_paintings, setup, span)
 
 
@@ -172,6 +175,7 @@ def _picture_settings(options: StylizeOptions, comm: Communicator,
         device=choose_device(options.device, _recorded(previous, "device")),
         pipeline=options.pipeline if recurrent else None,
         overlap=options.overlap,
+        flow_sha256=FlowFolder(options.flow_dir).fingerprint() if options.flow_dir else None,
     )
 
 

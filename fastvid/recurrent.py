@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fastvid.motion.flow import FlowEstimator
-from fastvid.motion.occlusion import NETWORK_MASK_WINDOW_PX, reliable_mask, shrink
+from fastvid.motion.occlusion import NETWORK_MASK_WINDOW_PX, shrink
+from fastvid.motion.source import MotionSource
 from fastvid.motion.warp import sample, sampling_map
-from fastvid.settings import PictureSettings
+from fastvid.settings import PictureSettings, estimated_motion
 from fastvid.stages import Motion
 from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.recurrent import RecurrentModel
@@ -43,23 +43,22 @@ class RecurrentRepaint:
     """The stages of some recurrent models (see `fastvid.stages.RecurrentStages`).
 
     first: paints the first frame of each shot; None lets each model do that, without a past. keep:
-    "flow" and "occlusion" keep what is to be stored.
+    "flow" and "occlusion" keep what is to be stored. source: of flow and masks; None estimates
+    them as the settings say.
     """
 
     def __init__(self, models: Sequence[RecurrentModel], settings: PictureSettings,
-                 keep: tuple[str, ...] = (), first: StyleModel | None = None) -> None:
+                 keep: tuple[str, ...] = (), first: StyleModel | None = None,
+                 source: MotionSource | None = None) -> None:
         self._models = models
         self._first = first
-        self._boundaries_unreliable = settings.mask_boundaries
         self._keep = keep
-        self._estimate = FlowEstimator(settings.flow, settings.flow_scale)
+        self._source = source or estimated_motion(settings)
         set_threads(settings.threads)
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray) -> Motion:
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion:
         """Flow and mask of `frame` against the frame before it."""
-        backward = self._estimate(frame, previous)
-        forward = self._estimate(previous, frame)
-        reliable = reliable_mask(backward, forward, self._boundaries_unreliable)
+        backward, reliable = self._source(frame, previous, number)
         return Motion(
             prepared=Past(sampling_map(backward), shrink(reliable, NETWORK_MASK_WINDOW_PX)),
             backward=backward if "flow" in self._keep else None,

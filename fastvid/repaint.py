@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastvid.motion.flow import FlowEstimator
-from fastvid.motion.occlusion import reliable_mask
-from fastvid.settings import PictureSettings
+from fastvid.motion.source import MotionSource
+from fastvid.settings import PictureSettings, estimated_motion
 from fastvid.stages import Motion
 from fastvid.style.looks import keep_colors, mix
 from fastvid.style.model import PendingFrames, StyleModel, set_threads
@@ -17,19 +16,20 @@ class Repaint:
     """The stages of some styles with one set of settings (see `fastvid.stages.Stages`).
 
     keep: "flow" and "occlusion" keep what is to be stored. batch_size: how many frames are painted
-    at a time, 1 on a CPU.
+    at a time, 1 on a CPU. source: of flow and masks; None estimates them as the settings say.
     """
 
     def __init__(self, styles: Sequence[StyleModel], settings: PictureSettings,
-                 keep: tuple[str, ...] = (), batch_size: int = 1) -> None:
+                 keep: tuple[str, ...] = (), batch_size: int = 1,
+                 source: MotionSource | None = None) -> None:
         self.batch_size = batch_size
         self._styles = styles
         self._settings = settings
         self._keep = keep
-        self._estimate = FlowEstimator(settings.flow, settings.flow_scale)
+        self._source = source or estimated_motion(settings)
         set_threads(settings.threads)
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray) -> Motion | None:
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion | None:
         """Flow, mask and gate of `frame` against the frame before it.
 
         None where nobody needs them: frame by frame, with nothing of them to be kept.
@@ -37,9 +37,7 @@ class Repaint:
         strength = self._settings.temporal_strength
         if strength == 0 and not self._keep:
             return None
-        backward = self._estimate(frame, previous)
-        forward = self._estimate(previous, frame)
-        reliable = reliable_mask(backward, forward, self._settings.mask_boundaries)
+        backward, reliable = self._source(frame, previous, number)
         step = None
         if strength > 0:
             gate = trust_gate(frame, previous, backward, reliable, strength)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fastvid.errors import InputError
+from fastvid.motion.source import EstimatedMotion
 from fastvid.options import StylizeOptions
 from fastvid.overlap import Overlap
 from fastvid.video.cuts import read_cuts
@@ -18,7 +19,8 @@ class PictureSettings:
     threads, processor and device are among them: sums are rounded in another order with other
     numbers of threads or vector units. device: what paints, "cpu" or the name of the GPU.
     pipeline: how recurrent models run, None for frame models. overlap: how their shots are cut
-    into stretches, None where they are not.
+    into stretches, None where they are not. flow_sha256: of the files that flow and masks are read
+    from, None where they are estimated.
     """
 
     flow: str
@@ -32,6 +34,12 @@ class PictureSettings:
     device: str = "cpu"
     pipeline: str | None = None
     overlap: Overlap | None = None
+    flow_sha256: str | None = None
+
+
+def estimated_motion(settings: PictureSettings) -> EstimatedMotion:
+    """Flow and masks as the settings say."""
+    return EstimatedMotion(settings.flow, settings.flow_scale, settings.mask_boundaries)
 
 
 # How the settings in a run file are called on the command line.
@@ -40,6 +48,7 @@ _OPTION_NAMES = {
     "input_sha256": "the content of the input",
     "style_sha256": "the style",
     "first_frame_sha256": "--first-frame-model",
+    "flow_sha256": "--flow-dir",
     "frames": "--frames",
     "size": "the size of the frames",
     "fps": "--fps",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from fastvid.errors import InputError
+from fastvid.motion.source import MotionSource
 from fastvid.options import StylizeOptions
 from fastvid.recurrent import RecurrentRepaint
 from fastvid.repaint import Repaint
@@ -51,12 +52,14 @@ def check_kind(options: StylizeOptions, models: Sequence[StyleModel]) -> bool:
 
 def choose_stages(models: Sequence[StyleModel], settings: PictureSettings,
                   keep: tuple[str, ...] = (), batch_size: int = 1,
-                  first: StyleModel | None = None) -> Repaint | RecurrentRepaint:
+                  first: StyleModel | None = None,
+                  source: MotionSource | None = None) -> Repaint | RecurrentRepaint:
     """The stages of these models.
 
     batch_size: of frame models. first: paints the first frames of shots for recurrent models.
+    source: of flow and masks; None estimates them as the settings say.
     """
     recurrent = recurrent_models(models)
     if recurrent:
-        return RecurrentRepaint(recurrent, settings, keep, first)
-    return Repaint(models, settings, keep, batch_size)
+        return RecurrentRepaint(recurrent, settings, keep, first, source)
+    return Repaint(models, settings, keep, batch_size, source)

@@ -40,9 +40,9 @@ class Stages(Protocol):
     (styles, H, W, 3) uint8 RGB. `blend` is called from a thread of its
     own, beside the others, all other methods from one thread."""
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray) -> Motion | None:
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion | None:
         """Flow, mask and gate of `frame` against the frame before it; None if they do not
-        matter."""
+        matter. number: of `frame` in the run, from 0."""
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
         """The frame painted on its own."""

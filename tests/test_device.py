@@ -156,7 +156,7 @@ class SlowDevice:
         self.release = threading.Event()
         self.error: BaseException | None = None
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray) -> Motion | None:
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion | None:
         self.log.append(f"motion {frame[0, 0, 0]}")
         return Motion(prepared=None)
 

@@ -57,7 +57,7 @@ def test_sleeping_stages_depend_on_frame_and_history() -> None:
     painted = stages.paint(frame)
     assert painted.shape == (1, 5, 7, 3) and (painted[0] == 255 - frame).all()
     previous = np.full((1, 5, 7, 3), 200, np.uint8)
-    finished = stages.blend(painted, previous, stages.motion(frame, frame))
+    finished = stages.blend(painted, previous, stages.motion(frame, frame, 1))
     assert (finished[0] == (255 - frame) // 2 + 100).all()
 
 
@@ -67,7 +67,7 @@ def test_a_recurrent_model_that_sleeps_never_forgets() -> None:
     frame = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
     one, two = stages.begin(frame), stages.begin(frame) + 9
     for _ in range(20):
-        motion = stages.motion(frame, frame)
+        motion = stages.motion(frame, frame, 1)
         one, two = (stages.blend(stages.paint(frame), past, motion) for past in (one, two))
     assert (two - one == 9).all()
     assert Costs(1.0, 0.0, 10.0).recurrent_total(frames=7, shots=2) == 7 * 10.0 + 5 * 1.0

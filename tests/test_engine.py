@@ -29,7 +29,7 @@ class CountingStages:
         self.painting = threading.Semaphore(0)
         self._error = error
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray) -> Motion | None:
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion | None:
         self.log.append(f"motion {frame[0, 0, 0]} {previous[0, 0, 0]}")
         return Motion(prepared=None)
 

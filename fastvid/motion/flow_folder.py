@@ -6,6 +6,7 @@ says where it can be trusted: 255, or 0 where it can't.
 
 import hashlib
 import re
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,8 @@ class FlowFolder:
             if not path.is_file():
                 raise InputError(
                     f"there is no {path}, but frames {frame} and {frame + 1} (counted from 1) are "
-                    "in one shot.\nAdd the file, or say with --cuts where shots begin; every rank "
-                    "must see the folder."
+                    f"in one shot.\nAdd the file (every rank must see it, here on "
+                    f"{socket.gethostname()}), or say with --cuts where shots begin."
                 )
         flow, levels = read_flo(flow_path), read_pgm(mask_path)
         for path, array in ((flow_path, flow), (mask_path, levels)):
@@ -65,6 +66,12 @@ class FlowFolder:
         known = np.isfinite(flow).all(axis=2)
         flow[~known] = 0
         return flow, (levels >= _LEAST_RELIABLE_LEVEL) & known
+
+    def check(self) -> None:
+        """Raise InputError unless this rank sees the folder."""
+        if not self._folder.is_dir():
+            raise InputError(f"there is no folder {self._folder} on {socket.gethostname()}: every "
+                             "rank must be able to read the flow")
 
     def fingerprint(self) -> str:
         """SHA-256 of the names and contents of all flow and mask files, 64 hex digits.

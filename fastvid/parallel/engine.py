@@ -214,7 +214,8 @@ class Engine:
             previous = task.frames[position - 1] if position else task.halo
             motion = None
             if previous is not None:
-                motion = self._stages.motion(task.frames[position], previous)
+                motion = self._stages.motion(task.frames[position], previous,
+                                             task.start + position)
             task.times[stage].add(began, time.perf_counter() - clock)
             task.motions.append(motion)
         elif stage is Stage.PAINT:

@@ -29,7 +29,8 @@ class JobSetup:
 
     style_names, styles: names and checkpoints. first_frame_model: the checkpoint that paints the
     first frame of each shot, empty where the styles do. local_rank: the number of the rank among
-    those of its host, which each fills in for itself.
+    those of its host, which each fills in for itself. flow_dir: where flow and masks are read from,
+    None where they are estimated. first_frame: where the run begins in the film.
     """
 
     settings: PictureSettings
@@ -42,6 +43,8 @@ class JobSetup:
     log_level: str = "INFO"
     local_rank: int = 0
     first_frame_model: bytes = b""
+    flow_dir: str | None = None
+    first_frame: int = 0
 
     def arrays(self) -> list[np.ndarray]:
         """As the arrays of a SETUP message."""
@@ -71,6 +74,7 @@ def real_stages(setup: JobSetup) -> Stages:
     """The stages that paint. Raises InputError for a style that can't be loaded, or if this rank
     lacks the GPU that the run paints on."""
     # torch takes two seconds to import: only a rank that has a job pays for it.
+    from fastvid.motion.source import FiledMotion
     from fastvid.stage_choice import choose_stages
     from fastvid.style.device import GPU_BATCH_SIZE, rank_device
     from fastvid.style.loading import load_frame_model
@@ -83,7 +87,8 @@ def real_stages(setup: JobSetup) -> Stages:
     if setup.first_frame_model:
         first = load_frame_model(setup.first_frame_model, "--first-frame-model").move_to(device)
     batch_size = 1 if device.type == "cpu" else GPU_BATCH_SIZE
-    return choose_stages(styles, setup.settings, setup.keep, batch_size, first)
+    source = FiledMotion(setup.flow_dir, setup.first_frame) if setup.flow_dir else None
+    return choose_stages(styles, setup.settings, setup.keep, batch_size, first, source)
 
 
 def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:

@@ -149,7 +149,7 @@ def _groups(marked: Iterator[tuple[Frame, bool]], frame_count: int,
 def _warm_up(stages: Stages, frames: Sequence[np.ndarray]) -> None:
     painted = paints_alone(stages)(frames[0])
     if len(frames) > 1:
-        motion = stages.motion(frames[1], frames[0])
+        motion = stages.motion(frames[1], frames[0], 1)
         if motion is not None:
             stages.blend(stages.paint(frames[1]), painted, motion)
 
@@ -159,11 +159,11 @@ def _compute(stages: Stages, frames: Sequence[np.ndarray], watch: Stopwatch,
     """The finished frames of a place, (H, W, 3) uint8 RGB, of the first style."""
     finished: list[np.ndarray] = []
     recurrent = isinstance(stages, RecurrentStages)
-    for frame, previous in zip(frames, [None, *frames]):
+    for number, (frame, previous) in enumerate(zip(frames, [None, *frames])):
         motion = None
         if previous is not None:
             with watch.timing("motion"):
-                motion = stages.motion(frame, previous)
+                motion = stages.motion(frame, previous, number)
         alone = recurrent and previous is None
         with watch.timing("first frame of a shot" if alone else "paint", by_wall_clock=on_gpu):
             painted = paints_alone(stages)(frame) if alone else stages.paint(frame)
