@@ -55,6 +55,8 @@ CASES = {
     # 12 times as fast as one rank. One stretch a rank, of the default length.
     "recurrent": Case("uncut, a recurrent model, --pipeline overlap", {16: 12 / 16},
                       costs=_RECURRENT, pipeline="overlap", frames_a_rank=Overlap.segment),
+    "recurrent-shots": Case("26 shots, a recurrent model, --pipeline exact", {}, costs=_RECURRENT,
+                            shots=26, pipeline="exact"),
     "recurrent-exact": Case("uncut, a recurrent model, --pipeline exact", {}, costs=_RECURRENT,
                             pipeline="exact", frames_a_rank=4),
 }

@@ -22,7 +22,7 @@ from fastvid.seam_report import SeamReport
 from fastvid.stage_choice import check_kind
 from fastvid.style.loading import load_model, load_recurrent
 from fastvid.video.frame import Frame
-from launching import PROGRAMS, TIMEOUT_S, RunningJob, run_fastvid, run_program, stored_count
+from launching import PROGRAMS, TIMEOUT_S, RunningJob, run_program, stored_count
 
 # Two seams in the uncut clip of 23 frames, the last stretch of which is longer than a stretch; one
 # in the last shot of the cut clip, none in its first two.
@@ -173,14 +173,17 @@ def test_the_same_bytes_on_any_number_of_ranks(ranks: int, cut_clip: Clip, uncut
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize(("ranks", "ranks_afterwards", "frames"), [(1, 2, 3), (2, 1, 9), (3, 3, 6)])
-def test_killed_and_continued(ranks: int, ranks_afterwards: int, frames: int, uncut_clip: Clip,
-                              model_path: Path, expected: dict[str, np.ndarray],
+@pytest.mark.parametrize(("ranks", "ranks_afterwards", "frames", "discard"), [
+    (1, 2, 3, False), (2, 1, 9, False), (3, 3, 6, False), (2, 2, 9, True)])
+def test_killed_and_continued(ranks: int, ranks_afterwards: int, frames: int, discard: bool,
+                              uncut_clip: Clip, model_path: Path, expected: dict[str, np.ndarray],
                               tmp_path: Path) -> None:
-    """Also with segments of another length."""
+    """Also with segments of another length, and without the frames that are encoded already."""
     command = [uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", model_path, "--cuts",
                "none", "--codec", "ffv1", *arguments(SMALL)]
-    slow = json.dumps([{"stage": "blend", "sleep": 0.06}])
+    command += ["--discard-frames"] if discard else []
+    parts = {"part_frames": 5}
+    slow = json.dumps([{"stage": "blend", "sleep": 0.06}, parts])
     with RunningJob([PROGRAMS / "patched.py"], [slow, *command, "--segment-length", "3",
                                                 "--threads", "1"], ranks=ranks) as job:
         deadline = time.monotonic() + TIMEOUT_S
@@ -190,9 +193,12 @@ def test_killed_and_continued(ranks: int, ranks_afterwards: int, frames: int, un
         job.kill()
     stored = stored_count(tmp_path / "out.h5")
     assert frames <= stored < uncut_clip.frame_count
-    finished = run_fastvid(*command, "--segment-length", "2", ranks=ranks_afterwards)
+    finished = run_program([PROGRAMS / "patched.py"], [
+        json.dumps([parts]), *command, "--segment-length", "2", "--threads", "1"],
+        ranks=ranks_afterwards)
     assert finished.status == 0, finished.stderr
-    assert np.array_equal(stored_frames(tmp_path / "out.h5"), expected["uncut"])
+    if not discard:
+        assert np.array_equal(stored_frames(tmp_path / "out.h5"), expected["uncut"])
     assert np.array_equal(job_clips.decoded_frames(tmp_path / "out.mkv"), expected["uncut"])
 
 
