@@ -113,12 +113,9 @@ def cut_off(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
-MISSING = (lambda folder: (folder / "reliable_9_8.pgm").unlink(),
-           ["reliable_9_8.pgm", "frames 8 and 9", "--cuts"])
-
-
 @pytest.mark.parametrize("spoil, words", [
-    MISSING,
+    (lambda folder: (folder / "reliable_9_8.pgm").unlink(),
+     ["reliable_9_8.pgm", "frames 8 and 9", "--cuts"]),
     (cut_off, ["backward_9_8.flo", "incomplete"]),
     (lambda folder: write_flo(folder / "backward_9_8.flo", np.zeros((9, 8, 2), np.float32)),
      ["backward_9_8.flo is 8x9", "--size"]),
@@ -137,19 +134,6 @@ def test_bad_files_are_named(
     for word in words:
         assert word in message
     assert not (tmp_path / "out.mkv").exists()
-
-
-@pytest.mark.mpi
-def test_a_missing_file_ends_all_ranks(
-    uncut_clip: Clip, tiny_style: Path, begun: Path, tmp_path: Path
-) -> None:
-    spoil, words = MISSING
-    folder = Path(shutil.copytree(begun / "flow", tmp_path / "flow"))
-    spoil(folder)
-    finished = run_fastvid(*arguments(uncut_clip, tiny_style, tmp_path, "--flow-dir", folder),
-                           ranks=3)
-    assert finished.status == STATUS_BAD_INPUT, finished.stderr
-    assert finished.stderr.count("fastvid: error: ") == 1 and words[0] in finished.stderr
 
 
 @pytest.mark.parametrize("option", [("--flow", "farneback"), ("--flow-scale", "0.5"),
