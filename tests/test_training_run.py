@@ -199,7 +199,7 @@ def test_bad_input_is_named(folder, tmp_path, more, reason):
 def test_a_state_of_another_run_is_not_continued(folder, tmp_path):
     output = tmp_path / "x.pt"
     command.run(arguments(folder, output, "--steps", "1"))
-    with pytest.raises(InputError, match="content_weight was 1.0, now 2.0"):
+    with pytest.raises(InputError, match="content_weight was 0.9, now 2.0"):
         command.run(arguments(folder, output, "--steps", "2", "--content-weight", "2"))
     (tmp_path / "x.pt.training" / "state.pt").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(InputError, match="damaged"):

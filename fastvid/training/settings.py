@@ -18,16 +18,16 @@ class TrainingSettings:
 
     arch: str = DEFAULT_ARCH
     size: int = 256
-    painting_side: int = 512
+    painting_side: int = 768
     steps: int = 20000
     batch: int = 1
     accumulate: int = 2
     learning_rate: float = 1e-3
-    content_weight: float = 1.0
-    style_weights: tuple[float, ...] = (3.0,)
-    tv_weight: float = 1.0
-    palette_weight: float = 5.0
-    temporal_weight: float = 60.0
+    content_weight: float = 0.9
+    style_weights: tuple[float, ...] = (9.0,)
+    tv_weight: float = 2.0
+    palette_weight: float = 40.0
+    temporal_weight: float = 1000.0
     stability_start: float = 0.3
     precision: str = "float32"
     seed: int = 1
