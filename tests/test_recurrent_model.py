@@ -98,3 +98,10 @@ def test_mirrored_borders_serve_recurrent_models_too():
     frame = noise(37, 51)
     painted = load_recurrent(data, "t").step(frame, frame, np.ones((37, 51), bool))
     assert painted.shape == frame.shape
+
+
+def test_memory_grows_with_the_frame(model):
+    small, large = model.memory_bytes(360, 640), model.memory_bytes(1080, 1920)
+    # The start padding weighs more on small frames. The least: seven channels in, four out.
+    assert 6 * small < large < 9 * small
+    assert large > 1080 * 1920 * 4 * (7 + 4)

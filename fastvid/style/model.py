@@ -11,11 +11,13 @@ from fastvid.errors import InputError
 from fastvid.style.checkpoint import Checkpoint
 from fastvid.style.margins import BORDER, MIN_SIDE, Margins, margins_of
 from fastvid.style.network import Layer, build_network, for_painting
+from fastvid.style.variant import Variant
 
 __all__ = ["BORDER", "MIN_SIDE", "PendingFrames", "StyleModel", "set_threads"]
 
 # Peak of the process over its state before, per byte that `_bytes_per_pixel` counts: 0.73 to 1.22
-# between 640x360 and 1920x1080, with 1 and 2 threads. The rest is reserve.
+# between 640x360 and 1920x1080, with 1 and 2 threads; 1.13 to 1.20 with the layers of Fast Artistic
+# Videos. The rest is reserve.
 MEMORY_FACTOR = 1.4
 
 
@@ -186,7 +188,7 @@ class StyleModel:
     def memory_bytes(self, height: int, width: int) -> int:
         """How many bytes `paint` allocates at its peak for a frame of that size (estimate)."""
         pixels = self._margins(height, width).padded_pixels
-        return int(pixels * _bytes_per_pixel(self._layers) * MEMORY_FACTOR)
+        return int(pixels * _bytes_per_pixel(self._layers, self.variant) * MEMORY_FACTOR)
 
 
 def check_frame(image: np.ndarray) -> None:
@@ -195,14 +197,18 @@ def check_frame(image: np.ndarray) -> None:
         raise ValueError(f"a frame must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
 
 
-def _bytes_per_pixel(layers: tuple[Layer, ...]) -> float:
+def _bytes_per_pixel(layers: tuple[Layer, ...], variant: Variant) -> float:
     """Bytes of the two largest neighbouring float32 feature maps, per pixel of the frame."""
     peak = 0.0
     scale = 1
+    # Zeros are added inside the convolution; a reflected copy of the input lives at the side.
+    copies = 1 if variant.convolution == "zero" else 2
     for layer in layers:
+        if layer.kind == "U" and variant.convolution == "zero":
+            continue  # merged with the convolution behind it
         read = 4 * layer.in_channels / scale**2
         written = 4 * layer.out_channels / layer.scale**2
-        # The reflected copy of the input and the normalised copy of the output live at the side.
-        peak = max(peak, 2 * read + written, read + 2 * written)
+        # So does the normalised copy of the output.
+        peak = max(peak, copies * read + written, read + 2 * written)
         scale = layer.scale
     return peak
