@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fastvid.arguments import stylize_options, stylize_parser
 from fastvid.errors import InputError
 from fastvid.motion.flo import write_flo
+from fastvid.motion.pgm import write_pgm
 from fastvid.runfile.writer import RunWriter, SegmentRecord, to_json
 from launching import PROGRAMS
 from original_networks import FAV_ARCH, FAV_START_PX, FAV_VIDEO, random_weights
@@ -45,8 +46,14 @@ def write_flow(path: Path) -> Path:
     return path
 
 
+def write_mask(path: Path) -> Path:
+    write_pgm(path, np.full((9, 7), 255, np.uint8))
+    return path
+
+
 @pytest.mark.parametrize(("kind", "name", "write"), [
-    ("run", "run.h5", write_run), ("cuts", "cuts.csv", write_cuts), ("flow", "a.flo", write_flow)])
+    ("run", "run.h5", write_run), ("cuts", "cuts.csv", write_cuts), ("flow", "a.flo", write_flow),
+    ("mask", "a.pgm", write_mask)])
 def test_damaged_files(kind: str, name: str, write: Callable[[Path], Path],
                        tmp_path: Path) -> None:
     assert_survives(kind, write(tmp_path / name))

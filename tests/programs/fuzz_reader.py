@@ -43,6 +43,12 @@ def read_flow(path: Path) -> None:
     assert isinstance(read_flo(path), np.ndarray)
 
 
+def read_mask(path: Path) -> None:
+    from fastvid.motion.pgm import read_pgm
+
+    assert read_pgm(path).ndim == 2
+
+
 def read_cut_list(path: Path) -> None:
     from fastvid.video.cuts import read_cuts
 
@@ -50,7 +56,8 @@ def read_cut_list(path: Path) -> None:
 
 
 READERS: dict[str, Callable[[Path], None]] = {
-    "checkpoint": read_checkpoint, "run": read_run, "flow": read_flow, "cuts": read_cut_list,
+    "checkpoint": read_checkpoint, "run": read_run, "flow": read_flow, "mask": read_mask,
+    "cuts": read_cut_list,
 }
 
 
