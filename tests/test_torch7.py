@@ -14,8 +14,8 @@ from fastvid.style.torch7 import TorchObject, TorchTensor, read_torch7
 from fastvid.style.variant import Variant
 from original_networks import (FAV_ARCH, FAV_START_PX, FAV_VIDEO, assert_same_picture, centred,
                                fav_network, frame_of, random_weights)
-from torch7_files import (Lua, Tensor, checkpoint_of, conv, fav_modules, hostile_tensor, norm,
-                          padding, relu, sequential, torch7_bytes, upsampling)
+from torch7_files import (Lua, Tensor, checkpoint_of, conv, fav_modules, flatten, hostile_tensor,
+                          norm, padding, relu, sequential, torch7_bytes, upsampling)
 
 WEIGHTS = random_weights(FAV_ARCH, FAV_VIDEO)
 
@@ -87,6 +87,17 @@ def test_what_is_read_is_named_in_the_grammar():
     assert checkpoint.scale == 150 and checkpoint.source == "Torch7"
     assert set(checkpoint.weights) == set(WEIGHTS)
     assert all((checkpoint.weights[key] == WEIGHTS[key]).all() for key in WEIGHTS)
+
+
+@pytest.mark.parametrize("ascii_format", [False, True])
+def test_weights_in_one_storage(ascii_format):
+    """The layout of every model that was trained: the layers' weights follow one another."""
+    modules = fav_modules(WEIGHTS, FAV_START_PX)
+    flatten(modules)
+    data = torch7_bytes(checkpoint_of(modules), ascii_format)
+    assert data.count(b"torch.FloatStorage") == 1
+    weights = read_checkpoint(data, "candy.t7").weights
+    assert all((weights[key] == WEIGHTS[key]).all() for key in WEIGHTS)
 
 
 def test_an_image_model_with_reflections_and_transposed_convolutions():

@@ -19,10 +19,15 @@ class Lua:
 
 @dataclass
 class Tensor:
-    """An array as a tensor of a class; `Cuda` alone holds floats, too."""
+    """An array as a tensor of a class; `Cuda` alone holds floats, too.
+
+    storage: the flat array that it is a view of, at an offset; None for one of its own.
+    """
 
     array: np.ndarray
     typename: str = ""
+    storage: np.ndarray | None = None
+    offset: int = 0
 
 
 class Writer:
@@ -77,20 +82,23 @@ class Writer:
 
     def _tensor(self, thing: Tensor) -> None:
         array = np.ascontiguousarray(thing.array)
+        storage = array if thing.storage is None else thing.storage
         kind = thing.typename or NAMES[array.dtype.str[1:]]
         self._text(f"torch.{kind}Tensor")
+        if not array.size:  # no dimensions, offset 1, no storage
+            self._numbers("i4", [0])
+            self._numbers("i8", [1])
+            self._numbers("i4", [0])
+            return
         self._numbers("i4", [array.ndim])
         self._numbers("i8", array.shape)
         self._numbers("i8", [stride // array.itemsize for stride in array.strides])
-        self._numbers("i8", [1])
-        self._numbers("i4", [4])
-        self.kept.append(array)
-        self.indices[id(array)] = len(self.indices) + 1
-        self._numbers("i4", [self.indices[id(array)]])
-        self._text("V 1")
-        self._text(f"torch.{kind}Storage")
-        self._numbers("i8", [array.size])
-        self._numbers(array.dtype.str[1:], array.ravel())
+        self._numbers("i8", [thing.offset + 1])
+        if self._begin(4, storage):
+            self._text("V 1")
+            self._text(f"torch.{kind}Storage")
+            self._numbers("i8", [storage.size])
+            self._numbers(storage.dtype.str[1:], storage.ravel())
 
     def _numbers(self, dtype: str, numbers) -> None:
         if not self.ascii:
@@ -117,7 +125,8 @@ def conv(w: dict[str, torch.Tensor], key: str, stride=1, padding=0, library="nn"
     out_planes, in_planes, height, width = weight.shape
     fields = {"nInputPlane": in_planes, "nOutputPlane": out_planes, "kW": width, "kH": height,
               "dW": stride, "dH": stride, "padW": padding, "padH": padding,
-              "weight": Tensor(weight), "bias": Tensor(w[f"{key}.bias"].numpy())}
+              "weight": Tensor(weight), "bias": Tensor(w[f"{key}.bias"].numpy()),
+              "gradWeight": Tensor(np.empty(0, np.float32)), "_type": "torch.FloatTensor"}
     return Lua(f"{library}.SpatialConvolution", {**fields, **changes})
 
 
@@ -163,6 +172,24 @@ def fav_modules(w: dict[str, torch.Tensor], start_px: int) -> list[Lua]:
         Lua("nn.MulConstant", {"constant_scalar": 150, "inplace": False}),
         Lua("nn.TotalVariation", {"strength": 1e-6}),
     ]
+
+
+def flatten(modules: list[Lua]) -> None:
+    """Lets all weights be views of one storage, as `getParameters` of Torch leaves them."""
+    tensors = [tensor for module in modules for tensor in tensors_of(module)]
+    storage = np.concatenate([tensor.array.ravel() for tensor in tensors])
+    offset = 0
+    for tensor in tensors:
+        tensor.storage, tensor.offset = storage, offset
+        offset += tensor.array.size
+
+
+def tensors_of(module: Lua) -> list[Tensor]:
+    """The tensors of a module and of those in it."""
+    own = [value for value in module.fields.values()
+           if isinstance(value, Tensor) and value.array.size]
+    return own + [tensor for child in module.fields.get("modules", [])
+                  for tensor in tensors_of(child)]
 
 
 def checkpoint_of(modules: list[Lua], **options) -> dict:
