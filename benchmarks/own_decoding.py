@@ -17,13 +17,16 @@ from fastvid.decoding import decoded_a_frame
 from fastvid.options import DEFAULT_SEGMENT_LENGTH
 from fastvid.video import random_access
 from fastvid.video.decode import open_source
-from fastvid.video.film_index import FilmIndex, SourceIndex
+from fastvid.video.film_index import FilmIndex
 from report import machine, write_json
 
 CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"
 _RANKS_TRIED = 4
-# Values of the cost of seeking that leave no choice.
-_WAYS = {"on": 1 << 30, "seek": -(1 << 30), "chosen": random_access._SEEK_COST_FRAMES}
+_SEGMENTS_TRIED = 8
+# Values of the cost of seeking: the first leaves no choice. For the second the reader forgets where
+# it is before each segment.
+_WAYS = {"on": 1 << 30, "seek": random_access._SEEK_COST_FRAMES,
+         "chosen": random_access._SEEK_COST_FRAMES}
 
 
 def main() -> int:
@@ -38,16 +41,16 @@ def main() -> int:
             clip = make_clip(CACHE, size, parsed.frames, group)
             with open_source(str(clip)) as source:
                 index = source.index()
+                assert isinstance(index, FilmIndex)
                 in_order = _in_order(source, parsed.repeats)
             for ranks in parsed.ranks:
                 point: dict[str, Any] = {
                     "size": f"{size[0]}x{size[1]}", "group": group, "ranks": ranks,
                     "in order": in_order}
-                assert isinstance(index, FilmIndex)
                 point["decoded"] = decoded_a_frame(index.entries, index.stop,
                                                    DEFAULT_SEGMENT_LENGTH, ranks)
-                for way, cost in _WAYS.items():
-                    point[way] = _own_segments(index, ranks, cost, parsed)
+                for way in _WAYS:
+                    point[way] = _own_segments(index, ranks, way, parsed)
                 points.append(point)
                 sys.stdout.write(
                     f"{point['size']:<10} {group:>5} {ranks:>5} {1000 * in_order:>9.2f} "
@@ -70,25 +73,27 @@ def _in_order(source: Any, repeats: int) -> float:
     return statistics.median(seconds)
 
 
-def _own_segments(index: SourceIndex, ranks: int, cost: int, parsed: argparse.Namespace) -> float:
-    """Seconds a frame of reading the segments of one rank, mean over four of the ranks.
+def _own_segments(index: FilmIndex, ranks: int, way: str, parsed: argparse.Namespace) -> float:
+    """Seconds a frame of reading segments of one rank, mean over some of both.
 
     The halo is not counted as used. A rank's first segment, which opens the file, is not counted.
     """
     length = DEFAULT_SEGMENT_LENGTH
-    random_access._SEEK_COST_FRAMES = cost
+    random_access._SEEK_COST_FRAMES = _WAYS[way]
     seconds = []
     for _ in range(parsed.repeats):
         spent, used = 0.0, 0
         for rank in {ranks * part // _RANKS_TRIED for part in range(_RANKS_TRIED)}:
             first, *starts = range(rank * length, parsed.frames - length, ranks * length)
-            reader = random_access.open_reader(index)
+            reader = random_access.FilmReader(index)
             reader.read(max(0, first - 1), first + length)
             began = time.process_time()
-            for start in starts:
+            for start in starts[:_SEGMENTS_TRIED]:
+                if way == "seek":
+                    reader._position = None
                 reader.read(start - 1, start + length)
             spent += time.process_time() - began
-            used += len(starts) * length
+            used += min(len(starts), _SEGMENTS_TRIED) * length
             reader.close()
         seconds.append(spent / used)
     return statistics.median(seconds)
