@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 
 from fastvid.stages import RecurrentStages
+from fastvid.style.loading import load_model
+from fastvid.style.recurrent import RecurrentModel
+from fastvid.style.registry import load_style
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 from emulation import Costs, SleepingStages, rank_speeds, uneven_cuts  # noqa: E402
 from recurrent import SleepingRecurrent  # noqa: E402
+from seams import recurrent_style  # noqa: E402
 from timeline import shares, spans  # noqa: E402
 
 
@@ -71,6 +75,19 @@ def test_a_recurrent_model_that_sleeps_never_forgets() -> None:
         one, two = (stages.blend(stages.paint(frame), past, motion) for past in (one, two))
     assert (two - one == 9).all()
     assert Costs(1.0, 0.0, 10.0).recurrent_total(frames=7, shots=2) == 7 * 10.0 + 5 * 1.0
+
+
+def test_a_recurrent_model_out_of_a_bundled_style() -> None:
+    """Without a share of the past it is that style."""
+    frame = np.random.default_rng(1).integers(0, 256, (40, 56, 3), np.uint8)
+    alone, other = frame[::-1].copy(), np.ones((40, 56), bool)
+    model = load_model(recurrent_style("starry_night", 0.0), "made")
+    assert isinstance(model, RecurrentModel)
+    (painted,) = load_style("starry_night").paint([frame])
+    assert np.array_equal(model.step(frame, alone, other), painted)
+    leaning = load_model(recurrent_style("starry_night", 0.5), "made")
+    assert isinstance(leaning, RecurrentModel)
+    assert not np.array_equal(leaning.step(frame, alone, other), leaning.step(frame, frame, other))
 
 
 def row(rank: int, start: int, motion: tuple[float, float], paint: tuple[float, float],

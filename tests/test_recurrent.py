@@ -148,12 +148,13 @@ def test_another_first_frame_model_is_another_run(uncut_clip: Clip, model_path: 
     assert status == 0 and "6 of 6 frames are there" in message
 
 
-def test_a_plan_of_a_recurrent_model(uncut_clip: Clip, model_path: Path,
+@pytest.mark.parametrize("pipeline", ["exact", "overlap"])
+def test_a_plan_of_a_recurrent_model(pipeline: str, uncut_clip: Clip, model_path: Path,
                                      capfd: pytest.CaptureFixture[str]) -> None:
     from fastvid.__main__ import main
 
     assert main(["plan", str(uncut_clip.path), "--style", str(model_path), "--cuts", "none",
-                 "--ranks", "1,4"]) == 0
+                 "--ranks", "1,4", "--pipeline", pipeline]) == 0
     assert "blend" in capfd.readouterr().out
 
 

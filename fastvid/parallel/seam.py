@@ -16,8 +16,9 @@ _log = logging.getLogger(__name__)
 class Seam:
     """The first task of a stretch, which waits here for the finished frame before it.
 
-    task: its frames are computed, without their past, from which its lead began; it has kept what
-    that took. Its `boundary` is the true past, once that is there.
+    task: its frames are computed, from a past that began with its lead; it has kept what that took.
+    Its `boundary` is the true past, once that is there. Each style meets its past for itself, so
+    that it comes out as it would alone.
     """
 
     def __init__(self, task: Task, overlap: Overlap, stages: RecurrentStages) -> None:
@@ -26,10 +27,11 @@ class Seam:
         self._overlap = overlap
         self._stages = stages
         self._position = task.lead
-        self._recomputed = 0
-        # Once the past is no longer recomputed: true less computed frame, (styles, H, W, 3) float32
+        # Of each style: after how many frames its past is no longer recomputed, 0 if it still is;
+        # from there on what the true frame is more than the computed one, (styles, H, W, 3) float32
         # levels, moved along with the film.
-        self._rest: np.ndarray | None = None
+        self._met = [0] * len(task.finished[0])
+        self._rest = np.zeros(task.finished[0].shape, np.float32)
 
     def ready(self) -> bool:
         """Whether the true past is there."""
@@ -43,43 +45,46 @@ class Seam:
     def step(self) -> None:
         """Corrects the next frame; with the last one the seam is `done`."""
         began, clock = time.time(), time.perf_counter()
-        task, position = self.task, self._position
-        motion = self._motion()
-        computed = task.finished[position]
-        if self._rest is None:
-            true = self._stages.blend(self._stages.paint(task.frames[position]), self._before(),
-                                      motion)
-            self._recomputed += 1
-            self._meet(true, computed)
-        else:
-            true = self._faded(computed, motion)
-        task.finished[position] = true
+        task, number = self.task, self._position - self.task.lead + 1
+        computed = task.finished[self._position]
+        true = self._faded(computed, number)
+        if not all(self._met):
+            motion = self._motion()
+            painted = self._stages.paint(task.frames[self._position])
+            again = self._stages.blend(painted, self._before(), motion)
+            for style in [style for style, met in enumerate(self._met) if not met]:
+                true[style] = again[style]
+                self._meet(style, true[style], computed[style], number)
+        task.finished[self._position] = true
         self._measure()
         self._position += 1
-        corrected = self._position - task.lead
-        if self._rest is not None and corrected == self._recomputed + self._overlap.fade:
+        if all(self._met) and number == max(self._met) + self._overlap.fade:
             # The first frame that stays as it was has another one before it now.
             self._measure()
             self.done = True
         task.times[Stage.BLEND].add(began, time.perf_counter() - clock)
 
-    def _meet(self, true: np.ndarray, computed: np.ndarray) -> None:
+    def _meet(self, style: int, true: np.ndarray, computed: np.ndarray, number: int) -> None:
         """Ends recomputing if the two are alike, or if it has gone on for long enough."""
         rest = true.astype(np.float32) - computed
         gap = float(np.abs(rest).mean(dtype=np.float64))
-        if gap <= self._overlap.tolerance or self._recomputed == self._overlap.recompute:
-            self._rest = rest
+        if gap <= self._overlap.tolerance or number == self._overlap.recompute:
+            self._rest[style] = rest
+            self._met[style] = number
             _log.info("seam at frame %d: %d frames recomputed, then %.2f levels apart",
-                      self.task.start + self.task.lead, self._recomputed, gap)
+                      self.task.start + self.task.lead, number, gap)
 
-    def _faded(self, computed: np.ndarray, motion: Motion) -> np.ndarray:
-        """A computed frame with a share of the difference that has moved here, uint8 again."""
-        assert self._rest is not None
-        self._rest = self._stages.carry(self._rest, motion)
-        number = self._position - self.task.lead - self._recomputed + 1
-        share = np.float32(1 - number / (self._overlap.fade + 1))
-        levels = np.rint(computed + share * self._rest)
-        return np.clip(levels, 0, 255).astype(np.uint8)
+    def _faded(self, computed: np.ndarray, number: int) -> np.ndarray:
+        """The computed frame with shares of the differences that have moved here, uint8 again."""
+        true = computed.copy()
+        if any(self._met):
+            self._rest = self._stages.carry(self._rest, self._motion())
+        for style, met in enumerate(self._met):
+            share = np.float32(1 - (number - met) / (self._overlap.fade + 1))
+            if met and share > 0:
+                levels = np.rint(computed[style] + share * self._rest[style])
+                true[style] = np.clip(levels, 0, 255).astype(np.uint8)
+        return true
 
     def _measure(self) -> None:
         task, position = self.task, self._position
