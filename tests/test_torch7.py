@@ -146,6 +146,9 @@ def changed(position: int, module: Lua | None) -> bytes:
     return torch7_bytes(checkpoint_of(modules))
 
 
+THREE_ONES = torch7_bytes({"t": Tensor(np.ones(3, "f4"))}, ascii_format=True)
+
+
 @pytest.mark.parametrize(
     "data, reason",
     [
@@ -171,6 +174,9 @@ def changed(position: int, module: Lua | None) -> bytes:
         (struct.pack("<iii", 3, 1, 1 << 30), "damaged"),
         (b"".join(struct.pack("<iii", 3, index, 9) for index in range(5000)), "100 deep"),
         (b"3\n1\n1\n" + b"9" * 5000, "no number"),
+        (THREE_ONES.replace(b"1 1 1\n", b"1 1\n"), "not 3 numbers"),
+        (THREE_ONES.replace(b"1 1 1\n", b"1 1 x\n"), "not 3 numbers"),
+        (THREE_ONES.replace(b"\n3\n1 1", b"\n999999999\n1 1"), "not 999999999 numbers"),
     ],
 )
 def test_what_does_not_fit_is_named(data, reason):

@@ -4,19 +4,19 @@ An object is a type number and its content: nil 0, number 1 (a double), string 2
 table 3, object of a class 4, boolean 5, functions 6 to 8. Tables, objects and functions carry an
 index, and an index that was seen before stands for that object. A tensor is the number of its
 dimensions, sizes, strides, the offset into its storage (from 1), and the storage. Every other class
-is a table of its fields. Integers have 4 bytes and sizes 8, little-endian; in ASCII files all
-numbers are written out and separated by white space. Functions are skipped over.
+is a table of its fields. Functions are skipped over. How numbers are written is in
+fastvid.style.torch7_source.
 
 Nothing is allocated before the file has been found to hold it: storages are views of its bytes.
 """
 
 import re
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
 from fastvid.errors import InputError
+from fastvid.style.torch7_source import AsciiSource, BinarySource, DamagedError, Source
 
 # A checkpoint of the predecessors holds some ten thousand; every one takes memory of its own.
 MAX_OBJECTS = 1_000_000
@@ -35,10 +35,6 @@ _ARRAY_CLASS = re.compile(
 # Without a name of its own an array of a GPU holds floats.
 _DTYPES = {None: "<f4", "Float": "<f4", "Double": "<f8", "Half": "<f2", "Byte": "u1", "Char": "i1",
            "Short": "<i2", "Int": "<i4", "Long": "<i8"}
-
-
-class DamagedError(ValueError):
-    """What is read is no Torch7 file, or not all of it."""
 
 
 @dataclass
@@ -93,29 +89,15 @@ def read_torch7(data: bytes, name: str) -> object:
     Keys of a dict are str, float or bool. Raises InputError that starts with `name` for a file that
     is cut off or damaged.
     """
-    source: _Source = _Ascii(data) if data.startswith(_ASCII_STARTS) else _Binary(data)
+    source: Source = AsciiSource(data) if data.startswith(_ASCII_STARTS) else BinarySource(data)
     try:
         return _Reader(source).read(0)
     except DamagedError as error:
         raise InputError(f"{name}: the Torch7 file is damaged or cut off ({error})") from error
 
 
-class _Source(Protocol):
-    """The elements of a file, in either format."""
-
-    def whole(self, count: int) -> list[int]: ...
-
-    def sizes(self, count: int) -> list[int]: ...
-
-    def double(self) -> float: ...
-
-    def text(self, length: int) -> bytes: ...
-
-    def array(self, dtype: str, count: int) -> np.ndarray: ...
-
-
 class _Reader:
-    def __init__(self, source: _Source) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._seen: dict[int, object] = {}
         self._count = 0
@@ -207,93 +189,3 @@ class _Reader:
         elif storage is not None:
             raise DamagedError("a tensor without a storage")
         return tensor
-
-
-class _Binary:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._position = 0
-
-    def whole(self, count: int) -> list[int]:
-        return [int(number) for number in self.array("<i4", count)]
-
-    def sizes(self, count: int) -> list[int]:
-        return [int(number) for number in self.array("<i8", count)]
-
-    def double(self) -> float:
-        return float(self.array("<f8", 1)[0])
-
-    def text(self, length: int) -> bytes:
-        return self._data[self._advance(length) : self._position]
-
-    def array(self, dtype: str, count: int) -> np.ndarray:
-        start = self._advance(count * np.dtype(dtype).itemsize)
-        return np.frombuffer(self._data, dtype, count, start)
-
-    def _advance(self, length: int) -> int:
-        """Moves on by `length` bytes and returns where they begin."""
-        start = self._position
-        if length < 0 or start + length > len(self._data):
-            raise DamagedError(f"{length} bytes wanted at byte {start} of {len(self._data)}")
-        self._position = start + length
-        return start
-
-
-class _Ascii:
-    _TOKEN = re.compile(rb"\s*(\S{1,64})")
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._position = 0
-
-    def whole(self, count: int) -> list[int]:
-        return self.sizes(count)
-
-    def sizes(self, count: int) -> list[int]:
-        numbers = [int(self._token(rb"-?\d{1,18}")) for _ in range(count)]
-        self._end_line(count)
-        return numbers
-
-    def double(self) -> float:
-        number = float(self._token(rb"[-+.\deEinfa]+"))
-        self._end_line(1)
-        return number
-
-    def text(self, length: int) -> bytes:
-        start = self._position
-        if length < 0 or start + length > len(self._data):
-            raise DamagedError(f"{length} bytes wanted at byte {start} of {len(self._data)}")
-        self._position = start + length
-        self._end_line(length)
-        return self._data[start : start + length]
-
-    def array(self, dtype: str, count: int) -> np.ndarray:
-        if np.dtype(dtype).itemsize == 1:
-            return np.frombuffer(self.text(count), dtype)
-        if count == 0:
-            return np.empty(0, dtype)
-        end = self._data.find(b"\n", self._position)
-        line = self._data[self._position : end if end >= 0 else len(self._data)]
-        self._position += len(line)
-        self._end_line(count)
-        try:
-            numbers = np.array(line.split(), dtype=np.float64)
-        except ValueError as error:
-            raise DamagedError(f"no numbers at byte {self._position - len(line)}") from error
-        if len(numbers) != count:
-            raise DamagedError(f"{len(numbers)} numbers instead of {count}")
-        return numbers.astype(dtype)
-
-    def _token(self, form: bytes) -> bytes:
-        match = self._TOKEN.match(self._data, self._position)
-        if match is None or not re.fullmatch(form, match[1]):
-            raise DamagedError(f"no number at byte {self._position}")
-        self._position = match.end()
-        return match[1]
-
-    def _end_line(self, count: int) -> None:
-        """Passes the line break that follows every group of elements that is not empty."""
-        if count:
-            if self._data[self._position : self._position + 1] != b"\n":
-                raise DamagedError(f"no end of the line at byte {self._position}")
-            self._position += 1

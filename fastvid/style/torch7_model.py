@@ -11,7 +11,8 @@ from fastvid.errors import InputError
 from fastvid.style.layer_list import (Conv, Norm, Pad, Relu, Residual, Scale, Step, Tanh, Up,
                                       describe)
 from fastvid.style.network import MAX_LAYERS
-from fastvid.style.torch7 import (DamagedError, TorchObject, TorchTensor, read_torch7)
+from fastvid.style.torch7 import TorchObject, TorchTensor, read_torch7
+from fastvid.style.torch7_source import DamagedError
 from fastvid.style.variant import NORM_EPS
 
 # A token of the grammar is at most five modules.
