@@ -11,6 +11,7 @@ from torch import nn
 
 from fastvid.style.checkpoint import MEAN_BGR, SCALE
 from fastvid.style.network import InstanceNorm, ResidualBlock, build_network, for_painting
+from fastvid.style.variant import Variant
 
 
 class ConditionalNorm(nn.Module):
@@ -34,10 +35,12 @@ class ConditionalNorm(nn.Module):
 class StyleBank(nn.Module):
     """A network of the grammar for `styles` styles. Keys are those of the plain network."""
 
+    variant = Variant()
+
     def __init__(self, arch: str, styles: int) -> None:
         super().__init__()
         self.arch = arch
-        network = build_network(arch)
+        network = build_network(arch, variant=self.variant)
         _make_conditional(network, styles)
         self.network = network
         self.register_buffer("mean", torch.tensor(MEAN_BGR).reshape(1, 3, 1, 1), persistent=False)
@@ -47,9 +50,13 @@ class StyleBank(nn.Module):
 
     def forward(self, images: torch.Tensor, style: int) -> torch.Tensor:
         """Paint (N, 3, H, W) float32 BGR 0..255; the result may go a little beyond 0..255."""
+        return self._levels(images - self.mean, style)
+
+    def _levels(self, inputs: torch.Tensor, style: int) -> torch.Tensor:
+        """What the network makes of its input channels, as BGR 0..255."""
         for norm in self._norms:
             norm.style = style
-        return self._painting[0](images - self.mean).float() * SCALE + self.mean
+        return self._painting[0](inputs).float() * SCALE + self.mean
 
     def norm_parameters(self) -> list[nn.Parameter]:
         """The scales and shifts of all styles."""

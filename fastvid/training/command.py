@@ -5,6 +5,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from fastvid.files import write_atomically
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.training.lossnet import load_loss_network
 from fastvid.training.photos import PhotoSet, find_photos, read_painting, read_photo
+from fastvid.training.recurrent_trainer import RecurrentTrainer
 from fastvid.training.report import SHEET_PHOTOS, SHEET_SIDE, LossTable, square, write_sheet
 from fastvid.training.settings import TrainingSettings, choose_device
 from fastvid.training.state import (
@@ -24,6 +26,7 @@ from fastvid.training.state import (
 )
 from fastvid.training.trainer import TERMS, Trainer
 from fastvid.training.video_pairs import find_videos, load_video_pairs
+from fastvid.training.video_sequences import load_video_sequences
 from fastvid.training.world import World, connected, from_rank_0
 
 _LOG = logging.getLogger(__name__)
@@ -60,6 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="0 trains without stability")
     add("--stability-start", type=float, default=default.stability_start, metavar="SHARE",
         help="share of the steps that train on single pictures first")
+    add("--recurrent", action="store_true",
+        help="a model that is shown its previous frame, for the recurrent pipelines")
     add("--precision", default=default.precision, choices=("float32", "bfloat16"))
     add("--seed", type=int, default=default.seed)
     add("--device", default="auto", choices=("auto", "cpu", "cuda"))
@@ -92,9 +97,9 @@ def run(
     paintings = [read_painting(path, settings.painting_side) for path in args.paintings]
     loss_network = load_loss_network(args.loss_network)
     video_paths = find_videos(args.video_data) if args.video_data else []
-    videos = load_video_pairs(video_paths, settings.size) if video_paths else None
+    make_trainer = _trainer_kind(settings, video_paths)
     with connected(world, device):
-        trainer = Trainer(settings, photos, paintings, loss_network, device, world, videos)
+        trainer = make_trainer(settings, photos, paintings, loss_network, device, world)
         identity = {
             **settings.identity(),
             "paintings": _hashes(args.paintings),
@@ -138,8 +143,20 @@ def output_paths(paintings: list[str], output: str) -> list[Path]:
 def export_styles(trainer: Trainer, outputs: list[Path]) -> None:
     """Write a plain checkpoint of every style, each one atomically."""
     for style, path in enumerate(outputs):
-        weights = trainer.average.exported(style)
-        write_atomically(path, checkpoint_bytes(trainer.settings.arch, weights, path.stem))
+        bank = trainer.average
+        data = checkpoint_bytes(
+            bank.arch, bank.exported(style), path.stem, variant=bank.variant
+        )
+        write_atomically(path, data)
+
+
+def _trainer_kind(settings: TrainingSettings, video_paths: list[str]) -> Callable[..., Trainer]:
+    """What makes the trainer of these settings, with what it learns from the videos."""
+    if settings.recurrent:
+        sequences = load_video_sequences(video_paths, settings.size) if video_paths else None
+        return partial(RecurrentTrainer, videos=sequences)
+    pairs = load_video_pairs(video_paths, settings.size) if video_paths else None
+    return partial(Trainer, videos=pairs)
 
 
 def _train(

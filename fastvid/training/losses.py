@@ -116,6 +116,13 @@ def temporal_loss(
     first: torch.Tensor, second: torch.Tensor, backward_flow: torch.Tensor, visible: torch.Tensor
 ) -> torch.Tensor:
     """Mean over visible pixels of (second - warp(first))^2, values in 0..1; visible (N, H, W)."""
-    difference = (second - warp_images(first, backward_flow)) / LEVELS
+    return masked_difference(second, warp_images(first, backward_flow), visible)
+
+
+def masked_difference(
+    images: torch.Tensor, others: torch.Tensor, visible: torch.Tensor
+) -> torch.Tensor:
+    """Mean over visible pixels of (images - others)^2, values in 0..1; visible (N, H, W)."""
+    difference = (images - others) / LEVELS
     weight = visible[:, None]
     return (difference.square() * weight).sum() / (3 * weight.sum() + EPSILON)

@@ -46,11 +46,11 @@ def make_pair(
 ) -> FramePair:
     """A pair of `size` x `size` frames from two photographs, at least that large, uint8 BGR."""
     pair = moving_pair(photo, other, size, random)
-    light = _light(random)
+    light = random_light(random)
     content = pair.second * (light * (1 + random.uniform(-MAX_EXPOSURE, MAX_EXPOSURE)))
     sigma = random.uniform(0, MAX_NOISE_LEVELS)
-    first = _with_noise(pair.first * light, sigma, random)
-    second = _with_noise(content, sigma, random)
+    first = with_noise(pair.first * light, sigma, random)
+    second = with_noise(content, sigma, random)
     return FramePair(first, second, pair.backward_flow, pair.visible, content.clip(0, 255))
 
 
@@ -58,8 +58,8 @@ def make_single(
     photo: np.ndarray, size: int, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """A frame with noise, and the same without: for steps that train without pairs."""
-    content = crop(photo, size, random).astype(np.float32) * _light(random)
-    return _with_noise(content, random.uniform(0, MAX_NOISE_LEVELS), random), content
+    content = crop(photo, size, random).astype(np.float32) * random_light(random)
+    return with_noise(content, random.uniform(0, MAX_NOISE_LEVELS), random), content
 
 
 def moving_pair(
@@ -80,7 +80,7 @@ def moving_pair(
     second = np.where(on_top, sample(layer, layer_flow), moved)
     first = np.where(mask[..., None] >= 0.5, layer, background)
     both = np.where(on_top, layer_flow, flow)
-    same = np.where(on_top[..., 0], *_same_surface(mask, flow, layer_flow))
+    same = np.where(on_top[..., 0], *same_surface(mask, flow, layer_flow))
     return FramePair(first, second, both, same & within(both), second)
 
 
@@ -88,18 +88,26 @@ def random_motion(size: int, random: np.random.Generator) -> np.ndarray:
     """A flow field: shift, zoom and turn about the middle, and a smooth bend."""
     if random.random() < STILL_SHARE:
         return np.zeros((size, size, 2), np.float32)
-    # Squares of uniform numbers: slow motion is more common than fast motion.
-    shift = random.uniform(-1, 1, 2)
-    shift = MAX_SHIFT_PX * shift * np.abs(shift)
-    zoom = 1 + random.uniform(-MAX_ZOOM, MAX_ZOOM)
-    turn = np.deg2rad(random.uniform(-MAX_TURN_DEGREES, MAX_TURN_DEGREES))
+    matrix = random_affine(random)
     grid = np.arange(size, dtype=np.float32) - (size - 1) / 2
     x, y = np.meshgrid(grid, grid)
-    cosine, sine = zoom * np.cos(turn), zoom * np.sin(turn)
-    flow = np.stack([cosine * x - sine * y - x, sine * x + cosine * y - y], -1) + shift
+    (cosine, _, dx), (sine, _, dy) = matrix
+    flow = np.stack([cosine * x - sine * y - x, sine * x + cosine * y - y], -1)
+    flow += np.array([dx, dy])
     bend = random.uniform(-MAX_BEND_PX, MAX_BEND_PX, (BEND_GRID, BEND_GRID, 2))
     flow += cv2.resize(bend.astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
     return flow.astype(np.float32)
+
+
+def random_affine(random: np.random.Generator) -> np.ndarray:
+    """Shift, zoom and turn about the origin: (2, 3) float64, (x, y, 1) to a position in pixels."""
+    # Squares of uniform numbers: slow motion is more common than fast motion.
+    shift = random.uniform(-1, 1, 2)
+    dx, dy = MAX_SHIFT_PX * shift * np.abs(shift)
+    zoom = 1 + random.uniform(-MAX_ZOOM, MAX_ZOOM)
+    turn = np.deg2rad(random.uniform(-MAX_TURN_DEGREES, MAX_TURN_DEGREES))
+    cosine, sine = zoom * np.cos(turn), zoom * np.sin(turn)
+    return np.array([[cosine, -sine, dx], [sine, cosine, dy]])
 
 
 def wavy_mask(size: int, random: np.random.Generator) -> np.ndarray:
@@ -157,16 +165,18 @@ def crop(photo: np.ndarray, size: int, random: np.random.Generator) -> np.ndarra
     return part[:, ::-1] if random.random() < 0.5 else part
 
 
-def _light(random: np.random.Generator) -> np.float32:
+def random_light(random: np.random.Generator) -> np.float32:
+    """How bright a scene is, 0..1: mostly as it was photographed."""
     return np.float32(random.uniform(DARKEST, 1) if random.random() < DARK_SHARE else 1)
 
 
-def _with_noise(image: np.ndarray, sigma: float, random: np.random.Generator) -> np.ndarray:
+def with_noise(image: np.ndarray, sigma: float, random: np.random.Generator) -> np.ndarray:
+    """The image with Gaussian noise of `sigma` levels, clipped to 0..255."""
     noise = random.standard_normal(image.shape, np.float32) * np.float32(sigma)
     return (image + noise).clip(0, 255)
 
 
-def _same_surface(
+def same_surface(
     mask: np.ndarray, flow: np.ndarray, layer_flow: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where the cut-out (and where the background) was also seen in the first frame.

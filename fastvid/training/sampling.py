@@ -46,22 +46,13 @@ class Sampler:
 
     def sample(self, step: int, micro: int) -> Sample:
         """The micro-batch number `micro` of this rank in a step."""
-        settings = self.settings
-        turn = (step * settings.accumulate + micro) * self.world.size + self.world.rank
-        style = turn % self.styles
-        shift = np.random.default_rng([settings.seed, turn, 3]).integers(JITTER_PX, size=2)
-        jitter = (int(shift[0]), int(shift[1]))
-        items = range(turn * settings.batch, (turn + 1) * settings.batch)
-        stable = step >= settings.stability_start * settings.steps
-        if not stable or settings.temporal_weight == 0:
-            images, contents = zip(*(self._single(item) for item in items))
-            return Sample(
-                style, jitter, as_images(images, self.device), as_images(contents, self.device)
-            )
-        pairs = [self._pair(item) for item in items]
+        turn, settings = self.turn(step, micro), self.settings
+        if not self.stable(step) or settings.temporal_weight == 0:
+            return self.singles(turn)
+        pairs = [self._pair(item) for item in self.items(turn)]
         return Sample(
-            style,
-            jitter,
+            self.style(turn),
+            self.jitter(turn),
             as_images([pair.second for pair in pairs], self.device),
             as_images([pair.content for pair in pairs], self.device),
             as_images([pair.first for pair in pairs], self.device),
@@ -69,21 +60,55 @@ class Sampler:
             torch.from_numpy(np.stack([pair.visible for pair in pairs])).to(self.device),
         )
 
+    def turn(self, step: int, micro: int) -> int:
+        """The number of a micro-batch in the run, over all ranks: what its pictures depend on."""
+        return (step * self.settings.accumulate + micro) * self.world.size + self.world.rank
+
+    def style(self, turn: int) -> int:
+        """The style of a micro-batch."""
+        return turn % self.styles
+
+    def jitter(self, turn: int) -> tuple[int, int]:
+        """The jitter of a micro-batch."""
+        shift = np.random.default_rng([self.settings.seed, turn, 3]).integers(JITTER_PX, size=2)
+        return (int(shift[0]), int(shift[1]))
+
+    def items(self, turn: int) -> range:
+        """The items of the endless training order that are in a micro-batch."""
+        return range(turn * self.settings.batch, (turn + 1) * self.settings.batch)
+
+    def stable(self, step: int) -> bool:
+        """Whether a step comes after those that train on single pictures first."""
+        return step >= self.settings.stability_start * self.settings.steps
+
+    def singles(self, turn: int) -> Sample:
+        """A micro-batch of single pictures."""
+        images, contents = zip(*(self._single(item) for item in self.items(turn)))
+        return Sample(
+            self.style(turn), self.jitter(turn),
+            as_images(images, self.device), as_images(contents, self.device)
+        )
+
+    def photos_of(self, item: int) -> tuple[np.ndarray, np.ndarray]:
+        """The photograph of an item and another for its cut-out."""
+        one, two = self.photos.chosen(item, self.settings.seed)
+        return read_photo(one, self.settings.size), read_photo(two, self.settings.size)
+
+    def random(self, item: int) -> np.random.Generator:
+        """The random numbers of an item."""
+        return np.random.default_rng([self.settings.seed, item, 2])
+
     def _single(self, item: int) -> tuple[np.ndarray, np.ndarray]:
         path, _ = self.photos.chosen(item, self.settings.seed)
         photo = read_photo(path, self.settings.size)
-        return make_single(photo, self.settings.size, self._random(item))
+        return make_single(photo, self.settings.size, self.random(item))
 
     def _pair(self, item: int) -> FramePair:
-        random = self._random(item)
+        random = self.random(item)
         if self.videos is not None and random.random() < VIDEO_SHARE:
             return self.videos.crop(self.settings.size, random)
-        paths = self.photos.chosen(item, self.settings.seed)
-        photo, other = (read_photo(path, self.settings.size) for path in paths)
+        photo, other = self.photos_of(item)
         return make_pair(photo, other, self.settings.size, random)
-
-    def _random(self, item: int) -> np.random.Generator:
-        return np.random.default_rng([self.settings.seed, item, 2])
 
 
 def as_images(pictures: Sequence[np.ndarray], device: torch.device) -> torch.Tensor:

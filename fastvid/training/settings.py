@@ -31,6 +31,7 @@ class TrainingSettings:
     stability_start: float = 0.3
     precision: str = "float32"
     seed: int = 1
+    recurrent: bool = False
 
     def check(self) -> None:
         """Raise InputError for the first setting that can't be trained with."""
@@ -51,12 +52,26 @@ class TrainingSettings:
             raise InputError(f"--stability-start {self.stability_start}: must be within 0..1")
         if self.precision not in ("float32", "bfloat16"):
             raise InputError(f"--precision {self.precision}: must be float32 or bfloat16")
+        if self.recurrent:
+            self._check_recurrent()
 
     def identity(self) -> dict[str, object]:
         """What must be equal for a run to be continued: all but its length."""
         values = asdict(self)
         del values["steps"]
+        if not self.recurrent:
+            # States that were saved before there were recurrent models lack it.
+            del values["recurrent"]
         return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+    def _check_recurrent(self) -> None:
+        """Without a loss against the past, or frames that have one, the past means nothing."""
+        if self.temporal_weight == 0:
+            raise InputError("--temporal-weight 0: a --recurrent model learns from it to follow "
+                             "its past; give more, or leave out --recurrent")
+        if self.stability_start == 1:
+            raise InputError("--stability-start 1: a --recurrent model would never be shown a "
+                             "past; give less, or leave out --recurrent")
 
 
 def choose_device(name: str, rank: int = 0) -> torch.device:

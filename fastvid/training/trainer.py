@@ -53,7 +53,7 @@ class Trainer:
             for painting in paintings
         ]
         torch.manual_seed(settings.seed)
-        bank = StyleBank(settings.arch, len(paintings))
+        bank = self._new_bank(len(paintings))
         self.bank = bank.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.bank).requires_grad_(False)
         norms = self.bank.norm_parameters()
@@ -73,7 +73,7 @@ class Trainer:
         self.adam.zero_grad()
         sums = torch.zeros(len(TERMS), device=self.device)
         for micro in range(self.settings.accumulate):
-            terms = self._terms(self.sampler.sample(self.step_number, micro))
+            terms = self._terms(self._sample(micro))
             (terms["total"] / self.settings.accumulate).backward()
             sums += torch.stack([terms[name].detach() for name in TERMS])
         sums /= self.settings.accumulate
@@ -112,10 +112,17 @@ class Trainer:
         with torch.no_grad(), self._precision():
             return self.average(images, style)
 
+    def _new_bank(self, styles: int) -> StyleBank:
+        return StyleBank(self.settings.arch, styles)
+
+    def _sample(self, micro: int) -> Sample:
+        """The micro-batch number `micro` of the step to come."""
+        return self.sampler.sample(self.step_number, micro)
+
     def _terms(self, sample: Sample) -> dict[str, torch.Tensor]:
         settings, target = self.settings, self.targets[sample.style]
         with self._precision():
-            painted = self.bank(sample.images, sample.style)
+            painted = self._painted(sample)
             features = self.loss_network(jittered(painted, sample.jitter))
             with torch.no_grad():
                 wanted = self.loss_network(jittered(sample.content, sample.jitter))
@@ -132,10 +139,16 @@ class Trainer:
             "style": settings.style_weights[sample.style],
             "variation": settings.tv_weight,
             "palette": settings.palette_weight,
-            "temporal": settings.temporal_weight,
+            "temporal": self._temporal_weight(),
         }
         weighted = [weights[name] * terms[name] for name in weights]
         return {**terms, "total": torch.stack(weighted).sum()}
+
+    def _painted(self, sample: Sample) -> torch.Tensor:
+        return self.bank(sample.images, sample.style)
+
+    def _temporal_weight(self) -> float:
+        return self.settings.temporal_weight
 
     def _temporal(self, sample: Sample, painted: torch.Tensor) -> torch.Tensor:
         if sample.first is None or sample.backward_flow is None or sample.visible is None:

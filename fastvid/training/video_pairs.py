@@ -8,7 +8,7 @@ import numpy as np
 from fastvid.errors import InputError
 from fastvid.motion.flow import FlowEstimator
 from fastvid.motion.occlusion import reliable_mask
-from fastvid.training.pairs import FramePair
+from fastvid.training.pairs import FramePair, within
 from fastvid.video.decode import open_source
 from fastvid.video.source import VideoSource
 
@@ -34,14 +34,16 @@ class VideoPairs:
         pair = self.pairs[random.integers(len(self.pairs))]
         height, width = pair.visible.shape
         top, left = random.integers(0, height - size + 1), random.integers(0, width - size + 1)
-        part = np.s_[top : top + size, left : left + size]
-        flow = np.ascontiguousarray(pair.backward_flow[part])
-        grid = np.arange(size, dtype=np.float32)
-        x, y = grid + flow[..., 0], grid[:, None] + flow[..., 1]
-        inside = (x >= 0) & (x <= size - 1) & (y >= 0) & (y <= size - 1)
-        second = pair.second[part].astype(np.float32)
-        first = pair.first[part].astype(np.float32)
-        return FramePair(first, second, flow, pair.visible[part] & inside, second)
+        return cropped(pair, top, left, size)
+
+
+def cropped(pair: FramePair, top: int, left: int, size: int) -> FramePair:
+    """A `size` x `size` part of a pair, float32; the mask keeps what stays inside."""
+    part = np.s_[top : top + size, left : left + size]
+    flow = np.ascontiguousarray(pair.backward_flow[part])
+    second = pair.second[part].astype(np.float32)
+    first = pair.first[part].astype(np.float32)
+    return FramePair(first, second, flow, pair.visible[part] & within(flow), second)
 
 
 def find_videos(path: str) -> list[str]:
@@ -63,22 +65,21 @@ def load_video_pairs(paths: list[str], size: int) -> VideoPairs:
 
     Raises InputError for a video that can't be decoded, or if no pair is left.
     """
-    side = -(-size * 5 // 4 // 2) * 2
     estimator = FlowEstimator()
     share = max(1, MAX_PAIRS // len(paths))
-    pairs = [pair for path in paths for pair in _pairs_of(path, side, share, estimator)]
+    pairs = [pair for path in paths for pair in _pairs_of(path, size, share, estimator)]
     if not pairs:
         raise InputError(f"{paths[0]}: no two neighbouring frames that show the same scene")
     return VideoPairs(tuple(pairs))
 
 
-def _pairs_of(path: str, side: int, limit: int, estimator: FlowEstimator) -> list[FramePair]:
+def _pairs_of(path: str, size: int, limit: int, estimator: FlowEstimator) -> list[FramePair]:
     pairs: list[FramePair] = []
-    with open_source(path, size=_frame_size(path, side)) as source:
+    with open_source(path, size=frame_size(path, size)) as source:
         previous = None
         for frame in source:
             if previous is not None and frame.index % PAIR_EVERY == 1:
-                pair = _measured_pair(previous, frame.image, estimator)
+                pair = measured_pair(previous, frame.image, estimator)
                 if pair.visible.mean() >= MIN_VISIBLE:
                     pairs.append(pair)
             if len(pairs) == limit:
@@ -87,17 +88,20 @@ def _pairs_of(path: str, side: int, limit: int, estimator: FlowEstimator) -> lis
     return pairs
 
 
-def _measured_pair(
-    previous: np.ndarray, current: np.ndarray, estimator: FlowEstimator
+def measured_pair(
+    previous: np.ndarray, current: np.ndarray, estimator: FlowEstimator,
+    boundaries_unreliable: bool = True,
 ) -> FramePair:
+    """Neighbours, (H, W, 3) uint8 RGB, as a pair (BGR) with estimated flow and mask."""
     backward = estimator(current, previous)
-    visible = reliable_mask(backward, estimator(previous, current), True)
+    visible = reliable_mask(backward, estimator(previous, current), boundaries_unreliable)
     first, second = (np.ascontiguousarray(image[..., ::-1]) for image in (previous, current))
     return FramePair(first, second, backward, visible, second)
 
 
-def _frame_size(path: str, side: int) -> tuple[int, int]:
-    """The size with `side` as the shorter side."""
+def frame_size(path: str, size: int) -> tuple[int, int]:
+    """The size of decoded frames whose shorter side is 1.25 `size`."""
+    side = -(-size * 5 // 4 // 2) * 2
     source: VideoSource
     with open_source(path) as source:
         upright = source.info.width >= source.info.height
