@@ -21,7 +21,7 @@ from fastvid.style.legacy_archive import is_legacy_archive, read_legacy_archive
 from fastvid.style.network import Layer, check_variant, parameter_shapes, parse_arch
 from fastvid.style.state_dicts import state_dict_content, state_dict_source
 from fastvid.style.torch7 import is_torch7
-from fastvid.style.torch7_model import torch7_content
+from fastvid.style.torch7_model import BYTES_PER_NUMBER, torch7_content
 from fastvid.style.variant import Variant, variant_from_dict, variant_to_dict
 
 # BGR means of ImageNet and the factor of tanh in Fast Artistic Videos.
@@ -29,9 +29,6 @@ MEAN_BGR = (103.939, 116.779, 123.68)
 SCALE = 150.0
 
 MAX_FILE_BYTES = 256 << 20
-# The least that a file spends on a number: two bytes, for one of half precision or a digit.
-BYTES_PER_NUMBER = 2
-
 OWN_FORMAT = "fastvid"
 TORCH7 = "Torch7"
 
