@@ -27,7 +27,8 @@ from fastvid.overlap import Overlap
 from fastvid.parallel.batches import BatchPainting, Step
 from fastvid.parallel.seam import Seam
 from fastvid.parallel.reading import Reading
-from fastvid.parallel.step_thread import HEAVY_NICE, THREAD_NAME, WAITING, Failed, StepThread
+from fastvid.parallel.step_thread import (HEAVY_NICE, RECURRENT_NICE, THREAD_NAME, WAITING, Failed,
+                                          StepThread)
 from fastvid.parallel.task import Task
 from fastvid.stages import BatchStages, RecurrentStages, Stage, Stages, paints_alone
 
@@ -88,7 +89,8 @@ class Engine:
         self._stopping = False
         self._heavy = StepThread(partial(self._wait_for_step, self._next_heavy), self._report,
                                  HEAVY_NICE)
-        self._temporal = StepThread(partial(self._wait_for_step, self._next_blend), self._report)
+        self._temporal = StepThread(partial(self._wait_for_step, self._next_blend), self._report,
+                                    0 if self._recurrent is None else RECURRENT_NICE)
 
     @property
     def doing(self) -> str:

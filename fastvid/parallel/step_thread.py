@@ -15,6 +15,9 @@ WAITING = "waiting"
 # Added to the nice value of the thread of the heavy stages: others get nine times as much of a core
 # that both want (Linux: a factor of 1.25 a step).
 HEAVY_NICE = 10
+# A temporal pass that is a whole network takes three times as much as the heavy stages ahead of it,
+# and a third of what the threads get that talk, decode, store and encode: all ranks wait for those.
+RECURRENT_NICE = 5
 _NICE_MAX = 19
 
 
