@@ -1,7 +1,7 @@
 """What a user can set for a run, with the defaults, in one place."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -100,6 +100,10 @@ class StylizeOptions:
             raise InputError(f"--pipeline {self.pipeline} is neither exact nor overlap.")
         if self.overlap is not None:
             self.overlap.check()
+        for name, value in asdict(Overlap()).items():
+            if self.overlap is None and getattr(self, f"overlap_{name}") != value:
+                raise InputError(f"--overlap-{name.replace('_', '-')} is for --pipeline overlap; "
+                                 "give that too, or leave it out.")
         for name, count in (("--segment-length", self.segment_length),
                             ("--lookahead", self.lookahead), ("--threads", self.threads)):
             if count is not None and count < 1:

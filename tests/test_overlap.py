@@ -91,6 +91,13 @@ def test_settings_out_of_range(values: dict[str, float], words: str) -> None:
         options.check()
 
 
+def test_settings_of_the_other_pipeline() -> None:
+    options = StylizeOptions(Path("in.mp4"), Path("out.mp4"), overlap_warm_up=4)
+    with pytest.raises(InputError, match="--overlap-warm-up is for --pipeline overlap"):
+        options.check()
+    replace(options, pipeline="overlap").check()
+
+
 def test_frame_models_do_not_overlap() -> None:
     options = StylizeOptions(Path("in.mp4"), Path("out.mp4"), pipeline="overlap")
     check_kind(options, [load_model(job_clips.recurrent_bytes(), "mine")])
