@@ -5,9 +5,9 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from fastvid.errors import EXIT_FAILURE, FastvidError, Stopped
-from fastvid.parallel.communicator import (FAILED_PATIENCE_S, GOOD_PATIENCE_S, Communicator,
-                                           connect, finalize, leave)
+from fastvid.errors import EXIT_BAD_INPUT, EXIT_FAILURE, FastvidError, Stopped
+from fastvid.parallel.communicator import (FAILED_PATIENCE_S, GOOD_PATIENCE_S, REFUSED_PATIENCE_S,
+                                           Communicator, connect, finalize, leave)
 from fastvid.parallel.engine import still_computing
 from fastvid.parallel.launch import LaunchError, launched_rank
 from fastvid.parallel.serve import serve
@@ -53,7 +53,8 @@ def _lead(comm: Communicator, arguments: Sequence[str]) -> int:
         status = error.exit_status
     except SystemExit as request:  # argparse: --help or a usage error, already written
         status = request.code if isinstance(request.code, int) else EXIT_FAILURE
-    if not comm.send_home(status, FAILED_PATIENCE_S if status else GOOD_PATIENCE_S):
+    patience_s = {0: GOOD_PATIENCE_S, EXIT_BAD_INPUT: REFUSED_PATIENCE_S}
+    if not comm.send_home(status, patience_s.get(status, FAILED_PATIENCE_S)):
         comm.abort(status)
     return status
 

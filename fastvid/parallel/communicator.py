@@ -37,6 +37,9 @@ LONGEST_SLEEP_S = 0.02
 # How long rank 0 waits for all ranks to leave after a job that went well. They may still be loading
 # libraries for it, on a busy host.
 GOOD_PATIENCE_S = 120.0
+# The same after input that can't be used, for which no rank can have died at its work: ended before
+# they leave, they would turn the exit status into that of a killed program.
+REFUSED_PATIENCE_S = 30.0
 # How long a rank that gives up waits for its messages to leave: a dead rank never takes them.
 FAILED_PATIENCE_S = 2.0
 
