@@ -2,7 +2,7 @@
 
     python benchmarks/memory.py --json memory.json
 
-Real frames of 1280x720 travel, computing takes no time. Then one rank computes while others wait.
+Real frames of 1280x720 travel, computing is sleeping. Then one rank computes while others wait.
 The method is in benchmarks/README.md.
 """
 
@@ -27,7 +27,7 @@ WAITING_BAR = 0.02
 def main() -> int:
     """Measures and prints both tables."""
     parsed = _parse()
-    points = [_point(parsed, frames, Costs(0, 0, 0), parsed.ranks) for frames in parsed.frames]
+    points = [_point(parsed, frames, parsed.cost, parsed.ranks) for frames in parsed.frames]
     peaks = [[fact["peak_kb"] / 1024 for fact in point["rank_facts"]] for point in points]
     growth = [last / first - 1 for first, last in zip(peaks[0], peaks[-1])]
     sys.stdout.write(f"peak resident memory, MiB, {SIZE[0]}x{SIZE[1]}\n")
@@ -66,6 +66,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--ranks", type=int, default=4)
     parser.add_argument("--frames", type=lambda text: [int(part) for part in text.split(",")],
                         default=[300, 3000], help="lengths, the shortest first")
+    parser.add_argument("--cost", type=Costs.parse, default=Costs(0.0, 0.1, 0.0),
+                        metavar="flow=S,stylize=S,temporal=S", help="seconds a frame (default: what"
+                        " rank 0 can keep up with, as in any real run)")
     parser.add_argument("--preset", default="ultrafast", help="of libx264")
     parser.add_argument("--nice", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="where run files are written: 8.3 GB for 3,000 "

@@ -20,7 +20,7 @@ from fastvid.errors import StorageError
 from fastvid.runfile.writer import RankRows, RunWriter, SegmentRecord
 
 # Fetched but not yet stored: at most this much, and at least this many segments.
-_MAX_BACKLOG_BYTES = 256 << 20
+_MAX_BACKLOG_BYTES = 128 << 20
 _MIN_BACKLOG_SEGMENTS = 2
 _POLL_S = 0.02
 _RANKS_INTERVAL_S = 5.0
