@@ -35,15 +35,15 @@ TRUST_SIGMA_LEVELS = 12.0
 MASK_WINDOW_PX = 3
 SMOOTHING_WINDOW_PX = 3
 
-# Chosen by measurement on three films in the bundled styles: about as sharp as frame-by-frame
-# painting, and a wrong first frame is forgotten (mean difference under one level) within 24 frames.
-# 1.5 would be steadier by a twentieth and softer by a tenth.
+# Chosen by measurement on three films in the bundled styles: as sharp as frame-by-frame painting,
+# and a wrong first frame is forgotten (mean difference under one level) within 24 frames. 1.5 would
+# be steadier by a fiftieth and softer by a twentieth.
 DEFAULT_STRENGTH = 0.85
-DEFAULT_SHARPEN = 1.9
-# With sharpen = 1.9 no wave grows by more than 1.107: that is the maximum of
-# (1 + 1.9 (x + y)) sqrt((1 - 2x) (1 - 2y)), at x = y = 0.118. Two histories meet as long as the
+DEFAULT_SHARPEN = 1.7
+# With sharpen = 1.7 no wave grows by more than 1.072: that is the maximum of
+# (1 + 1.7 (x + y)) sqrt((1 - 2x) (1 - 2y)), at x = y = 0.103. Two histories meet as long as the
 # product with the strength stays under 1, up to rounding, whose traces add up by 1 / (1 - product):
-# at 0.88 to two levels or a little more on the worst of pictures, white noise.
+# at 0.88 they stay under two levels on the worst of pictures, white noise.
 MAX_STRENGTH = 0.88
 
 # Fixed point of the serial part: 7 bits after the point keep every product within 16 bits
