@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,21 +123,26 @@ def _names_of(allowed: Sequence[str]) -> Any:
     return parse
 
 
-def steadiness_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
+def steadiness_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row]:
     """Rows of every style on every film."""
+    for film, flow in _films(parsed):
+        for style in styles:
+            result = judge_style(style, film, flow, threads=parsed.threads,
+                                 temporal_strength=parsed.temporal_strength,
+                                 long_range=not parsed.no_long_range)
+            for figure, value in ratios(result).items():
+                yield {"figure": figure, "style": _name(style), "input": film.name,
+                       "value": value}
+
+
+def _films(parsed: argparse.Namespace) -> Iterator[tuple[Film, KeptFlow]]:
+    """Each film with its judging flow."""
     with tempfile.TemporaryDirectory(prefix="fastvid-flows-") as temporary:
         folder = parsed.flows or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         for text in parsed.inputs:
             film = read_film(text, parsed.frames)
-            flow = KeptFlow(film, folder)
-            for style in styles:
-                result = judge_style(style, film, flow, threads=parsed.threads,
-                                     temporal_strength=parsed.temporal_strength,
-                                     long_range=not parsed.no_long_range)
-                for figure, value in ratios(result).items():
-                    yield {"figure": figure, "style": _name(style), "input": film.name,
-                           "value": value}
+            yield film, KeptFlow(film, folder)
 
 
 def ratios(result: Evaluation) -> dict[str, float]:
@@ -154,7 +159,7 @@ def ratios(result: Evaluation) -> dict[str, float]:
             if above is not None and below}
 
 
-def drift_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
+def drift_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row]:
     """Rows of every style on every photograph, frame-by-frame painting beside (without a bar)."""
     network = load_loss_network(parsed.loss_network)
     photos = find_photos(parsed.data, _MIN_PHOTO_SIDE).held_out[:parsed.photos]
@@ -173,7 +178,7 @@ def drift_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
                        "value": value}
 
 
-def loss_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
+def loss_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row]:
     """Rows of every style: content + style loss over that of direct optimisation, medians."""
     network, settings = load_loss_network(parsed.loss_network), TrainingSettings()
     held_out = find_photos(parsed.data, SIZE).held_out[:parsed.loss_photos]
@@ -189,19 +194,14 @@ def loss_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
                    "value": value}
 
 
-def stability_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
+def stability_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row]:
     """Rows of every style on every film: painted frame by frame, over the unstable model's."""
-    with tempfile.TemporaryDirectory(prefix="fastvid-flows-") as temporary:
-        folder = parsed.flows or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        for text in parsed.inputs:
-            film = read_film(text, parsed.frames)
-            flow = KeptFlow(film, folder)
-            for style in styles:
-                stable = _painted_rmse(style, film, flow)
-                unstable = _painted_rmse(str(parsed.unstable / f"{_name(style)}.pt"), film, flow)
-                yield {"figure": "RMSE stable / unstable", "style": _name(style),
-                       "input": film.name, "value": stable / unstable}
+    for film, flow in _films(parsed):
+        for style in styles:
+            stable = _painted_rmse(style, film, flow)
+            unstable = _painted_rmse(str(parsed.unstable / f"{_name(style)}.pt"), film, flow)
+            yield {"figure": "RMSE stable / unstable", "style": _name(style),
+                   "input": film.name, "value": stable / unstable}
 
 
 def _painted_rmse(style: str, film: Film, flow: KeptFlow) -> float:
@@ -212,7 +212,7 @@ def _painted_rmse(style: str, film: Film, flow: KeptFlow) -> float:
     return rmse
 
 
-def speed_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Any:
+def speed_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row]:
     """How many times faster than the Fast Artistic Videos network, both in torch's own layers.
 
     The networks take turns after a warm-up; a time is the shorter of wall clock and processor time.

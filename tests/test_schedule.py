@@ -19,7 +19,6 @@ def test_an_example() -> None:
     dealer.request(0)
     assert dealer.deal() == ([Deal(0, 1), Deal(1, 0)], [HandOver(0, 1, 0)])
     assert dealer.deal() == ([], [])
-    assert dealer.waiting_segments() == 2
     dealer.request(0)
     assert dealer.deal() == ([Deal(2, 0)], [HandOver(1, 0, NOBODY)])
     dealer.request(0)

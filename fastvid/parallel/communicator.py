@@ -116,10 +116,6 @@ class Communicator:
         host = self.peers[self.rank].host
         return sum(1 for peer in self.peers[: self.rank] if peer.host == host)
 
-    def ranks_on_host(self, host: str) -> int:
-        """How many ranks of the job run on `host`."""
-        return sum(1 for peer in self.peers if peer.host == host)
-
     def send(
         self,
         dest: int,

@@ -64,10 +64,6 @@ class Dealer:
             raise ValueError(f"rank {rank} asked twice")
         self._ranks.append(rank)
 
-    def waiting_segments(self) -> int:
-        """How many announced segments are not dealt yet."""
-        return len(self._segments)
-
     def waiting_ranks(self) -> int:
         """How many ranks have asked and were not dealt anything yet."""
         return len(self._ranks)
