@@ -1,6 +1,7 @@
 """Speed-up with real compute on this machine: one or two ranks, one or two threads.
 
     python benchmarks/real_speedup.py --repeats 5 --json real.json
+    python benchmarks/real_speedup.py --bind       # each rank on as many cores as it has threads
 
 Paints the generated clip; the settings take turns. The method is in benchmarks/README.md.
 """
@@ -35,7 +36,7 @@ def main() -> int:
     whole: dict[tuple[int, int], list[float]] = {setting: [] for setting in SETTINGS}
     for number in range(parsed.repeats + 1):
         for setting in SETTINGS:
-            seconds = run(clip, *setting, parsed.style)
+            seconds = run(clip, *setting, parsed.style, parsed.bind)
             if number:  # the first round warms up
                 job[setting].append(seconds[0])
                 whole[setting].append(seconds[1])
@@ -55,16 +56,18 @@ def main() -> int:
     if parsed.json:
         write_json(parsed.json, {
             "machine": machine(), "frames": parsed.frames, "size": parsed.size,
-            "style": parsed.style, "speed_up": speed_up, "against_threads": against_threads,
+            "style": parsed.style, "bound": parsed.bind, "speed_up": speed_up,
+            "against_threads": against_threads,
             "job_seconds": {f"{r}x{t}": job[r, t] for r, t in SETTINGS},
             "command_seconds": {f"{r}x{t}": whole[r, t] for r, t in SETTINGS}})
     return 0
 
 
-def run(clip: Path, ranks: int, threads: int, style: str) -> tuple[float, float]:
+def run(clip: Path, ranks: int, threads: int, style: str, bind: bool) -> tuple[float, float]:
     """Seconds of the job, as the program itself says, and of the whole command."""
     with tempfile.TemporaryDirectory(prefix="fastvid-real-") as folder:
-        command = ["mpirun", "-n", str(ranks), sys.executable, "-m", "fastvid", "stylize",
+        binding = ["-bind-to", f"core:{threads}"] if bind else []
+        command = ["mpirun", *binding, "-n", str(ranks), sys.executable, "-m", "fastvid", "stylize",
                    str(clip), "-o", str(Path(folder) / "out.mp4"), "--style", style,
                    "--threads", str(threads), "--device", "cpu", "--progress", "lines"]
         began = time.monotonic()
@@ -82,6 +85,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--style", default="starry_night")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--bind", action="store_true", help="binds each rank to as many cores as it"
+                        " has threads, as batch systems do")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
