@@ -132,3 +132,13 @@ def join_clips(path: Path, parts: Sequence[Path], input_options: dict[str, str] 
                         output.mux(packet)
                         at += 1
     return path
+
+
+def spoil(path: Path, packet_number: int) -> None:
+    """Overwrites one packet with noise, all but its first four bytes."""
+    with av.open(str(path)) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    position, size = packets[packet_number]
+    content = bytearray(path.read_bytes())
+    content[position + 4:position + size] = np.random.default_rng(1).bytes(size - 4)
+    path.write_bytes(content)

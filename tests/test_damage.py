@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 
-from decode_clips import numbered_clip, read_number
+from decode_clips import numbered_clip, read_number, spoil
 from fastvid.errors import InputError
 from fastvid.video.decode import open_source
 from fastvid.video.truncation import ends_early
@@ -21,16 +20,6 @@ def clip(tmp_path: Path, name: str, codec: str, pix_fmt: str) -> Path:
     options = {"movflags": "faststart"} if name.endswith("mp4") else {}
     return numbered_clip(tmp_path / name, COUNT, codec=codec, pix_fmt=pix_fmt,
                          full_range=codec == "mjpeg", container_options=options)
-
-
-def spoil(path: Path, packet_number: int) -> None:
-    """Overwrites one packet with noise, all but its first four bytes."""
-    with av.open(str(path)) as container:
-        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    position, size = packets[packet_number]
-    content = bytearray(path.read_bytes())
-    content[position + 4:position + size] = np.random.default_rng(1).bytes(size - 4)
-    path.write_bytes(content)
 
 
 @pytest.mark.parametrize("name, codec, pix_fmt", KINDS)

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
 
-from decode_clips import join_clips, numbered_clip, numbered_picture, write_clip
+from decode_clips import join_clips, numbered_clip, numbered_picture, spoil, write_clip
 from fastvid.errors import InputError
 from fastvid.video import random_access
 from fastvid.video.decode import open_source
@@ -184,16 +183,6 @@ def test_parameter_sets_that_change_are_refused(tmp_path: Path) -> None:
     path = join_clips(tmp_path / "joined.mkv", parts, {"framerate": "25"})
     with open_source(str(path)) as film, pytest.raises(NotSeekable, match="parameter sets"):
         film.index()
-
-
-def spoil(path: Path, packet_number: int) -> None:
-    """Overwrites one packet with noise, all but its first four bytes."""
-    with av.open(str(path)) as container:
-        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    position, size = packets[packet_number]
-    content = bytearray(path.read_bytes())
-    content[position + 4:position + size] = np.random.default_rng(1).bytes(size - 4)
-    path.write_bytes(content)
 
 
 def test_damage_is_refused_and_the_rest_is_exact(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Sequences of known motion, the schedule of the past, and what a recurrent network is shown."""
 
-import av
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -18,6 +16,7 @@ from fastvid.training.recurrent_trainer import past_of
 from fastvid.training.sampling import as_images
 from fastvid.training.sequence_sampling import SequenceSample, following_frames
 from fastvid.training.video_sequences import load_video_sequences
+from panning_clip import panning_clip
 
 SIZE = 48
 LENGTH = 5
@@ -144,22 +143,7 @@ def picture(images: torch.Tensor) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    """40 frames: a texture that pans by (2, 1) pixels, with a cut between frames 28 and 29."""
-    path = tmp_path_factory.mktemp("video") / "pan.mkv"
-    random = np.random.default_rng(0)
-    scenes = [
-        cv2.resize(random.integers(0, 256, (24, 28, 3), np.uint8), (224, 192)) for _ in range(2)
-    ]
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 128, 96, "bgr0"
-        for number in range(40):
-            x, y = 2 * number, number
-            part = scenes[number > 28][y : y + 96, x : x + 128]
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(part), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return str(path)
+    return panning_clip(tmp_path_factory.mktemp("video") / "pan.mkv", frames=40, cut=29)
 
 
 def test_parts_of_a_video_follow_its_motion(clip, monkeypatch):

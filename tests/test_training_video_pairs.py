@@ -1,8 +1,6 @@
 """Training pairs from real videos: neighbours of one shot, with flow that leads from one to the
 other."""
 
-import av
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,28 +9,14 @@ from fastvid.errors import InputError
 from fastvid.training import video_pairs
 from fastvid.training.losses import warp_images
 from fastvid.training.sampling import as_images
+from panning_clip import panning_clip
 
 SIZE = 64
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    """25 frames: a texture that pans by (2, 1) pixels, with a cut between frames 10 and 11."""
-    path = tmp_path_factory.mktemp("video") / "pan.mkv"
-    random = np.random.default_rng(0)
-    scenes = [
-        cv2.resize(random.integers(0, 256, (24, 28, 3), np.uint8), (224, 192)) for _ in range(2)
-    ]
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 128, 96, "bgr0"
-        for number in range(25):
-            x, y = 2 * number, number
-            picture = scenes[number > 10][y : y + 96, x : x + 128]
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return str(path)
+    return panning_clip(tmp_path_factory.mktemp("video") / "pan.mkv", frames=25, cut=11)
 
 
 def test_pairs_follow_the_pan_and_skip_the_cut(clip, monkeypatch):
