@@ -68,6 +68,16 @@ def centred(frame: np.ndarray) -> torch.Tensor:
     return bgr - MEAN
 
 
+def seven_channels() -> tuple[np.ndarray, np.ndarray, np.ndarray, torch.Tensor]:
+    """A frame and a warped result (44, 60, 3) uint8, a mask (44, 60) float32, and the input of a
+    video model that is made of the three, (1, 7, 44, 60)."""
+    rng = np.random.default_rng(5)
+    frame, warped = rng.integers(0, 256, (2, 44, 60, 3), np.uint8)
+    mask = (rng.random((44, 60)) < 0.6).astype(np.float32)
+    shown = torch.from_numpy(mask)[None, None]
+    return frame, warped, mask, torch.cat([centred(frame), centred(warped) * shown, shown], dim=1)
+
+
 def frame_of(output: torch.Tensor) -> np.ndarray:
     """The inverse of `centred`, rounded and clipped."""
     levels = (output + MEAN)[0].permute(1, 2, 0).numpy()

@@ -14,8 +14,9 @@ from fastvid.style.checkpoint import read_checkpoint
 from fastvid.style.loading import load_model
 from fastvid.style.model import set_threads
 from fastvid.style.variant import Variant
-from original_networks import (EXAMPLES_ARCH, FAV_ARCH, FAV_VIDEO, assert_same_picture, centred,
-                               examples_network, fav_network, frame_of, random_weights)
+from original_networks import (EXAMPLES_ARCH, FAV_ARCH, FAV_VIDEO, assert_same_picture,
+                               examples_network, fav_network, frame_of, random_weights,
+                               seven_channels)
 
 EXAMPLES = Variant(borders="as-trained", norm_upsampled=False, output="linear", order="rgb")
 
@@ -60,11 +61,7 @@ def examples_weights() -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("legacy", [False, True])
 def test_the_port_of_fast_artistic_videos(legacy):
     set_threads(1)
-    rng = np.random.default_rng(5)
-    frame, warped = rng.integers(0, 256, (2, 44, 60, 3), np.uint8)
-    mask = (rng.random((44, 60)) < 0.6).astype(np.float32)
-    shown = torch.from_numpy(mask)[None, None]
-    seven = torch.cat([centred(frame), centred(warped) * shown, shown], dim=1)
+    frame, warped, mask, seven = seven_channels()
     data = saved(PORT, legacy)
     checkpoint = read_checkpoint(data)
     assert checkpoint.arch == FAV_ARCH and checkpoint.variant == FAV_VIDEO

@@ -4,7 +4,6 @@ import struct
 
 import numpy as np
 import pytest
-import torch
 
 from fastvid.errors import InputError
 from fastvid.style.checkpoint import read_checkpoint
@@ -12,8 +11,9 @@ from fastvid.style.loading import load_model
 from fastvid.style.model import set_threads
 from fastvid.style.torch7 import TorchObject, TorchTensor, read_torch7
 from fastvid.style.variant import Variant
-from original_networks import (FAV_ARCH, FAV_START_PX, FAV_VIDEO, assert_same_picture, centred,
-                               fav_network, frame_of, random_weights)
+from original_networks import (FAV_ARCH, FAV_START_PX, FAV_VIDEO, assert_same_picture,
+                               fav_network, frame_of, random_weights,
+                               seven_channels)
 from torch7_files import (Lua, Tensor, checkpoint_of, conv, fav_modules, flatten, hostile_tensor,
                           norm, padding, relu, sequential, torch7_bytes, upsampling)
 
@@ -71,11 +71,7 @@ def test_a_function_is_passed_over():
 @pytest.mark.parametrize("ascii_format", [False, True])
 def test_a_video_model_paints_as_the_original(ascii_format):
     set_threads(1)
-    rng = np.random.default_rng(5)
-    frame, warped = rng.integers(0, 256, (2, 44, 60, 3), np.uint8)
-    mask = (rng.random((44, 60)) < 0.6).astype(np.float32)
-    shown = torch.from_numpy(mask)[None, None]
-    seven = torch.cat([centred(frame), centred(warped) * shown, shown], dim=1)
+    frame, warped, mask, seven = seven_channels()
     model = load_model(fav_file(ascii_format), "candy.t7")
     assert model.kind == "recurrent"
     assert_same_picture(model.step(frame, warped, mask), frame_of(fav_network(seven, WEIGHTS)))
