@@ -24,7 +24,10 @@ def oracle_gate(frame, previous_frame, backward, reliable, strength):
         for column in range(width):
             window = reliable[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2]
             error = np.mean((frame[row, column] - moved[row, column]) ** 2)
-            rough[row, column] = strength * window.all() * np.exp(-error / (2 * 12.0**2))
+            x, y = column + backward[row, column, 0], row + backward[row, column, 1]
+            stays = 0 <= x <= width - 1 and 0 <= y <= height - 1
+            trust = 1.0 if window.all() else 0.6 * stays
+            rough[row, column] = strength * trust * np.exp(-error / (2 * 12.0**2))
     padded = np.pad(rough, 1, "edge")
     shifted = [padded[y:y + height, x:x + width] for y in range(3) for x in range(3)]
     return sum(shifted) / 9
@@ -86,10 +89,28 @@ def test_the_gate_is_its_definition():
     frame, before = clip.frame(70), clip.frame(69)
     backward = FlowEstimator()(frame, before)
     reliable = consistency_mask(backward, FlowEstimator()(before, frame))
+    # Some of it points out of the frame, some of it does not.
+    reliable[20:30, 40:60] = False
     assert 0.02 < (~reliable).mean() < 0.5
     gate = trust_gate(frame, before, backward, reliable, 0.8)
     assert gate.dtype == np.float32 and gate.min() >= 0 and gate.max() <= np.float32(0.8)
     assert np.abs(gate - oracle_gate(frame, before, backward, reliable, 0.8)).max() < 1e-4
+
+
+def test_inconsistent_flow_is_trusted_in_part_inside_the_frame_alone():
+    frame = np.full((20, 30, 3), 90, np.uint8)
+    backward = np.full((20, 30, 2), (10, 0), np.float32)
+    gate = trust_gate(frame, frame, backward, np.zeros((20, 30), bool), 0.8)
+    assert np.allclose(gate[:, :18], 0.6 * 0.8, atol=1e-6)
+    assert not gate[:, 22:].any()
+
+
+def test_the_paint_at_the_borders_of_a_still_is_steadied():
+    """The consistency test counts the last row and column of a still as outside."""
+    frame = np.full((20, 30, 3), 90, np.uint8)
+    still = np.zeros((20, 30, 2), np.float32)
+    gate = trust_gate(frame, frame, still, consistency_mask(still, still), 0.8)
+    assert gate.min() > 0.4
 
 
 def test_no_strength_is_frame_by_frame():

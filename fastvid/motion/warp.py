@@ -35,6 +35,14 @@ def sampling_map(flow: np.ndarray) -> np.ndarray:
     return positions
 
 
+def inside_frame(positions: np.ndarray) -> np.ndarray:
+    """Which of a `sampling_map`'s positions lie between the centres of pixels: (H, W) bool."""
+    height, width = positions.shape[:2]
+    x, y = positions[..., 0], positions[..., 1]
+    inside: np.ndarray = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
+    return inside
+
+
 def sample(
     image: np.ndarray, positions: np.ndarray, interpolation: Interpolation = "linear"
 ) -> np.ndarray:
