@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-# Ranges of the motion between neighbouring frames of ordinary films.
+# Ranges of the motion between neighbouring frames of ordinary films. A third of the pairs move as
+# if several frames lay between them: a painting must not change over eight frames either.
+FAR_SHARE = 1 / 3
+FAR_TIMES = 4.0
 MAX_SHIFT_PX = 12.0
 MAX_ZOOM = 0.04
 MAX_TURN_DEGREES = 3.0
@@ -85,27 +88,31 @@ def moving_pair(
 
 
 def random_motion(size: int, random: np.random.Generator) -> np.ndarray:
-    """A flow field: shift, zoom and turn about the middle, and a smooth bend."""
+    """A flow field: shift, zoom and turn about the middle, and a smooth bend; some of it far."""
     if random.random() < STILL_SHARE:
         return np.zeros((size, size, 2), np.float32)
-    matrix = random_affine(random)
+    times = FAR_TIMES if random.random() < FAR_SHARE else 1.0
+    matrix = random_affine(random, times)
     grid = np.arange(size, dtype=np.float32) - (size - 1) / 2
     x, y = np.meshgrid(grid, grid)
     (cosine, _, dx), (sine, _, dy) = matrix
     flow = np.stack([cosine * x - sine * y - x, sine * x + cosine * y - y], -1)
     flow += np.array([dx, dy])
-    bend = random.uniform(-MAX_BEND_PX, MAX_BEND_PX, (BEND_GRID, BEND_GRID, 2))
+    bend = times * random.uniform(-MAX_BEND_PX, MAX_BEND_PX, (BEND_GRID, BEND_GRID, 2))
     flow += cv2.resize(bend.astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
     return flow.astype(np.float32)
 
 
-def random_affine(random: np.random.Generator) -> np.ndarray:
-    """Shift, zoom and turn about the origin: (2, 3) float64, (x, y, 1) to a position in pixels."""
+def random_affine(random: np.random.Generator, times: float = 1.0) -> np.ndarray:
+    """Shift, zoom and turn about the origin: (2, 3) float64, (x, y, 1) to a position in pixels.
+
+    times: how many times as far as the ranges of neighbouring frames.
+    """
     # Squares of uniform numbers: slow motion is more common than fast motion.
     shift = random.uniform(-1, 1, 2)
-    dx, dy = MAX_SHIFT_PX * shift * np.abs(shift)
-    zoom = 1 + random.uniform(-MAX_ZOOM, MAX_ZOOM)
-    turn = np.deg2rad(random.uniform(-MAX_TURN_DEGREES, MAX_TURN_DEGREES))
+    dx, dy = times * MAX_SHIFT_PX * shift * np.abs(shift)
+    zoom = 1 + times * random.uniform(-MAX_ZOOM, MAX_ZOOM)
+    turn = times * np.deg2rad(random.uniform(-MAX_TURN_DEGREES, MAX_TURN_DEGREES))
     cosine, sine = zoom * np.cos(turn), zoom * np.sin(turn)
     return np.array([[cosine, -sine, dx], [sine, cosine, dy]])
 

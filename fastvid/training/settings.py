@@ -24,10 +24,10 @@ class TrainingSettings:
     accumulate: int = 2
     learning_rate: float = 1e-3
     content_weight: float = 0.9
-    style_weights: tuple[float, ...] = (9.0,)
+    style_weights: tuple[float, ...] = (14.0,)
     tv_weight: float = 2.0
-    palette_weight: float = 40.0
-    temporal_weight: float = 1000.0
+    palette_weight: float = 80.0
+    temporal_weight: float = 1300.0
     stability_start: float = 0.3
     precision: str = "float32"
     seed: int = 1
