@@ -8,9 +8,9 @@ A_i is the painted frame, S_i the result, f_i the frame of the film. S of the fi
 is A. The correction is truncated towards zero, not rounded, so that every pixel keeps moving
 towards A_i and no history sticks.
 
-M_i is 1 where the consistency mask, less a rim, says that the flow is right, 0 where the flow leaves
-the frame, and HIDDEN_TRUST elsewhere. There the two flows disagree, but often neither is far off;
-if one is, the colours that it brings are wrong as a rule, and the exponential closes the gate.
+M_i is 1 where the consistency mask, less a rim, says that the flow is right, 0 where the flow
+leaves the frame, and HIDDEN_TRUST elsewhere. There the two flows disagree, but often neither is far
+off; if one is, the colours that it brings are wrong as a rule, and the exponential closes the gate.
 
 All that depends on the film alone is put into a `TemporalStep` (the parallel part). Applying the
 step (the serial part) is one warp and one mix in 16-bit integers, exact on every processor but for

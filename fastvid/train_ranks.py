@@ -11,7 +11,7 @@ from fastvid.arguments import Parser
 from fastvid.errors import FastvidError
 from fastvid.parallel.communicator import Communicator, Kind, Message
 from fastvid.parallel.stopping import signals_stop
-from fastvid.training.command import add_arguments, run
+from fastvid.training.command import add_arguments, owned_state, run
 from fastvid.training.world import World, from_rank_0
 
 _CPU = torch.device("cpu")
@@ -27,7 +27,12 @@ def lead_training(arguments: list[str], comm: Communicator) -> None:
     parser = Parser(prog="fastvid train",
                     description="Trains a style from a painting and a folder of photographs.")
     add_arguments(parser)
-    parser.parse_args(arguments)  # a usage error is said before anybody is called
+    # What is wrong with the command line or with this place is said before anybody is called.
+    with owned_state(parser.parse_args(arguments)):
+        _lead(arguments, comm)
+
+
+def _lead(arguments: list[str], comm: Communicator) -> None:
     one_host = len({peer.host for peer in comm.peers}) == 1
     address = "127.0.0.1" if one_host else comm.peers[0].host
     with socket.socket() as probe:

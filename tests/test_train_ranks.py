@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from fastvid.runfile.lock import RunLock
 from fastvid.style.registry import load_style
+from fastvid.training.state import STATE_NAME
 from launching import run_program
 from test_training_losses import squeezenet_file
 
@@ -42,3 +44,18 @@ def test_what_is_wrong_is_said_once(options: list[object], tmp_path: Path) -> No
     finished = run_program(["-m", "fastvid"], command, ranks=3)
     assert finished.status == 2
     assert finished.stderr.count("no.png") == 1 and "Traceback" not in finished.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_trainings_do_not_share_a_state(options: list[object], tmp_path: Path) -> None:
+    """They would overwrite each other's steps."""
+    state = tmp_path / "red.pt.training"
+    state.mkdir()
+    command = [*options, "-o", tmp_path / "red.pt", "--steps", "2"]
+    with RunLock(state / STATE_NAME):
+        finished = run_program(["-m", "fastvid"], command, ranks=2)
+        assert finished.status == 2
+        assert "still going" in finished.stderr and "--state" in finished.stderr
+        assert not (state / STATE_NAME).exists()
+    assert run_program(["-m", "fastvid"], command, ranks=2).status == 0
+    assert not list(state.glob(".*"))

@@ -1,4 +1,5 @@
-"""One run at a time owns a run file: an advisory lock on a small file beside it."""
+"""One run at a time owns a run file, or the state of a training: an advisory lock on a small file
+beside it."""
 
 import errno
 import fcntl
@@ -39,12 +40,13 @@ class RunLock:
     """Holds `.NAME.lock` beside the run file NAME until closed; it ends with the process, however
     that ends. A context manager.
 
-    Raises InputError if another run holds it, naming its host and process, or if nothing can be
-    written there.
+    option: what the user gives to have the file elsewhere. Raises InputError if another run holds
+    it, naming its host and process, or if nothing can be written there.
     """
 
-    def __init__(self, run_file: Path) -> None:
+    def __init__(self, run_file: Path, option: str = "--run-file") -> None:
         self.path = _lock_path(run_file)
+        self._option = option
         self._descriptor = self._acquire(run_file)
 
     def _acquire(self, run_file: Path) -> int:
@@ -54,7 +56,7 @@ class RunLock:
             except OSError as error:
                 raise InputError(
                     f"Can't write in {self.path.parent.absolute()}: {error.strerror}.\n"
-                    "Choose another place for the run file with --run-file."
+                    f"Choose another place for {run_file.name} with {self._option}."
                 ) from error
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,7 +65,7 @@ class RunLock:
                 os.close(descriptor)
                 raise InputError(
                     f"{run_file} belongs to a run that is still going ({owner or 'unknown'}).\n"
-                    "Wait for it, or give this run another file with --run-file."
+                    f"Wait for it, or give this run another place with {self._option}."
                 ) from error
             except OSError as error:
                 if error.errno not in _NO_LOCKS:

@@ -4,7 +4,8 @@ import argparse
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 
 from fastvid.errors import InputError, Stopped
 from fastvid.files import write_atomically
+from fastvid.runfile.lock import RunLock
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.training.lossnet import load_loss_network
 from fastvid.training.photos import PhotoSet, find_photos, read_painting, read_photo
@@ -92,7 +94,7 @@ def run(
     torch.set_flush_denormal(True)
     device = choose_device(args.device, world.rank)
     outputs = output_paths(args.paintings, args.output)
-    folder = Path(args.state or f"{args.output}.training")
+    folder = state_folder(args)
     photos = find_photos(args.data, settings.size)
     paintings = [read_painting(path, settings.painting_side) for path in args.paintings]
     loss_network = load_loss_network(args.loss_network)
@@ -108,7 +110,7 @@ def run(
         }
         _restore(trainer, folder, identity)
         if world.rank == 0:
-            _make_folders(folder, outputs)
+            _make_folders({folder, *(output.parent for output in outputs)})
             say(
                 f"{len(photos.training)} photographs, {len(outputs)} styles, {device}, "
                 f"step {trainer.step_number} of {settings.steps}; state in {folder}"
@@ -138,6 +140,28 @@ def output_paths(paintings: list[str], output: str) -> list[Path]:
     if len(set(paths)) < len(paths):
         raise InputError("--style: two paintings have the same file name; rename one")
     return paths
+
+
+def state_folder(args: argparse.Namespace) -> Path:
+    """Where the run keeps its state."""
+    return Path(args.state or f"{args.output}.training")
+
+
+@contextmanager
+def owned_state(args: argparse.Namespace) -> Iterator[None]:
+    """Makes the folder of the run's state and holds its lock: two trainings at once would overwrite
+    each other's steps. What is still empty in the end goes again.
+
+    Raises InputError if another training holds it, or if it can't be made.
+    """
+    folder = state_folder(args)
+    _make_folders([folder])
+    try:
+        with RunLock(folder / STATE_NAME, "--state"):
+            yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def export_styles(trainer: Trainer, outputs: list[Path]) -> None:
@@ -196,8 +220,8 @@ def _restore(trainer: Trainer, folder: Path, identity: dict[str, object]) -> Non
         trainer.restore(parse_state(data, folder, identity))
 
 
-def _make_folders(folder: Path, outputs: list[Path]) -> None:
-    for path in {folder, *(output.parent for output in outputs)}:
+def _make_folders(paths: Iterable[Path]) -> None:
+    for path in paths:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
