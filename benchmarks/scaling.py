@@ -21,6 +21,7 @@ from emulation import Costs, make_clip, uneven_cuts
 from fastvid.overlap import Overlap
 from fastvid.parallel.launch import launched_rank, launched_size
 from point import PointSettings, read_point, run_point, start_point
+from rank0 import CARRIED_SIZES, PRESETS, WAYS, How, print_table, sizes_of
 from report import format_row, heading, machine, plot_efficiency, write_json
 from timeline import draw_timeline, shares
 
@@ -81,11 +82,13 @@ def main() -> int:
                 if parsed.timeline and ranks == max(parsed.ranks):
                     path = parsed.timeline.with_stem(f"{parsed.timeline.stem}-{name}-{ranks}")
                     draw_timeline(point["segments"], ranks, path)
+    carried = _carried(parsed)
     if parsed.json:
         settings = {key: str(value) for key, value in vars(parsed).items()}
         cases = {name: asdict(CASES[name]) for name in parsed.cases}
         write_json(parsed.json, {"machine": machine(), "settings": settings, "cases": cases,
-                                 "points": [_without_segments(point) for point in points]})
+                                 "points": [_without_segments(point) for point in points],
+                                 "carried_by_rank0": carried})
     if parsed.plot:
         bars = {name: (CASES[name].title, CASES[name].bars) for name in parsed.cases}
         plot_efficiency(points, bars, parsed.plot)
@@ -102,6 +105,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, help="instead of 60 a rank (recurrent: 120, "
                         "recurrent-exact: 4), at most 1920")
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--carry", type=sizes_of, default=sizes_of(CARRIED_SIZES),
+                        metavar="WxH,...", help="sizes for which it is measured how many frames a "
+                        "second rank 0 alone can carry ('' for none)")
     parser.add_argument("--segment-length", type=int)
     parser.add_argument("--lookahead", type=int)
     parser.add_argument("--codec", default="libx264")
@@ -115,6 +121,15 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--timeline", type=Path,
                         help="a .png file; case and number of ranks are added to its name")
     return parser.parse_args()
+
+
+def _carried(parsed: argparse.Namespace) -> list[dict[str, Any]]:
+    """What rank 0 alone can carry, by size, under the table of the series."""
+    if not parsed.carry:
+        return []
+    sys.stdout.write("\nrank 0 alone: frames/s with one core, and with one for each thread\n")
+    how = How(repeats=parsed.repeats, nice=parsed.nice, folder=parsed.folder)
+    return print_table(parsed.carry, WAYS, PRESETS, how)
 
 
 def _numbers(text: str) -> list[int]:
