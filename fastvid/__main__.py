@@ -18,6 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the program on this rank; returns its exit status."""
     # A rank's threads are set from the cores it has; until then libraries must not take them all.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Threads that wait for each other in torch must not spin: where another program has one of the
+    # cores they hold up the one that they wait for: it took three times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         comm = connect()
     except FastvidError as error:
