@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from fastvid.options import StylizeOptions
-from fastvid.planning.measure import picture_settings
 from fastvid.repaint import Repaint
+from fastvid.settings import picture_settings
 from fastvid.style.registry import load_style
 from fastvid.training.losses import StyleTarget, style_loss, style_target
 from fastvid.training.lossnet import LossNetwork
@@ -48,7 +48,7 @@ def drift(style: str, painting: Path, photo: str, network: LossNetwork, *, frame
     options = StylizeOptions(Path(), Path())
     if temporal_strength is not None:
         options = StylizeOptions(Path(), Path(), temporal_strength=temporal_strength)
-    stages = Repaint([load_style(style)], picture_settings(options, threads))
+    stages = Repaint([load_style(style)], picture_settings(options, threads=threads))
     picture = read_painting(str(painting), TrainingSettings().painting_side)
     target = style_target(network, as_images([picture], _CPU))
     image = np.ascontiguousarray(read_photo(photo, _PHOTO_SIDE_PX)[..., ::-1])

@@ -11,8 +11,8 @@ from fastvid.evaluate import Evaluation, evaluate
 from fastvid.motion.flow import FlowEstimator
 from fastvid.options import StylizeOptions
 from fastvid.planning.forecast import shot_lengths
-from fastvid.planning.measure import picture_settings
 from fastvid.repaint import Repaint
+from fastvid.settings import picture_settings
 from fastvid.style.registry import load_style
 from fastvid.synthetic import SyntheticClip
 from fastvid.video.cuts import mark_cuts
@@ -107,7 +107,7 @@ def repaint(style: str, film: Film, temporal_strength: float | None,
     options = StylizeOptions(Path(), Path())
     if temporal_strength is not None:
         options = StylizeOptions(Path(), Path(), temporal_strength=temporal_strength)
-    stages = Repaint([load_style(style)], picture_settings(options, threads))
+    stages = Repaint([load_style(style)], picture_settings(options, threads=threads))
     starts = {start for start, _ in film.shots}
     outputs: list[np.ndarray] = []
     painted: list[np.ndarray] = []

@@ -163,18 +163,20 @@ def _plan_arguments(parser: argparse.ArgumentParser) -> None:
     from fastvid.arguments import add_stylize_arguments
 
     parser.description = ("Times a few frames here and foretells a run on other numbers of ranks. "
-                          "Takes the options of `fastvid stylize`; a rank has one thread unless "
-                          "--threads says otherwise.")
+                          "Takes the options of `fastvid stylize` and refuses what that would "
+                          "refuse; a rank has one thread unless --threads says otherwise.")
     parser.add_argument("--ranks", default="1,4,16,64", metavar="N,N,...",
                         help="numbers of ranks (default: %(default)s)")
     parser.add_argument("--script", type=Path, metavar="FILE",
-                        help="writes a submission script for the best of them")
+                        help="writes a submission script for the best of them, with all options, "
+                        "for GPUs if it was painted on one here")
     add_stylize_arguments(parser, output_required=False)
 
 
 def _plan(parsed: argparse.Namespace) -> int:
     from fastvid.arguments import stylize_options
-    from fastvid.plan import format_plan, make_plan, rank_counts, write_script
+    from fastvid.plan import make_plan, rank_counts, write_script
+    from fastvid.planning.report import format_plan
 
     ranks = rank_counts(parsed.ranks)
     parsed.output = parsed.output or f"{parsed.input.stem}.painted.mp4"

@@ -33,27 +33,35 @@ def choose_decoding(options: StylizeOptions, source: VideoSource, comm: Communic
     raise.
     Raises InputError if every rank is to decode and can't, with rank, file and reason.
     """
-    if options.decode == "rank0" or (options.decode == "auto" and comm.size == 1):
+    if rank0_decodes(options, comm.size):
         return None
     patience_s = options.rank_timeout
     if options.decode == "auto":
         patience_s = min(patience_s, _AUTO_PATIENCE_S)
     try:
-        index = source.index()
-        _try_seeking(index)
-        if options.decode == "auto":
-            _check_cost(index, options.segment_length, comm.size)
+        index = seekable_index(source)
+        check_cost(options, index, comm.size)
         differ = ranks_that_differ(comm, index.path, patience_s, check)
         if differ:
             raise NotSeekable("; ".join(differ))
     except (NotSeekable, InputError) as error:
-        if options.decode == "auto":
-            note(f"rank 0 decodes for all ranks: {error}")
-            return None
-        raise InputError(f"--decode local: the ranks can't read {options.input} by themselves: "
-                         f"{error}.\n--decode rank0 lets rank 0 decode for all.") from error
+        note(leave_to_rank0(options, error))
+        return None
     note("every rank decodes its own frames")
     return index
+
+
+def rank0_decodes(options: StylizeOptions, ranks: int) -> bool:
+    """Whether rank 0 is to decode for so many ranks, whatever the film is like."""
+    return options.decode == "rank0" or (options.decode == "auto" and ranks == 1)
+
+
+def leave_to_rank0(options: StylizeOptions, error: Exception) -> str:
+    """What to say where rank 0 decodes because of `error`; raises InputError where it may not."""
+    if options.decode == "auto":
+        return f"rank 0 decodes for all ranks: {error}"
+    raise InputError(f"--decode local: the ranks can't read {options.input} by themselves: "
+                     f"{error}.\n--decode rank0 lets rank 0 decode for all.") from error
 
 
 def marked_frames(source: VideoSource, cuts: str,
@@ -90,6 +98,16 @@ def _call_change(watch: Watch, damage: InputError | None) -> None:
         raise InputError(f"rank 0: {change}") from damage
 
 
+def decoded_by_ranks(index: SourceIndex, segment_length: int, ranks: int) -> float:
+    """How many frames a rank decodes for each that it computes, if segments are dealt in turn and
+    the film is one shot. Images are read one by one."""
+    if not isinstance(index, FilmIndex):
+        return 1.0
+    part = EntryPoints(np.maximum(index.entries.frames - index.first, 0), index.entries.pts,
+                       index.entries.size)
+    return decoded_a_frame(part, index.stop - index.first, segment_length, ranks)
+
+
 def decoded_a_frame(entries: EntryPoints, frame_count: int, segment_length: int,
                     ranks: int) -> float:
     """How many frames a rank decodes for each that it computes, if segments are dealt in turn.
@@ -112,16 +130,25 @@ def decoded_a_frame(entries: EntryPoints, frame_count: int, segment_length: int,
     return decoded / used
 
 
-def _check_cost(index: SourceIndex, segment_length: int, ranks: int) -> None:
-    """Raises NotSeekable if the ranks would mostly decode frames that they do not use."""
-    if not isinstance(index, FilmIndex):
+def check_cost(options: StylizeOptions, index: SourceIndex, ranks: int) -> None:
+    """Raises NotSeekable if `auto` leaves the film to rank 0, because the ranks would mostly decode
+    frames that they do not use."""
+    if options.decode != "auto":
         return
-    part = EntryPoints(np.maximum(index.entries.frames - index.first, 0), index.entries.pts,
-                       index.entries.size)
-    decoded = decoded_a_frame(part, index.stop - index.first, segment_length, ranks)
+    decoded = decoded_by_ranks(index, options.segment_length, ranks)
     if decoded > AUTO_MAX_DECODED:
         raise NotSeekable(f"its key frames are far apart, so that {ranks} ranks would decode "
                           f"{decoded:.0f} frames for each that they paint")
+
+
+def seekable_index(source: VideoSource) -> SourceIndex:
+    """The index by which others can read frames; a few are read for proof.
+
+    Raises NotSeekable, or InputError where that fails.
+    """
+    index = source.index()
+    _try_seeking(index)
+    return index
 
 
 def _try_seeking(index: SourceIndex) -> None:

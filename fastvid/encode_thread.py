@@ -28,6 +28,7 @@ _OPEN_NAME = "open"
 _SETTINGS_NAME = "settings"
 _PART_NAME = re.compile(r"(\d{9})-(\d{9})\.part")
 _POLL_S = 0.02
+_ENCODER_THREADS_MAX = 4
 
 
 class PartEncoder(Protocol):
@@ -41,6 +42,11 @@ class PartEncoder(Protocol):
 
     def abort(self) -> None:
         """Removes the unfinished part."""
+
+
+def encoder_threads(threads: int, outputs: int) -> int:
+    """The threads of each of so many encoders. threads: of the rank that they share."""
+    return max(1, min(threads // outputs, _ENCODER_THREADS_MAX))
 
 
 def part_folder(output: Path) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastvid.busy import BusyClock
 from fastvid.decoding import choose_decoding, marked_frames
-from fastvid.encode_thread import EncoderThread, clear_parts, part_folder
+from fastvid.encode_thread import EncoderThread, clear_parts, encoder_threads, part_folder
 from fastvid.errors import InputError, ReadingRefused, Stopped
 from fastvid.fanout import FanOut
 from fastvid.gather import Gatherer
@@ -42,7 +42,6 @@ _DECODE_AHEAD_SEGMENTS = 4
 # Rank 0 computes as long as decoding, messages, storing and encoding take less than this share of
 # its cores; beyond it would hold up all others.
 _COMPUTE_BELOW_LOAD = 0.5
-_ENCODER_THREADS_MAX = 4
 
 
 @dataclass(frozen=True)
@@ -208,9 +207,8 @@ def _compute(job: Prepared, index: SourceIndex | None, comm: Communicator, progr
 def _open_encoder(job: Prepared, painting: Painting, stack: ExitStack) -> EncoderThread:
     """The thread that encodes one style, with the parts that an earlier run has closed."""
     writer = painting.writer
-    threads = max(1, job.setup.settings.threads // len(job.paintings))
     encoder = EncoderThread(painting.plan, part_folder(painting.plan.path),
-                            min(threads, _ENCODER_THREADS_MAX))
+                            encoder_threads(job.setup.settings.threads, len(job.paintings)))
     encoder.take_over(writer.has)
     if writer.encoded and encoder.next_frame <= max(writer.encoded):
         raise InputError(f"Parts in {encoder.folder} are gone, which held frames that "

@@ -1,24 +1,27 @@
 """`fastvid plan`: times a few frames here and foretells a job on other numbers of ranks."""
 
+import os
+import socket
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastvid.errors import InputError
 from fastvid.estimate import rank0_extra_bytes, rank_bytes, run_file_bytes
 from fastvid.options import StylizeOptions
-from fastvid.parallel.communicator import LEADER_SLEEP_S
-from fastvid.planning.costs import Cluster, Dealing, FrameCosts
+from fastvid.parallel.communicator import LEADER_SLEEP_S, Peer
+from fastvid.planning.costs import Cluster, Dealing
 from fastvid.planning.forecast import (Forecast, best_value, forecast, own_cores, shared_cores,
                                        shot_lengths)
-from fastvid.planning.measure import Measurement, Stopwatch, measure_film, picture_settings
+from fastvid.planning.measure import Measurement, Stopwatch, measure_film
+from fastvid.planning.reading import own_reading
 from fastvid.planning.script import submission_script
-from fastvid.resources import (free_disk_bytes, human_bytes, human_seconds, processor_name,
-                               usable_cores)
+from fastvid.resources import available_memory_bytes, free_disk_bytes, usable_cores
+from fastvid.settings import PictureSettings
 from fastvid.video.cuts import read_cuts
-from fastvid.video.decode import fingerprint, open_source
-from fastvid.video.encode import plan_output
+from fastvid.video.encode import OutputPlan
 
 # What a job takes beside what is measured here: Python, MPI, joining the output.
 _START_S = 1.5
@@ -33,14 +36,20 @@ MAX_RANKS = 4096
 class JobPlan:
     """What is known of a job before it is run.
 
-    forecasts: ranks with cores of their own. here: the same on the cores of this machine.
-    rank_bytes, rank0_bytes: memory. disk_bytes: the run files, None if the length is not known.
-    notes: what the user should know.
+    settings: of the stages. gpus: of this machine, 0 if the job paints on CPUs. recurrent: whether
+    the models are. output: of the first style. decoded: for the numbers of ranks at which they read
+    their own frames, how many they decode for each that they use. forecasts: ranks with cores of
+    their own. here: the same on the cores of this machine. rank_bytes, rank0_bytes: memory.
+    disk_bytes: the run files, None if the length is not known. notes: what the user should know.
     """
 
     frames: int
     size: tuple[int, int]
-    threads: int
+    settings: PictureSettings
+    gpus: int
+    recurrent: bool
+    output: OutputPlan
+    decoded: dict[int, float]
     cores_here: int
     measurement: Measurement
     start_s: float
@@ -51,6 +60,11 @@ class JobPlan:
     disk_bytes: int | None
     disk_free_bytes: int
     notes: tuple[str, ...]
+
+    @property
+    def threads(self) -> int:
+        """Of a rank."""
+        return self.settings.threads
 
 
 def rank_counts(text: str) -> list[int]:
@@ -69,59 +83,70 @@ def rank_counts(text: str) -> list[int]:
 def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
     """Opens the film, times some of its frames, and foretells the job for each number of ranks.
 
-    Writes nothing but temporary files. Raises InputError for what the user can put right.
+    Writes nothing but temporary files. Raises InputError for what the user can put right: whatever
+    the run itself would refuse on this machine with one rank.
     """
     options.check()
     start = Stopwatch()
-    with start.timing("start"):
-        from fastvid.stage_choice import check_kind, choose_stages
-        from fastvid.style.device import CPU_NAME, choose_device, rank_device
-        from fastvid.style.registry import load_style
+    with ExitStack() as stack:
+        with start.timing("start"):
+            # As in a run, loading torch is a part of the start.
+            from fastvid.opening import open_job, settle
+            from fastvid.parallel.serve import real_stages
+            from fastvid.style.device import gpu_count
 
-        device = choose_device(options.device)
-        paints_on = rank_device(device, 0)
-        models = [load_style(style).move_to(paints_on) for style in options.styles]
-        recurrent = check_kind(options, models)
-        source = open_source(str(options.input), size=options.size, frames=options.frames,
-                             fps=options.fps, on_error=options.on_error)
-        fingerprint(str(options.input))
-    threads = options.threads or 1
-    with source:
-        info = source.info
-        output = plan_output(options.output, info=info, codec=options.codec, crf=options.crf,
-                             preset=options.preset, source=options.input, overwrite=True)
-        stages = choose_stages(models, picture_settings(options, threads, device))
-        measurement = measure_film(options, threads, source, stages, output,
-                                   on_gpu=device != CPU_NAME)
+            job = open_job(options, stack)
+            alone = Peer(0, socket.gethostname(), 1, available_memory_bytes(), os.getpid())
+            settings = settle(job, [alone], stack).settings
+            stages = real_stages(job.setup(settings, range(len(job.names))))
+        source, info = job.source, job.source.info
+        gpus = gpu_count(settings.device)
+        decoded, notes = own_reading(options, source, ranks)
+        measurement = measure_film(options, settings.threads, source, stages, job.plans[0],
+                                   on_gpu=gpus > 0)
         frames = source.frame_count
-    shots, notes = _shots(options, frames)
-    if device != CPU_NAME:
-        notes.append(f"painted on {device}, reckoned as one GPU a rank and frame after frame; a "
-                     "run paints in batches while the flow is computed, which is faster. The "
-                     "script asks for no GPU: add --gres")
-    elif measurement.waited > _BUSY_ABOVE and threads == 1:
-        notes.append(f"this machine was busy: the frames took {measurement.waited:.1f} times their "
-                     "processor time, which is what is reckoned with")
+    shots, about_shots = _shots(options, frames)
+    notes += about_shots + _about_measuring(measurement, settings, gpus)
     start_s = _START_S + start.median("start")
-    dealing = Dealing(options.segment_length, options.held_at_most(recurrent),
+    dealing = Dealing(options.segment_length, options.held_at_most(job.recurrent),
                       LEADER_SLEEP_S + 3 * info.width * info.height / _NETWORK_BYTES_PER_S,
                       overlap=options.overlap)
     cores = usable_cores()
 
-    def foretell(clusters: Iterable[Cluster]) -> tuple[Forecast, ...]:
-        return tuple(forecast(shots, measurement.costs, cluster, threads=threads, start_s=start_s)
-                     for cluster in clusters)
+    def foretell(cluster_of: Callable[[int], Cluster]) -> tuple[Forecast, ...]:
+        found = []
+        for count in ranks:
+            costs = measurement.costs
+            if count in decoded:
+                costs = costs.read_by_ranks(decoded[count], cuts_known=options.cuts != "auto")
+            found.append(forecast(shots, costs, cluster_of(count), threads=settings.threads,
+                                  start_s=start_s))
+        return tuple(found)
 
-    paint_bytes = sum(model.memory_bytes(info.height, info.width) for model in models)
-    each = rank_bytes(info, options, paint_bytes * (2 if recurrent else 1), recurrent)
+    each = rank_bytes(info, options, job.paint_bytes, job.recurrent)
     return JobPlan(
-        frames=frames, size=(info.width, info.height), threads=threads, cores_here=cores,
+        frames=frames, size=(info.width, info.height), settings=settings, gpus=gpus,
+        recurrent=job.recurrent, output=job.plans[0], decoded=decoded, cores_here=cores,
         measurement=measurement, start_s=start_s,
-        forecasts=foretell(own_cores(count, threads, dealing) for count in ranks),
-        here=foretell(shared_cores(count, threads, cores, dealing) for count in ranks),
+        forecasts=foretell(lambda count: own_cores(count, settings.threads, dealing)),
+        here=foretell(lambda count: shared_cores(count, settings.threads, cores, dealing)),
         rank_bytes=each, rank0_bytes=each + rank0_extra_bytes(info, options),
         disk_bytes=run_file_bytes(info, options),
         disk_free_bytes=free_disk_bytes(options.run_path), notes=tuple(notes))
+
+
+def _about_measuring(measurement: Measurement, settings: PictureSettings, gpus: int) -> list[str]:
+    """What the user should know of the machine that was measured on."""
+    notes = []
+    costs = measurement.costs
+    if gpus:
+        notes.append("reckoned with a GPU for each rank; where ranks share one they take turns")
+        if costs.paint <= costs.motion:
+            notes.append("the GPU waits for the flow: more --threads, or a faster --flow, help")
+    elif measurement.waited > _BUSY_ABOVE and settings.threads == 1:
+        notes.append(f"this machine was busy: the frames took {measurement.waited:.1f} times their "
+                     "processor time, which is what is reckoned with")
+    return notes
 
 
 def _shots(options: StylizeOptions, frames: int) -> tuple[list[int], list[str]]:
@@ -133,39 +158,6 @@ def _shots(options: StylizeOptions, frames: int) -> tuple[list[int], list[str]]:
     return shot_lengths(frames, sorted(read_cuts(Path(options.cuts)))), []
 
 
-def format_plan(plan: JobPlan, options: StylizeOptions) -> str:
-    """The plan as text, without a line break at its end."""
-    width, height = plan.size
-    lines = [
-        f"{options.input}: {plan.frames} frames of {width}x{height}, style "
-        f"{', '.join(options.styles)}",
-        f"a frame on {_threads(plan.threads)} of {processor_name()} "
-        f"({plan.measurement.timed} timed):",
-        "    " + _costs_line(plan.measurement.costs),
-        "",
-        f"{'ranks':>6} {'time':>14} {'frames/s':>9} {'efficiency':>11} {'core hours':>11} "
-        f"{'memory, all':>12} {'here, ' + str(plan.cores_here) + ' cores':>15}",
-    ]
-    for one, here in zip(plan.forecasts, plan.here):
-        memory = plan.rank0_bytes + (one.ranks - 1) * plan.rank_bytes
-        lines.append(f"{one.ranks:>6} {human_seconds(one.seconds):>14} "
-                     f"{plan.frames / one.seconds:>9.2f} {one.efficiency:>11.2f} "
-                     f"{one.core_hours:>11.3g} {human_bytes(memory):>12} "
-                     f"{human_seconds(here.seconds):>15}")
-    best, reason = best_value(plan.forecasts)
-    disk = "unknown" if plan.disk_bytes is None else human_bytes(plan.disk_bytes)
-    lines += [
-        "",
-        f"memory a rank: {human_bytes(plan.rank_bytes)}, rank 0 {human_bytes(plan.rank0_bytes)}; "
-        f"disk: {disk} for the run file ({human_bytes(plan.disk_free_bytes)} free)",
-        *_oversubscription(plan),
-        *(f"note: {note}" for note in plan.notes),
-        f"best value: {best.ranks} rank{'s' if best.ranks > 1 else ''} of "
-        f"{_threads(plan.threads)}, {human_seconds(best.seconds)}: {reason}",
-    ]
-    return "\n".join(lines)
-
-
 def write_script(path: Path, plan: JobPlan, options: StylizeOptions, overwrite: bool) -> None:
     """Writes the submission script for the best value. Raises InputError if it can't be written or
     if there is a file already."""
@@ -175,7 +167,7 @@ def write_script(path: Path, plan: JobPlan, options: StylizeOptions, overwrite: 
     best, _ = best_value(plan.forecasts)
     jobs = Path(__file__).resolve().parent.parent / "jobs"
     text = submission_script(
-        options, ranks=best.ranks, threads=plan.threads,
+        options, ranks=best.ranks, threads=plan.threads, gpus=plan.gpus,
         seconds=best.seconds, rank_bytes=plan.rank0_bytes, python=sys.executable,
         jobs=jobs if (jobs / "lib.sh").is_file() else None)
     try:
@@ -183,24 +175,3 @@ def write_script(path: Path, plan: JobPlan, options: StylizeOptions, overwrite: 
         path.chmod(0o755)
     except OSError as error:
         raise InputError(f"{path}: can't be written: {error.strerror}.") from error
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread{'s' if count > 1 else ''}"
-
-
-def _costs_line(costs: FrameCosts) -> str:
-    parts = [("motion", costs.motion), ("paint", costs.paint), ("blend", costs.blend),
-             ("on rank 0 besides: decode", costs.decode), ("store", costs.store),
-             ("encode", costs.encode)]
-    return ", ".join(f"{name} {1000 * seconds:.1f} ms" for name, seconds in parts)
-
-
-def _oversubscription(plan: JobPlan) -> list[str]:
-    """A line on ranks that would share cores on this machine, if any would."""
-    most = plan.cores_here // plan.threads
-    if all(one.ranks <= most for one in plan.forecasts):
-        return []
-    cores = f"{plan.cores_here} core{'s' if plan.cores_here > 1 else ''}"
-    return [f"on this machine more than {max(1, most)} rank{'s' if most > 1 else ''} of "
-            f"{_threads(plan.threads)} share the {cores}: no faster, only more memory"]

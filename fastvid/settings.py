@@ -9,6 +9,7 @@ from fastvid.errors import InputError
 from fastvid.motion.source import EstimatedMotion
 from fastvid.options import StylizeOptions
 from fastvid.overlap import Overlap
+from fastvid.resources import processor_name
 from fastvid.video.cuts import read_cuts
 
 
@@ -35,6 +36,25 @@ class PictureSettings:
     pipeline: str | None = None
     overlap: Overlap | None = None
     flow_sha256: str | None = None
+
+
+def picture_settings(options: StylizeOptions, *, threads: int, device: str = "cpu",
+                     recurrent: bool = False, flow_sha256: str | None = None) -> PictureSettings:
+    """The settings of a run with these options on this kind of processor."""
+    return PictureSettings(
+        flow=options.flow,
+        flow_scale=options.flow_scale,
+        mask_boundaries=options.mask_boundaries,
+        temporal_strength=0.0 if recurrent else options.temporal_strength,
+        strength=options.strength,
+        keep_colors=options.keep_colors,
+        threads=threads,
+        processor=processor_name(),
+        device=device,
+        pipeline=options.pipeline if recurrent else None,
+        overlap=options.overlap,
+        flow_sha256=flow_sha256,
+    )
 
 
 def estimated_motion(settings: PictureSettings) -> EstimatedMotion:

@@ -15,6 +15,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
+import decode_clips
 import job_clips
 from fastvid.style.variant import Variant
 from original_networks import FAV_ARCH, FAV_START_PX, FAV_VIDEO, random_weights
@@ -215,6 +216,16 @@ def _run_file_is_input(place: Place) -> None:
     place.options += ["--run-file", place.input]
 
 
+def _flow_folder(place: Place) -> None:
+    (place.folder / "flow").mkdir()
+    place.options += ["--flow-dir", place.folder / "flow"]
+
+
+def _transport_stream(place: Place) -> None:
+    place.input = decode_clips.write_clip(place.folder / "in.ts", job_clips.uncut_scenes())
+    place.options += ["--decode", "local"]
+
+
 def _codec_not_in_container(place: Place) -> None:
     place.output = place.output.with_suffix(".webm")
     place.options += ["--codec", "libx264"]
@@ -269,6 +280,12 @@ CASES: dict[str, tuple[Callable[[Place], None], list[str]]] = {
     "size absurd": (_options("--size", "99999999x9"), ["99999999x9"]),
     "unknown flow": (_options("--flow", "magic"), ["magic", "dis-medium"]),
     "flow scale": (_options("--flow-scale", "2"), ["--flow-scale 2"]),
+    "no such flow folder": (_options("--flow-dir", "/no/flow"), ["/no/flow"]),
+    "flow folder without flow": (_flow_folder, ["flow", "backward_2_1.flo"]),
+    "flow folder and a flow method": (
+        _options("--flow-dir", "/no/flow", "--flow", "deepflow"), ["--flow-dir", "--flow"]),
+    "every rank is to read a format without an index": (
+        _transport_stream, ["--decode local", "in.ts", "--decode rank0"]),
     "strength": (_options("--strength", "1.2"), ["--strength 1.2"]),
     "strength not a number": (_options("--strength", "nan"), ["--strength", "nan"]),
     "strength no number": (_options("--strength", "much"), ["--strength", "much"]),

@@ -51,7 +51,8 @@ def test_no_job_beats_the_work_or_the_critical_path(shots, ranks):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_one_rank_takes_the_sum_of_everything(threads):
-    costs = FrameCosts(0.05, 0.3, 0.003, decode=0.004, store=0.002, encode=0.02, relay=0.001)
+    costs = FrameCosts(0.05, 0.3, 0.003, decode=0.004, store=0.002, encode=0.02, deal=0.0005,
+                       fetch=0.0005)
     seconds = simulate([200], costs, own_cores(1, threads, dealing(hop_s=0.0)))
     expected = 200 * (costs.compute + costs.side / threads)
     assert seconds == pytest.approx(expected, rel=0.02)

@@ -181,22 +181,24 @@ class Worker:
         motions = task.motions[task.lead:]
         arrays: list[np.ndarray] = [np.array(times, dtype=np.float64), *task.finished[task.lead:]]
         if "flow" in self._keep:
-            arrays += [_kept_flow(motion, task.frames[0]) for motion in motions]
+            arrays += [kept_flow(motion, task.frames[0]) for motion in motions]
         if "occlusion" in self._keep:
-            arrays += [_kept_occlusion(motion, task.frames[0]) for motion in motions]
+            arrays += [kept_occlusion(motion, task.frames[0]) for motion in motions]
         if self._with_errors:
             arrays.append(np.array(task.errors[task.lead:], dtype=np.float64))
         del self._held[task.index]
         self._comm.send(0, Kind.RESULT, [task.index], arrays)
 
 
-def _kept_flow(motion: Motion | None, frame: np.ndarray) -> np.ndarray:
+def kept_flow(motion: Motion | None, frame: np.ndarray) -> np.ndarray:
+    """The backward flow to store, (H, W, 2) float32; zero where `frame` has none."""
     if motion is None or motion.backward is None:
         return np.zeros((*frame.shape[:2], 2), dtype=np.float32)
     return motion.backward
 
 
-def _kept_occlusion(motion: Motion | None, frame: np.ndarray) -> np.ndarray:
+def kept_occlusion(motion: Motion | None, frame: np.ndarray) -> np.ndarray:
+    """The mask to store, (H, W) uint8: 1 where the flow can't be trusted or is not known."""
     if motion is None or motion.reliable is None:
         return np.ones(frame.shape[:2], dtype=np.uint8)
     return (~motion.reliable).astype(np.uint8)

@@ -1,22 +1,26 @@
 """What a frame costs, and who works on it: all that a forecast is made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastvid.overlap import Overlap
 
 
 @dataclass(frozen=True)
 class FrameCosts:
-    """Seconds a frame. motion, paint, blend: of the ranks. decode, store, encode and relay
-    (receiving and sending frames) are rank 0's own."""
+    """Seconds a frame. motion, paint, blend: of the ranks, and read, where they decode for
+    themselves. decode, cuts (looking for them), deal and fetch (sending and receiving frames),
+    store and encode are rank 0's own."""
 
     motion: float
     paint: float
     blend: float
+    read: float = 0.0
     decode: float = 0.0
+    cuts: float = 0.0
+    deal: float = 0.0
+    fetch: float = 0.0
     store: float = 0.0
     encode: float = 0.0
-    relay: float = 0.0
 
     @property
     def compute(self) -> float:
@@ -26,7 +30,18 @@ class FrameCosts:
     @property
     def side(self) -> float:
         """What rank 0 does besides."""
-        return self.decode + self.store + self.encode + self.relay
+        return self.take_in + self.deal + self.fetch + self.store + self.encode
+
+    @property
+    def take_in(self) -> float:
+        """What rank 0 does before a frame can be dealt."""
+        return self.decode + self.cuts
+
+    def read_by_ranks(self, decoded: float, cuts_known: bool) -> "FrameCosts":
+        """The same where every rank reads its own frames. decoded: frames that it decodes for each
+        that it uses. cuts_known: rank 0 need not look at the film for cuts."""
+        return replace(self, read=decoded * self.decode, deal=0.0,
+                       decode=0.0 if cuts_known else self.decode)
 
 
 @dataclass(frozen=True)
@@ -47,9 +62,9 @@ class Dealing:
 class Cluster:
     """Who works on a job.
 
-    speeds: of each rank against the costs, rank 0 first. side_share: the part of rank 0's own work
-    that is taken from its steps: 1 where both have one core, 1/N where they share N, 0 where a core
-    is spare.
+    speeds: of each rank against the costs, rank 0 first. side_share: the part of rank 0's own work,
+    and of what a rank reads itself, that is taken from its steps: 1 where both have one core, 1/N
+    where they share N, 0 where a core is spare.
     """
 
     speeds: tuple[float, ...]

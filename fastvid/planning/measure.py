@@ -16,12 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
+from fastvid.encode_thread import encoder_threads
+from fastvid.estimate import frame_bytes
 from fastvid.options import StylizeOptions
+from fastvid.parallel.worker import kept_flow, kept_occlusion
 from fastvid.planning.costs import FrameCosts
-from fastvid.resources import processor_name
 from fastvid.runfile.writer import RunWriter, SegmentRecord
-from fastvid.settings import PictureSettings
-from fastvid.stages import STAGES, RecurrentStages, Stages, paints_alone
+from fastvid.stages import (BatchStages, Motion, RecurrentStages, Stage, Stages,
+                            paints_alone)
 from fastvid.video.cuts import mark_cuts
 from fastvid.video.encode import OutputPlan
 from fastvid.video.frame import Frame
@@ -34,9 +36,8 @@ FRAMES_A_PLACE = 4
 _READING_LIMIT_S = 30.0
 # Computing ends after the place at which so much time has gone.
 _COMPUTING_LIMIT_S = 60.0
-# Rank 0 copies a frame that it sends and one that it receives, each once more within MPI.
-_RELAY_COPIES = 4
-_ENCODER_THREADS_MAX = 4  # of `fastvid.job`
+# Rank 0 copies a frame that it sends or receives, and so does MPI.
+_RELAY_COPIES = 2
 
 
 @dataclass
@@ -81,41 +82,47 @@ def measure_film(options: StylizeOptions, threads: int, source: VideoSource, sta
                  output: OutputPlan, on_gpu: bool = False) -> Measurement:
     """Times frames of the film at several places, after a warm-up.
 
-    stages: of all styles of the run; on_gpu: whether they paint there. threads: of a rank.
+    stages: of all styles of the run; on_gpu: whether they paint there. threads: of a rank. output:
+    of the first style; all others are taken to be encoded like its frames.
     Decoding and encoding come in bursts, so theirs is the mean; else the median. Raises InputError
-    where the film can't be read.
+    where the film, or its flow, can't be read.
     """
     watch = Stopwatch()
     painted: list[np.ndarray] = []
-    marked = mark_cuts(source, options.cuts)
+    kept: Motion | None = None
+    marked = mark_cuts(_timed_frames(source, watch), options.cuts)
     began = time.monotonic()
     for frames in _groups(marked, source.frame_count, watch):
         if not painted:
             _warm_up(stages, frames)
-        painted += _compute(stages, frames, watch, on_gpu)
+        finished, motion = _compute(stages, frames, watch, on_gpu)
+        painted += finished
+        kept = motion or kept
         if time.monotonic() - began > _COMPUTING_LIMIT_S:
             break
     styles = len(options.styles)
-    _encode(painted, output, min(threads, _ENCODER_THREADS_MAX), watch)
-    _store(painted, options.compression, watch)
-    with watch.timing("relay"):
-        for _ in range(_RELAY_COPIES):
-            painted[0].copy()
-    motion, paint, blend = (watch.median(stage.value) for stage in STAGES)
-    costs = FrameCosts(motion, paint, blend, decode=watch.mean("decode"),
-                       store=styles * watch.median("store"), encode=styles * watch.mean("encode"),
-                       relay=styles * watch.median("relay"))
+    _encode(painted, output, encoder_threads(threads, styles), watch)
+    _store(painted, kept, options, watch)
+    _relay(painted[0], watch)
+    copy_s = watch.median("relay") / painted[0].nbytes
+    kept_bytes = frame_bytes(source.info, options.keep) - painted[0].nbytes
+    costs = FrameCosts(
+        motion=watch.median(Stage.MOTION.value), paint=paint_seconds(watch),
+        blend=watch.median(Stage.BLEND.value),
+        decode=watch.mean("decode"), cuts=max(0.0, watch.mean("take in") - watch.mean("decode")),
+        deal=copy_s * painted[0].nbytes, fetch=copy_s * (styles * painted[0].nbytes + kept_bytes),
+        store=styles * watch.median("store"), encode=styles * watch.mean("encode"))
     return Measurement(costs, len(painted), watch.wall_s / max(watch.processor_s, 1e-9))
 
 
-def picture_settings(options: StylizeOptions, threads: int,
-                     device: str = "cpu") -> PictureSettings:
-    """The settings of the stages. device: what paints, "cpu" or the name of a GPU."""
-    return PictureSettings(
-        flow=options.flow, flow_scale=options.flow_scale, mask_boundaries=options.mask_boundaries,
-        temporal_strength=options.temporal_strength, strength=options.strength,
-        keep_colors=options.keep_colors, threads=threads, processor=processor_name(),
-        device=device)
+def paint_seconds(watch: Stopwatch) -> float:
+    """What painting a frame takes of a rank's time.
+
+    While a device paints a batch, the rank goes on with motion: only what takes longer than that
+    counts, and what the rank does for the device.
+    """
+    on_device = watch.median("batch") - watch.median(Stage.MOTION.value)
+    return max(watch.median(Stage.PAINT.value), on_device)
 
 
 def places(frame_count: int) -> list[int]:
@@ -125,53 +132,107 @@ def places(frame_count: int) -> list[int]:
     return [last * place // max(1, fitting - 1) for place in range(fitting)]
 
 
+def _timed_frames(source: VideoSource, watch: Stopwatch) -> Iterator[Frame]:
+    """The frames of the film, each of which is timed; the first one pays for opening the
+    decoder."""
+    frames = iter(source)
+    for number in itertools.count():
+        with watch.timing("decode" if number else "first frame"):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        yield frame
+
+
 def _groups(marked: Iterator[tuple[Frame, bool]], frame_count: int,
-            watch: Stopwatch) -> Iterator[list[np.ndarray]]:
-    """Consecutive images at each place; every frame that is read on the way is timed."""
+            watch: Stopwatch) -> Iterator[list[tuple[Frame, bool]]]:
+    """Consecutive frames at each place, and whether each begins a shot; every frame that is read on
+    the way is timed."""
     read_s, position = 0.0, 0
     for start in places(frame_count):
-        group: list[np.ndarray] = []
+        group: list[tuple[Frame, bool]] = []
         while len(group) < FRAMES_A_PLACE:
             before = time.perf_counter()
-            # The first frame pays for opening the decoder.
-            with watch.timing("decode" if position else "first frame"):
+            with watch.timing("take in" if position else "first frames"):
                 item = next(marked, None)
             if item is None:
                 break
             read_s += time.perf_counter() - before
             if position >= start or read_s > _READING_LIMIT_S:
-                group.append(item[0].image)
+                group.append(item)
             position += 1
         if group:
             yield group
 
 
-def _warm_up(stages: Stages, frames: Sequence[np.ndarray]) -> None:
-    painted = paints_alone(stages)(frames[0])
-    if len(frames) > 1:
-        motion = stages.motion(frames[1], frames[0], 1)
-        if motion is not None:
-            stages.blend(stages.paint(frames[1]), painted, motion)
+def _warm_up(stages: Stages, frames: Sequence[tuple[Frame, bool]]) -> None:
+    """Every stage once, as far as the frames go: first calls are slow."""
+    first, second = frames[0][0], frames[min(1, len(frames) - 1)]
+    batches = _in_batches(stages)
+    if batches is not None:
+        (painted,) = batches.begin_batch([first.image]).images()
+    else:
+        painted = paints_alone(stages)(first.image)
+    if second[1]:
+        return
+    motion = stages.motion(second[0].image, first.image, second[0].index)
+    if motion is not None:
+        stages.blend(painted if batches else stages.paint(second[0].image), painted, motion)
 
 
-def _compute(stages: Stages, frames: Sequence[np.ndarray], watch: Stopwatch,
-             on_gpu: bool) -> list[np.ndarray]:
-    """The finished frames of a place, (H, W, 3) uint8 RGB, of the first style."""
-    finished: list[np.ndarray] = []
+def _in_batches(stages: Stages) -> BatchStages | None:
+    """The stages, if they paint several frames at a time."""
+    return stages if isinstance(stages, BatchStages) and stages.batch_size > 1 else None
+
+
+def _compute(stages: Stages, frames: Sequence[tuple[Frame, bool]], watch: Stopwatch,
+             on_gpu: bool) -> tuple[list[np.ndarray], Motion | None]:
+    """The finished frames of a place, (H, W, 3) uint8 RGB, of the first style, and the motion of
+    the last one that has any."""
     recurrent = isinstance(stages, RecurrentStages)
-    for number, (frame, previous) in enumerate(zip(frames, [None, *frames])):
+    batch: list[np.ndarray] = []
+    if (batches := _in_batches(stages)) is not None:
+        batch = _paint_batches(batches, [frame.image for frame, _ in frames], watch)
+    finished: list[np.ndarray] = []
+    last_motion: Motion | None = None
+    before: Frame | None = None
+    for number, (frame, begins) in enumerate(frames):
         motion = None
-        if previous is not None:
+        if before is not None and not begins:
             with watch.timing("motion"):
-                motion = stages.motion(frame, previous, number)
-        alone = recurrent and previous is None
-        with watch.timing("first frame of a shot" if alone else "paint", by_wall_clock=on_gpu):
-            painted = paints_alone(stages)(frame) if alone else stages.paint(frame)
+                motion = stages.motion(frame.image, before.image, frame.index)
+        if batch:
+            painted = batch[number]
+        else:
+            alone = recurrent and motion is None
+            with watch.timing("first frame of a shot" if alone else "paint", by_wall_clock=on_gpu):
+                painted = (paints_alone(stages) if alone else stages.paint)(frame.image)
         if motion is not None:
+            last_motion = motion
             with watch.timing("blend", by_wall_clock=on_gpu and recurrent):
                 painted = stages.blend(painted, finished[-1], motion)
         finished.append(painted)
-    return [images[0] for images in finished]
+        before = frame
+    return [images[0] for images in finished], last_motion
+
+
+def _paint_batches(stages: BatchStages, images: Sequence[np.ndarray],
+                   watch: Stopwatch) -> list[np.ndarray]:
+    """Paints as a run does on a GPU. A frame is charged "paint", the processor time of this rank,
+    and "batch", the time until it is painted."""
+    painted: list[np.ndarray] = []
+    for first in range(0, len(images), stages.batch_size):
+        part = images[first: first + stages.batch_size]
+        whole = Stopwatch()
+        with whole.timing("batch", by_wall_clock=True):
+            painted += stages.begin_batch(part).images()
+        watch.wall_s += whole.wall_s
+        watch.processor_s += whole.processor_s
+        # A short batch is filled up: it takes as long as a full one.
+        for stage, seconds in (("batch", whole.wall_s),
+                               ("paint", min(whole.wall_s, whole.processor_s))):
+            watch.seconds.setdefault(stage, []).append(seconds / stages.batch_size)
+    return painted
 
 
 def _encode(painted: Sequence[np.ndarray], output: OutputPlan, threads: int,
@@ -188,12 +249,34 @@ def _encode(painted: Sequence[np.ndarray], output: OutputPlan, threads: int,
     watch.seconds["encode"] = [whole.mean("encode") / len(painted)]
 
 
-def _store(painted: Sequence[np.ndarray], compression: str, watch: Stopwatch) -> None:
+def _store(painted: Sequence[np.ndarray], motion: Motion | None, options: StylizeOptions,
+           watch: Stopwatch) -> None:
+    """Stores segments, with what is kept besides of `motion`."""
+    height, width = painted[0].shape[:2]
+    length = options.segment_length
+    flows, occlusions = [], []
+    if "flow" in options.keep:
+        flows = [kept_flow(motion, painted[0])] * length
+    if "occlusion" in options.keep:
+        occlusions = [kept_occlusion(motion, painted[0])] * length
+    frames = itertools.cycle(painted)
     with tempfile.TemporaryDirectory(prefix="fastvid-plan-") as folder:
-        height, width = painted[0].shape[:2]
-        writer = RunWriter.create(Path(folder) / "run.h5", height, width, {}, (), compression)
-        for index, image in enumerate(itertools.islice(itertools.cycle(painted), PLACES)):
-            record = SegmentRecord(index, index, index + 1, 0, 0, 0, "", [index], [1], {})
-            with watch.timing("store"):
-                writer.store(record, [image])
+        writer = RunWriter.create(Path(folder) / "run.h5", height, width, {}, options.keep,
+                                  options.compression)
+        for number in range(PLACES):
+            start = number * length
+            record = SegmentRecord(number, start, start + length, 0, 0, 0, "",
+                                   range(start, start + length), [1] * length, {})
+            segment = Stopwatch()
+            with segment.timing("store"):
+                writer.store(record, list(itertools.islice(frames, length)), flows, occlusions)
+            watch.seconds.setdefault("store", []).append(segment.mean("store") / length)
         writer.close()
+
+
+def _relay(image: np.ndarray, watch: Stopwatch) -> None:
+    """Passes a frame on, as often as makes a median."""
+    for _ in range(FRAMES_A_PLACE):
+        with watch.timing("relay"):
+            for _ in range(_RELAY_COPIES):
+                image.copy()

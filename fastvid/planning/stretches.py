@@ -29,9 +29,9 @@ def overlap_seconds(shots: Sequence[int], costs: FrameCosts, cluster: Cluster,
     decoded_s = computed_s = encoded_s = 0.0
     for frames, joined in stretches_of(shots, overlap):
         free_s, rank = heapq.heappop(free)
-        frame_s = costs.compute / cluster.speeds[rank]
+        frame_s = (costs.compute + costs.read * cluster.side_share) / cluster.speeds[rank]
         before_s, begins_s = computed_s, max(free_s, decoded_s)
-        decoded_s += frames * costs.decode
+        decoded_s += frames * costs.take_in
         if rank == 0:
             frame_s += costs.side * cluster.side_share
         warm_up = overlap.warm_up if joined else 0

@@ -138,7 +138,7 @@ class _Simulation:
             return
         if self._decoded < len(self._segments):
             self._decoding = True
-            seconds = self._segments[self._decoded].length * self._costs.decode
+            seconds = self._segments[self._decoded].length * self._costs.take_in
             self._side_work(seconds)
             self._after(seconds, self._have_decoded)
 
@@ -176,14 +176,14 @@ class _Simulation:
             self._dealt += 1
             self._hungry -= 1
             rank, segment = self._ranks[deal.rank], self._segments[deal.segment]
-            self._side_work(segment.length * self._costs.relay / 2)
+            self._side_work(segment.length * self._costs.deal)
             self._after(self._hop(deal.rank), partial(self._take, rank, segment))
         for hand_over in hand_overs:
             self._after(self._hop(hand_over.owner), partial(self._successor, hand_over))
 
     def _gather(self, segment: _Segment) -> None:
         costs = self._costs
-        self._side_work(segment.length * (costs.relay / 2 + costs.store + costs.encode))
+        self._side_work(segment.length * (costs.fetch + costs.store + costs.encode))
         self._stored_until = max(self._stored_until, self._now) + segment.length * costs.store
         self._unencoded[segment.index] = segment
         while self._next_encoded in self._unencoded:
@@ -248,7 +248,8 @@ class _Simulation:
                 counter, seconds = "painted", costs.paint
             elif task.moved < task.segment.length:
                 first = task.moved == 0 and task.segment.begins_shot
-                counter, seconds = "moved", 0.0 if first else costs.motion
+                read_s = costs.read * self._cluster.side_share
+                counter, seconds = "moved", read_s + (0.0 if first else costs.motion)
             else:
                 continue
             seconds = (seconds + rank.owed_s) / rank.speed

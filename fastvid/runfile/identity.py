@@ -13,7 +13,6 @@ import h5py
 from fastvid.errors import InputError
 from fastvid.runfile.reader import RunFile, is_run_file
 from fastvid.runfile.writer import RunWriter, to_json
-from fastvid.settings import check_same_run
 from fastvid.version import __version__
 from fastvid.video.frame import VideoInfo
 
@@ -55,16 +54,21 @@ def _may_have_been_hdf5(path: Path) -> bool:
     return first == _HDF5_SIGNATURE or not any(first)
 
 
-def open_run(path: Path, previous: Mapping[str, Any] | None, identity: Mapping[str, Any],
+def stored_frames(path: Path) -> int:
+    """How many frames a run file holds. Raises InputError if it can't be read."""
+    with RunFile(path) as run:
+        return int(run.stored.sum())
+
+
+def open_run(path: Path, begun: bool, identity: Mapping[str, Any],
              attributes: Mapping[str, Any], info: VideoInfo, keep: tuple[str, ...],
              compression: str) -> RunWriter:
     """Goes on with the run file of an earlier run, or begins a new one.
 
-    previous: what `previous_settings` said. Raises InputError if the settings differ, StorageError
-    if the file can't be written.
+    begun: whether there is one, of the same `identity`. Raises StorageError if the file can't be
+    written.
     """
-    if previous is not None:
-        check_same_run(path, previous, identity)
+    if begun:
         return RunWriter.continue_run(path, compression)
     everything = {**attributes, "settings": to_json(identity)}
     return RunWriter.create(path, info.height, info.width, everything, keep, compression)

@@ -29,6 +29,11 @@ def choose_device(wanted: str, recorded: str | None = None) -> str:
     return torch.cuda.get_device_name(0)
 
 
+def gpu_count(name: str) -> int:
+    """GPUs of this host that a run which paints on `name` shares among its ranks; 0 on CPUs."""
+    return 0 if name == CPU_NAME else torch.cuda.device_count()
+
+
 def rank_device(name: str, local_rank: int) -> torch.device:
     """The device of a rank: the CPU, or the ranks of a host take turns at its GPUs.
 
