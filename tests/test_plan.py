@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -80,12 +81,13 @@ def test_several_styles_cost_several_times(cut_clip, tiny_style, tmp_path):
     assert f"style: {tiny_style}\n" in format_plan(one, options)
 
 
-def test_each_style_is_painted(cut_clip, tiny_style, tmp_path):
-    """The stages that are timed paint the frame in every style."""
+def test_each_style_is_painted_where_a_run_paints(cut_clip, tiny_style, tmp_path):
+    """The stages that are timed paint the frame in every style, and not in the main thread."""
     painted = []
 
     class Counting(Repaint):
         def paint(self, frame):
+            assert threading.current_thread() is not threading.main_thread()
             painted.append(super().paint(frame).shape[0])
             return np.zeros((2, *frame.shape), np.uint8)
 
