@@ -17,6 +17,7 @@ import numpy as np
 from fastvid.busy import BusyClock
 from fastvid.encode_thread import QUEUE_FRAMES, EncoderThread
 from fastvid.errors import StorageError
+from fastvid.parallel.bell import Alarm
 from fastvid.runfile.writer import RankRows, RunWriter, SegmentRecord
 
 # Fetched but not yet stored: at most this much, and at least this many segments.
@@ -45,7 +46,7 @@ class Gatherer:
     """
 
     def __init__(self, writer: RunWriter, encoder: EncoderThread, *, discard: bool,
-                 wake: threading.Event) -> None:
+                 wake: Alarm) -> None:
         self._writer = writer
         self._encoder = encoder
         self._discard = discard
@@ -56,6 +57,7 @@ class Gatherer:
         self._lock = threading.Lock()
         self._errors: list[BaseException] = []
         self._cancelled = False
+        self._ended = False
         self._rank_rows: RankRows = []
         self._ranks_noted = 0.0
         encoder.failed = self._fail
@@ -124,8 +126,8 @@ class Gatherer:
         self._queue.put(None)
 
     def alive(self) -> bool:
-        """Whether frames are still being stored or encoded."""
-        return self._thread.is_alive()
+        """Whether frames are still being stored or encoded; `wake` is set when that ends."""
+        return not self._ended
 
     def cancel(self) -> None:
         """Stops both threads; what is stored stays stored. Harmless when called again."""
@@ -162,6 +164,7 @@ class Gatherer:
                 self._discard_closed_parts()
         except BaseException as error:  # handed to the main thread, whatever it is
             self._fail(error)
+        self._ended = True
         self._wake.set()
 
     def _store_ranks(self) -> None:

@@ -137,7 +137,8 @@ def _compute(job: Prepared, index: SourceIndex | None, comm: Communicator, progr
     overlap = job.setup.settings.overlap
     cut = (cut_into_segments(marked, options.segment_length) if overlap is None
            else cut_into_stretches(marked, options.segment_length, overlap))
-    segments: ReadAhead[Segment] = ReadAhead(cut, depth=_DECODE_AHEAD_SEGMENTS)
+    segments: ReadAhead[Segment] = ReadAhead(cut, depth=_DECODE_AHEAD_SEGMENTS,
+                                             wake=comm.wake.set)
     stack.callback(segments.close)
     encoders = [_open_encoder(job, painting, stack) for painting in job.paintings]
     sink = FanOut([Gatherer(painting.writer, encoder, discard=options.discard_frames,

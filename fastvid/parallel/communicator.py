@@ -6,14 +6,14 @@ communicator and the arrays on a second one, so that probing for headers never m
 keeps the order between two ranks on a communicator, hence arrays are matched to headers by order
 alone.
 
-Nothing here blocks: waiting is probing with a back-off, because a blocked `Recv` spins and a rank
-that waits would take its core from one that works (mpich, 16 ranks on 2 cores: 8.8 against 0.7
-CPU-seconds).
+Nothing here blocks: a blocked `Recv` spins, and a rank that waits would take its core from one that
+works (mpich, 16 ranks on 2 cores: 8.8 against 0.7 CPU-seconds with probing and a back-off). Whoever
+sends rings the receiver's bell, so that a rank can sleep until there is something to look for;
+where bells are not heard it looks by itself.
 """
 
 import os
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,17 +23,12 @@ from typing import Any, NoReturn
 import numpy as np
 
 from fastvid.errors import InputError
+from fastvid.parallel.bell import Bell, Ropes
 from fastvid.parallel.launch import check_launch
 from fastvid.parallel.message import Kind, Message
+from fastvid.parallel.waiting import LONGEST_SLEEP_S, Waiting
 from fastvid.resources import available_memory_bytes, usable_cores
 
-# Waiting: the first sleep, the longest one while arrays are on their way, the longest one of rank 0
-# and of the others. To wake up and look costs about 100 microseconds: a rank with nothing to do
-# uses 0.5 % of a core (at 5 ms it was 2 %, and 64 ranks on one host took a whole core).
-FIRST_SLEEP_S = 0.0002
-TRANSFER_SLEEP_S = 0.001
-LEADER_SLEEP_S = 0.005
-LONGEST_SLEEP_S = 0.02
 # How long rank 0 waits for all ranks to leave after a job that went well. They may still be loading
 # libraries for it, on a busy host.
 GOOD_PATIENCE_S = 120.0
@@ -59,6 +54,16 @@ class _Incoming:
     requests: list[Any] = field(default_factory=list)
 
 
+@dataclass
+class _Outgoing:
+    """What is on its way out. content: must not be freed. rung: the rank whose bell is rung once
+    it has left, if any."""
+
+    request: Any
+    content: np.ndarray
+    rung: int | None
+
+
 @dataclass(frozen=True)
 class Peer:
     """What is known of a rank: its host, process, the cores that it may call its own, and the
@@ -75,8 +80,8 @@ class Communicator:
     """The mailbox of one rank.
 
     rank, size: as MPI counts them. peers: one `Peer` a rank, in rank order. job: the number of the
-    job at hand; what is left over from an earlier one is dropped on arrival. stop_reason: what
-    asked this rank to stop (on rank 0: any rank), None if nothing did.
+    job at hand; what is left over from an earlier one is dropped on arrival. wake: ends the rest of
+    this rank, from any thread. rung_by_all: every rank of the job is on this host and rings.
     """
 
     def __init__(self, mpi: Any, world: Any) -> None:
@@ -86,29 +91,45 @@ class Communicator:
         self.rank: int = world.Get_rank()
         self.size: int = world.Get_size()
         self.job = 0
-        self.stop_reason: str | None = None
+        self._stop_reason: str | None = None
         self._stop_passed_on = False
-        self._outgoing: list[tuple[Any, object]] = []
+        self._outgoing: list[_Outgoing] = []
         self._status = mpi.Status()
         # By the rank they come from, while something of it is on its way.
         self._incoming: dict[int, deque[_Incoming]] = {}
-        self._sleep_s = FIRST_SLEEP_S
         self.bytes_sent = 0
-        self.wake = threading.Event()
-        self.peers = self._meet(world)
+        self.wake = Bell()
+        self.peers, names = self._meet(world)
+        self._ropes = Ropes(names)
+        reached = world.allgather(len(self._ropes.ranks))
+        self.rung_by_all = all(count == self.size for count in reached)
+        self._waiting = Waiting(self.wake, self.rung_by_all)
 
-    def _meet(self, world: Any) -> tuple[Peer, ...]:
+    @property
+    def stop_reason(self) -> str | None:
+        """What asked this rank to stop (on rank 0: any rank), None if nothing did."""
+        return self._stop_reason
+
+    @stop_reason.setter
+    def stop_reason(self, reason: str | None) -> None:
+        # A signal handler sets it while the rank sleeps.
+        self._stop_reason = reason
+        self.wake.set()
+
+    def _meet(self, world: Any) -> tuple[tuple[Peer, ...], dict[int, str]]:
+        """All ranks, and the names of their bells."""
         host = socket.gethostname()
         cores = tuple(sorted(os.sched_getaffinity(0)))
         facts = world.allgather(
-            (host, cores, usable_cores(), available_memory_bytes(), os.getpid())
+            (host, cores, usable_cores(), available_memory_bytes(), os.getpid(), self.wake.name)
         )
-        peers = []
-        for rank, (its_host, its_cores, usable, memory, pid) in enumerate(facts):
+        peers, names = [], {}
+        for rank, (its_host, its_cores, usable, memory, pid, name) in enumerate(facts):
             # Ranks bound to the same cores share them; ranks bound apart do not.
             sharers = sum(1 for other in facts if other[:2] == (its_host, its_cores))
             peers.append(Peer(rank, its_host, max(1, usable // sharers), memory, pid))
-        return tuple(peers)
+            names[rank] = name
+        return tuple(peers), names
 
     @property
     def local_rank(self) -> int:
@@ -130,15 +151,19 @@ class Communicator:
         for array in contiguous:
             numbers += [_DTYPES.index(array.dtype), array.ndim, *array.shape]
         packed = np.array(numbers, dtype=np.int64)
-        self._outgoing.append((self._headers.Isend(packed, dest=dest, tag=kind), packed))
+        self._post(self._headers.Isend(packed, dest=dest, tag=kind), packed, rung=dest)
         for array in contiguous:
             raw = array.reshape(-1).view(np.uint8)
-            self._outgoing.append(
-                (self._arrays.Isend([raw, self._mpi.BYTE], dest=dest, tag=kind), array)
-            )
+            self._post(self._arrays.Isend([raw, self._mpi.BYTE], dest=dest, tag=kind), array)
             if dest != self.rank:
                 self.bytes_sent += raw.nbytes
-        self._sleep_s = FIRST_SLEEP_S
+        self._ropes.ring(dest)
+        self._waiting.note_activity()
+
+    def _post(self, request: Any, content: np.ndarray, rung: int | None = None) -> None:
+        """Keeps what is sent until it has left."""
+        if not request.Test():
+            self._outgoing.append(_Outgoing(request, content, rung))
 
     def send_text(self, dest: int, kind: Kind, text: str, header: Sequence[int] = ()) -> None:
         """Sends a message whose only array is a text, as UTF-8."""
@@ -147,14 +172,21 @@ class Communicator:
     def sending(self) -> bool:
         """Whether anything sent is still on its way out of this rank."""
         if self._outgoing:
-            self._outgoing = [item for item in self._outgoing if not item[0].Test()]
+            still = []
+            for item in self._outgoing:
+                if not item.request.Test():
+                    still.append(item)
+                elif item.rung is not None:
+                    self._ropes.ring(item.rung)  # the first time it may have looked in vain
+            self._outgoing = still
         return bool(self._outgoing)
 
     def poll(self) -> list[Message]:
         """The messages that are complete by now, in the order in which each rank sent them."""
+        rung = self.wake.drain()
         self.sending()
         self._pass_stop_on()
-        self._accept_headers()
+        accepted = self._accept_headers()
         arrived = []
         for source, queue in list(self._incoming.items()):
             while queue and all(request.Test() for request in queue[0].requests):
@@ -167,8 +199,10 @@ class Communicator:
                         break
             if not queue:
                 del self._incoming[source]
-        if arrived:
-            self._sleep_s = FIRST_SLEEP_S
+        if arrived or accepted:
+            self._waiting.note_activity()
+        elif rung:
+            self._waiting.note_ring_for_nothing()
         return arrived
 
     def _pass_stop_on(self) -> None:
@@ -178,14 +212,16 @@ class Communicator:
             where = f"{self.stop_reason} on rank {self.rank}"
             self.send_text(0, Kind.STOP, where)
 
-    def _accept_headers(self) -> None:
-        status = self._status
+    def _accept_headers(self) -> bool:
+        """Gets ready for the arrays of what is announced; whether there was anything."""
+        status, accepted = self._status, False
         while True:
             probed = self._headers.Improbe(
                 source=self._mpi.ANY_SOURCE, tag=self._mpi.ANY_TAG, status=status
             )
             if probed is None:
-                return
+                return accepted
+            accepted = True
             source, kind = status.Get_source(), Kind(status.Get_tag())
             packed = np.empty(status.Get_count(self._mpi.INT64_T), dtype=np.int64)
             probed.Recv(packed)
@@ -207,17 +243,11 @@ class Communicator:
             self._incoming.setdefault(source, deque()).append(_Incoming(message, requests))
 
     def rest(self, longest_s: float = LONGEST_SLEEP_S) -> None:
-        """Sleeps a little: longer and longer while nothing happens, less while arrays travel.
+        """Sleeps until somebody rings or sets `wake`, or it is time to look again.
 
-        longest_s: the longest sleep. Setting `wake` from another thread ends the sleep at once.
+        longest_s: the longest sleep where not every rank rings.
         """
-        moving = bool(self._outgoing or self._incoming)
-        limit = min(TRANSFER_SLEEP_S, longest_s) if moving else longest_s
-        if self.wake.wait(min(self._sleep_s, limit)):
-            self.wake.clear()
-            self._sleep_s = FIRST_SLEEP_S
-        else:
-            self._sleep_s = min(2 * self._sleep_s, longest_s)
+        self._waiting.sleep(bool(self._outgoing or self._incoming), longest_s)
 
     def wait_for(self, *kinds: Kind) -> Message:
         """The next message of one of these kinds; others that come before it are dropped."""

@@ -25,8 +25,9 @@ import numpy as np
 
 from fastvid.overlap import Overlap
 from fastvid.parallel.batches import BatchPainting, Step
-from fastvid.parallel.seam import Seam
+from fastvid.parallel.bell import Alarm
 from fastvid.parallel.reading import Reading
+from fastvid.parallel.seam import Seam
 from fastvid.parallel.step_thread import (HEAVY_NICE, RECURRENT_NICE, THREAD_NAME, WAITING, Failed,
                                           StepThread)
 from fastvid.parallel.task import Task
@@ -66,7 +67,7 @@ class Engine:
     None if segments are not computed in stretches.
     """
 
-    def __init__(self, stages: Stages, wake: threading.Event,
+    def __init__(self, stages: Stages, wake: Alarm,
                  overlap: Overlap | None = None) -> None:
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stages = stages

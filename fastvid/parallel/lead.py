@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from fastvid.errors import Stopped
 from fastvid.fanout import FanOut
-from fastvid.parallel.communicator import LEADER_SLEEP_S, Communicator
+from fastvid.parallel.communicator import Communicator
 from fastvid.parallel.coordinator import Coordinator
 from fastvid.parallel.pulse import Pulse
-from fastvid.parallel.serve import WORKER_KINDS
 from fastvid.parallel.stopping import Deadline
+from fastvid.parallel.turn import take_turn
+from fastvid.parallel.waiting import LEADER_SLEEP_S
 from fastvid.parallel.worker import Worker
 
 _SHOW_INTERVAL_S = 0.2
@@ -27,17 +28,10 @@ def lead(comm: Communicator, coordinator: Coordinator, worker: Worker, pulse: Pu
     finishing = False
     shown = 0.0
     while not finishing or sink.alive():
-        active = False
-        for message in comm.poll():
-            pulse.noticed(message)
-            if message.kind in WORKER_KINDS:
-                worker.handle(message)
-                active = True
-            else:
-                active |= coordinator.handle(message)
+        active, messages = take_turn(comm, worker, pulse)
+        for message in messages:
+            active |= coordinator.handle(message)
         active |= coordinator.step()
-        active |= worker.step()
-        pulse.step()
         sink.check()
         if coordinator.done and not finishing:
             finishing = True
@@ -51,6 +45,6 @@ def lead(comm: Communicator, coordinator: Coordinator, worker: Worker, pulse: Pu
             shown = time.monotonic()
             sink.note_ranks(pulse.rows())
             show()
-        if not active:
+        if not active and (sink.alive() or not finishing):
             comm.rest(LEADER_SLEEP_S)
     sink.check()

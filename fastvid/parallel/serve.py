@@ -15,12 +15,10 @@ from fastvid.parallel.engine import Engine
 from fastvid.parallel.pulse import Pulse
 from fastvid.parallel.same_input import answer_look
 from fastvid.parallel.stopping import signals_stop
+from fastvid.parallel.turn import take_turn
 from fastvid.parallel.worker import Worker
 from fastvid.settings import PictureSettings
 from fastvid.stages import Stages
-
-WORKER_KINDS = (Kind.FILM, Kind.SEGMENT, Kind.READ, Kind.SUCCESSOR, Kind.COMING, Kind.BOUNDARY,
-                Kind.FETCH)
 
 
 @dataclass(frozen=True)
@@ -144,16 +142,10 @@ def serve_job(comm: Communicator, setup_message: Message,
 
 def _work(comm: Communicator, worker: Worker, pulse: Pulse) -> None:
     while True:
-        active = False
-        for message in comm.poll():
-            pulse.noticed(message)
-            if message.kind is Kind.END:
-                return
-            if message.kind in WORKER_KINDS:
-                worker.handle(message)
-                active = True
-        pulse.step()
-        if not (worker.step() or active):
+        active, messages = take_turn(comm, worker, pulse)
+        if any(message.kind is Kind.END for message in messages):
+            return
+        if not active:
             comm.rest(worker.longest_sleep_s())
 
 

@@ -11,17 +11,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastvid.parallel.communicator import (LONGEST_SLEEP_S, TRANSFER_SLEEP_S, Communicator, Kind,
-                                           Message)
+from fastvid.parallel.communicator import Communicator, Kind, Message
 from fastvid.parallel.engine import Engine, Failed, LastFrame
 from fastvid.parallel.reading import Reading, ReadRequest
 from fastvid.parallel.schedule import NOBODY
 from fastvid.parallel.task import Place, Task
+from fastvid.parallel.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
 from fastvid.stages import STAGES, Motion
 from fastvid.video.film_index import SourceIndex, index_from_arrays
 
-# A boundary frame is announced so many ranks ahead: a hop may be shorter than the longest sleep
-# of a rank. For so long each of them looks out for it.
+# Where ranks do not ring, a boundary frame is announced so many ranks ahead: a hop may be shorter
+# than the longest sleep of a rank. For so long each of them looks out for it.
 _ANNOUNCED_HOPS = 3
 _EXPECT_S = 0.2
 
@@ -78,7 +78,7 @@ class Worker:
         self._engine.reading = Reading(index, self._comm.wake.set)
 
     def handle(self, message: Message) -> None:
-        """Reacts to a message of the kinds of `serve.WORKER_KINDS`."""
+        """Reacts to a message for the worker (`fastvid.parallel.turn`)."""
         if message.kind is Kind.SEGMENT:
             self._take_on(message)
         elif message.kind is Kind.READ:
@@ -104,17 +104,19 @@ class Worker:
             self._deliver(self._done.pop(message.header[0]))
 
     def longest_sleep_s(self) -> float:
-        """How long the rank may sleep between two looks at its messages."""
+        """How long the rank may sleep between two looks where not every rank rings."""
         expecting = time.monotonic() < self._expects_until
         return TRANSFER_SLEEP_S if expecting else LONGEST_SLEEP_S
 
     def _announce(self, segment: int, hops: int) -> None:
         """Lets the successor look out for its boundary frame, if only the temporal pass of this
-        segment is left to do: every segment behind waits for it.
+        segment is left to do: every segment behind waits for it. Where all ranks ring it is woken.
 
         hops: how many hand-overs away that frame is.
         """
         successor = self._successors.get(segment, NOBODY)
+        if self._comm.rung_by_all:
+            return
         if (hops <= _ANNOUNCED_HOPS and successor != NOBODY and segment in self._present
                 and self._engine.only_blends_left(segment)):
             self._comm.send(successor, Kind.COMING, [segment + 1, hops + 1])

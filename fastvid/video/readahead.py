@@ -3,7 +3,7 @@
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -13,8 +13,9 @@ class _Buffer(Generic[T]):
     """What the two threads share. The thread holds this and never the ReadAhead itself, so that
     a ReadAhead that is forgotten can be collected and ends its thread."""
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, wake: Callable[[], object]) -> None:
         self.depth = depth
+        self.wake = wake
         self.items: deque[T] = deque()
         self.changed = threading.Condition()
         self.finished = False
@@ -34,12 +35,14 @@ class ReadAhead(Generic[T]):
     An exception of the iterable is raised in the consumer, after the items that came before it.
     `close()` (or leaving the `with` block) ends the thread after the item it is working on, at any
     time, from the consumer; the iterable's own `close` then runs in the thread that used it.
+    wake: called in the thread whenever `ready` may have become true.
     """
 
-    def __init__(self, iterable: Iterable[T], depth: int = 8) -> None:
+    def __init__(self, iterable: Iterable[T], depth: int = 8,
+                 wake: Callable[[], object] = lambda: None) -> None:
         if depth < 1:
             raise ValueError(f"depth must be at least 1, not {depth}")
-        self._buffer: _Buffer[T] = _Buffer(depth)
+        self._buffer: _Buffer[T] = _Buffer(depth, wake)
         self._thread = threading.Thread(target=_produce, args=(iter(iterable), self._buffer),
                                         name="fastvid-readahead", daemon=True)
         self._finalizer = weakref.finalize(self, self._buffer.close)
@@ -91,6 +94,7 @@ def _produce(iterator: Iterator[T], buffer: _Buffer[T]) -> None:
                 buffer.changed.notify_all()
             # Or the thread would keep one more frame alive while it waits for the next.
             del item
+            buffer.wake()
         close = getattr(iterator, "close", None)
         if close is not None:
             close()
@@ -100,3 +104,4 @@ def _produce(iterator: Iterator[T], buffer: _Buffer[T]) -> None:
         buffer.error = error
         buffer.finished = True
         buffer.changed.notify_all()
+    buffer.wake()

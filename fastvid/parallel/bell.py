@@ -1,0 +1,155 @@
+"""Bells: ranks of one host wake each other, so that a rank that waits need not look all the time.
+
+A bell is a datagram socket in Linux's abstract name space, which needs no file and goes with its
+process. Its name is random and told to the ranks of the job alone; it is known within one network
+name space, so that whoever can connect to it is on the same host. A datagram says nothing and is
+never read: it ends a sleep.
+"""
+
+import secrets
+import select
+import socket
+import sys
+import time
+from typing import Protocol
+
+_NAME_BYTES = 16
+# Datagrams taken off at a time: more than a queue holds by default (net.unix.max_dgram_qlen), few
+# enough that a flood does not keep a rank from its messages.
+_DRAINED_AT_ONCE = 64
+# The shortest sleep of poll(2), which counts in milliseconds.
+_SHORTEST_POLL_S = 0.001
+
+
+class Alarm(Protocol):
+    """What a thread sets to end the sleep of the main thread, such as a `Bell`."""
+
+    def set(self) -> None:
+        """Ends the sleep."""
+
+
+class Bell:
+    """What a rank sleeps on: its own bell, and an alarm for its own threads and signal handlers.
+
+    name: by which others ring it; empty where the system gives it no such name. Raises OSError if
+    there is not even a pair of sockets.
+    """
+
+    def __init__(self) -> None:
+        self._inside, self._alarm = socket.socketpair()
+        self._ear, self.name = _named_socket()
+        self._ends = [end for end in (self._inside, self._ear) if end is not None]
+        self._poll = select.poll()
+        for end in (*self._ends, self._alarm):
+            end.setblocking(False)
+        for end in self._ends:
+            self._poll.register(end, select.POLLIN)
+
+    def set(self) -> None:
+        """Ends the sleep of this rank, or its next one; from any thread or signal handler."""
+        try:
+            self._alarm.send(b"!")
+        except BlockingIOError:
+            pass  # it is set many times over
+
+    def wait(self, timeout_s: float) -> bool:
+        """Sleeps until somebody rings or sets this bell, at most `timeout_s`; whether it was that.
+
+        A sleep of less than a millisecond is not interrupted. What rang stays until `drain`.
+        """
+        if timeout_s < _SHORTEST_POLL_S:
+            time.sleep(timeout_s)
+            timeout_s = 0.0
+        return bool(self._poll.poll(timeout_s * 1000))
+
+    def drain(self) -> bool:
+        """Forgets what has rung so far; whether it was another process.
+
+        To be called before one looks whether there is anything to do: what comes later rings again.
+        """
+        _drain(self._inside)
+        return self._ear is not None and _drain(self._ear)
+
+    def close(self) -> None:
+        """Nobody can ring it any more."""
+        for end in (*self._ends, self._alarm):
+            end.close()
+
+
+class Ropes:
+    """The bells of other ranks, as far as they can be rung from here.
+
+    names: of the bells, by rank.
+    """
+
+    def __init__(self, names: dict[int, str]) -> None:
+        self._ropes: dict[int, socket.socket] = {}
+        for rank, name in names.items():
+            rope = _connected_socket(name) if name else None
+            if rope is not None:
+                self._ropes[rank] = rope
+
+    @property
+    def ranks(self) -> frozenset[int]:
+        """The ranks whose bells can be rung."""
+        return frozenset(self._ropes)
+
+    def ring(self, rank: int) -> None:
+        """Ends the sleep of a rank, if its bell can be rung."""
+        rope = self._ropes.get(rank)
+        if rope is None:
+            return
+        try:
+            rope.send(b"!")
+        except BlockingIOError:
+            pass  # its queue is full: it has been rung, and has not looked yet
+        except OSError:  # it is gone
+            self._ropes.pop(rank).close()
+
+
+def _named_socket() -> tuple[socket.socket | None, str]:
+    """A socket to ring at and its name; None and an empty name where the system or a sandbox has
+    none to give."""
+    if not sys.platform.startswith("linux"):
+        return None, ""
+    name = f"fastvid-{secrets.token_hex(_NAME_BYTES)}"
+    try:
+        ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    except OSError:
+        return None, ""
+    try:
+        ear.bind(_address(name))
+    except OSError:
+        ear.close()
+        return None, ""
+    return ear, name
+
+
+def _connected_socket(name: str) -> socket.socket | None:
+    """A socket to ring with; None if nobody of that name is on this host."""
+    try:
+        rope = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    except OSError:
+        return None
+    try:
+        rope.setblocking(False)
+        rope.connect(_address(name))
+    except OSError:
+        rope.close()
+        return None
+    return rope
+
+
+def _address(name: str) -> str:
+    """The address of a name in the abstract name space (man 7 unix)."""
+    return f"\0{name}"
+
+
+def _drain(end: socket.socket) -> bool:
+    """Takes off what has arrived; whether there was anything."""
+    for number in range(_DRAINED_AT_ONCE):
+        try:
+            end.recv(1)
+        except BlockingIOError:
+            return number > 0
+    return True

@@ -1,0 +1,27 @@
+"""What every rank does at each turn of its main loop, rank 0 and the others alike."""
+
+from fastvid.parallel.communicator import Communicator, Kind, Message
+from fastvid.parallel.pulse import Pulse
+from fastvid.parallel.worker import Worker
+
+_WORKER_KINDS = (Kind.FILM, Kind.SEGMENT, Kind.READ, Kind.SUCCESSOR, Kind.COMING, Kind.BOUNDARY,
+                 Kind.FETCH)
+
+
+def take_turn(comm: Communicator, worker: Worker, pulse: Pulse) -> tuple[bool, list[Message]]:
+    """Reads the mail, lets the worker pass on what it has, and sends a heartbeat if it is time.
+
+    Returns whether the worker had anything to do, and the messages that were not for it. Raises
+    RemoteError if a rank that this one listens to has fallen silent.
+    """
+    active, others = False, []
+    for message in comm.poll():
+        pulse.noticed(message)
+        if message.kind in _WORKER_KINDS:
+            worker.handle(message)
+            active = True
+        else:
+            others.append(message)
+    active |= worker.step()
+    pulse.step()
+    return active, others
