@@ -141,13 +141,14 @@ class EncoderThread:
         stop = self._first
         try:
             while (item := self._queue.get()) is not None:
-                if self._cancelled:
-                    continue
-                with self.busy:
-                    self._encode(*item)
-                    stop = item[0] + 1
-                    if stop - self._first >= self.part_frames:
-                        self._close_part(stop)
+                if not self._cancelled:
+                    with self.busy:
+                        self._encode(*item)
+                        stop = item[0] + 1
+                        if stop - self._first >= self.part_frames:
+                            self._close_part(stop)
+                # Or the thread would keep the frame alive while it waits for the next.
+                del item
             if self._cancelled and self._part is not None:
                 self._part.abort()
             elif self._part is not None:

@@ -20,10 +20,14 @@ from fastvid.errors import StorageError
 from fastvid.parallel.bell import Alarm
 from fastvid.runfile.writer import RankRows, RunWriter, SegmentRecord
 
-# Fetched but not yet stored: at most this much, and at least this many segments.
-_MAX_BACKLOG_BYTES = 128 << 20
+# Fetched but not yet stored: at most this much, and at least this many segments. What is beyond it
+# waits with the ranks, which hold no more than their lookahead.
+_MAX_BACKLOG_BYTES = 48 << 20
 _MIN_BACKLOG_SEGMENTS = 2
-_POLL_S = 0.02
+# How often the storing thread looks for room in the encoder's queue if it has something for it, and
+# for other things to do if it has not.
+_FEED_INTERVAL_S = 0.02
+_IDLE_INTERVAL_S = 0.5
 _RANKS_INTERVAL_S = 5.0
 
 
@@ -53,7 +57,7 @@ class Gatherer:
         self._wake = wake
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._backlog = 0
-        self._segment_bytes = 1
+        self._segment_bytes = 0  # until one is here
         self._lock = threading.Lock()
         self._errors: list[BaseException] = []
         self._cancelled = False
@@ -62,7 +66,8 @@ class Gatherer:
         self._ranks_noted = 0.0
         encoder.failed = self._fail
         self._next_frame = encoder.next_frame
-        self._at_hand: dict[int, np.ndarray] = {}
+        # Stored, and soon to be encoded: the frame, its timestamp and duration.
+        self._at_hand: dict[int, tuple[np.ndarray, int, int]] = {}
         self._known_stop = 0
         self._discarded_parts = sum(stop - 1 in writer.encoded for _, stop, _ in encoder.parts)
         self.frames_stored = 0
@@ -81,7 +86,9 @@ class Gatherer:
         with self._lock:
             if self._backlog < _MIN_BACKLOG_SEGMENTS:
                 return True
-            return (self._backlog + 1) * self._segment_bytes <= _MAX_BACKLOG_BYTES
+            # All ranks finish their first segments at about the same time.
+            known = self._segment_bytes > 0
+            return known and (self._backlog + 1) * self._segment_bytes <= _MAX_BACKLOG_BYTES
 
     def expect(self) -> None:
         """Notes that a segment is on its way here."""
@@ -141,20 +148,13 @@ class Gatherer:
 
     def _fail(self, error: BaseException) -> None:
         self._errors.append(error)
+        self._queue.put(None)
         self._wake.set()
 
     def _run(self) -> None:
         try:
-            while not (self._errors or self._cancelled):
+            while not (self._errors or self._cancelled) and self._store_next():
                 self._store_ranks()
-                try:
-                    item = self._queue.get(timeout=_POLL_S)
-                except queue.Empty:
-                    self._feed(wait=False)
-                    continue
-                if item is None:
-                    break
-                self._take(item)
                 self._feed(wait=False)
             if self._errors or self._cancelled:
                 self._store_the_rest()
@@ -166,6 +166,18 @@ class Gatherer:
             self._fail(error)
         self._ended = True
         self._wake.set()
+
+    def _store_next(self) -> bool:
+        """Stores the next segment, if there is one before it is time for something else; false at
+        the end."""
+        waiting = self._next_frame in self._writer.stored
+        try:
+            item = self._queue.get(timeout=_FEED_INTERVAL_S if waiting else _IDLE_INTERVAL_S)
+        except queue.Empty:
+            return True
+        if item is not None:
+            self._take(item)
+        return item is not None
 
     def _store_ranks(self) -> None:
         now = time.monotonic()
@@ -201,9 +213,10 @@ class Gatherer:
         if self._writer.has(record.start, record.stop):
             return  # by an earlier run, which lacked the segment in another style
         self._writer.store(record, item.frames, item.flows, item.occlusions)
-        in_order = record.start == self._next_frame + len(self._at_hand)
-        if in_order and len(self._at_hand) < QUEUE_FRAMES:
-            self._at_hand.update(zip(range(record.start, record.stop), item.frames))
+        if record.start < self._next_frame + QUEUE_FRAMES:
+            times = zip(record.pts, record.durations, strict=True)
+            for index, image, (pts, duration) in zip(range(record.start, record.stop), item.frames, times):
+                self._at_hand[index] = (image, pts, duration)
 
     def _feed(self, wait: bool) -> None:
         """Passes frames on to the encoder, as long as the next in order is stored and it has
@@ -212,11 +225,11 @@ class Gatherer:
             if self._errors or self._cancelled or not (wait or self._encoder.room()):
                 return
             index = self._next_frame
-            image = self._at_hand.pop(index, None)
-            if image is None:
+            what = self._at_hand.pop(index, None)
+            if what is None:
                 with self.busy:
-                    image = self._writer.read_frame(index)
-            self._encoder.put(index, image, *self._writer.read_time(index))
+                    what = (self._writer.read_frame(index), *self._writer.read_time(index))
+            self._encoder.put(index, *what)
             self._next_frame += 1
             self._discard_closed_parts()
 

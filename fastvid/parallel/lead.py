@@ -28,9 +28,7 @@ def lead(comm: Communicator, coordinator: Coordinator, worker: Worker, pulse: Pu
     finishing = False
     shown = 0.0
     while not finishing or sink.alive():
-        active, messages = take_turn(comm, worker, pulse)
-        for message in messages:
-            active |= coordinator.handle(message)
+        active = take_turn(comm, worker, pulse, coordinator.handle)
         active |= coordinator.step()
         sink.check()
         if coordinator.done and not finishing:

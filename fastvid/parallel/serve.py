@@ -141,11 +141,15 @@ def serve_job(comm: Communicator, setup_message: Message,
 
 
 def _work(comm: Communicator, worker: Worker, pulse: Pulse) -> None:
-    while True:
-        active, messages = take_turn(comm, worker, pulse)
-        if any(message.kind is Kind.END for message in messages):
-            return
-        if not active:
+    ended = False
+
+    def note_end(message: Message) -> bool:
+        nonlocal ended
+        ended |= message.kind is Kind.END
+        return ended
+
+    while not ended:
+        if not take_turn(comm, worker, pulse, note_end):
             comm.rest(worker.longest_sleep_s())
 
 

@@ -57,6 +57,8 @@ class StepThread(threading.Thread):
                 self._step_began = time.monotonic()
                 self.doing = step.doing
                 step.run()
+                # Or the thread would keep a whole segment alive while it waits for the next.
+                del step
         except MemoryError:
             self._fail(Failed(f"{self.doing}: out of memory. Fewer ranks a node, shorter "
                               "--segment-length or a smaller --size need less.", EXIT_FAILURE))

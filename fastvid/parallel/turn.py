@@ -1,5 +1,7 @@
 """What every rank does at each turn of its main loop, rank 0 and the others alike."""
 
+from collections.abc import Callable
+
 from fastvid.parallel.communicator import Communicator, Kind, Message
 from fastvid.parallel.pulse import Pulse
 from fastvid.parallel.worker import Worker
@@ -8,20 +10,22 @@ _WORKER_KINDS = (Kind.FILM, Kind.SEGMENT, Kind.READ, Kind.SUCCESSOR, Kind.COMING
                  Kind.FETCH)
 
 
-def take_turn(comm: Communicator, worker: Worker, pulse: Pulse) -> tuple[bool, list[Message]]:
+def take_turn(comm: Communicator, worker: Worker, pulse: Pulse,
+              handle: Callable[[Message], bool]) -> bool:
     """Reads the mail, lets the worker pass on what it has, and sends a heartbeat if it is time.
 
-    Returns whether the worker had anything to do, and the messages that were not for it. Raises
-    RemoteError if a rank that this one listens to has fallen silent.
+    handle: takes the messages that are not for the worker, and tells whether anything happened.
+    Returns whether anything did. Raises RemoteError if a rank that this one listens to has fallen
+    silent, and what `handle` raises.
     """
-    active, others = False, []
+    active = False
     for message in comm.poll():
         pulse.noticed(message)
         if message.kind in _WORKER_KINDS:
             worker.handle(message)
             active = True
         else:
-            others.append(message)
+            active |= handle(message)
     active |= worker.step()
     pulse.step()
-    return active, others
+    return active

@@ -2,8 +2,9 @@
 
 Frames are written as ready-made chunks and flushed one by one, the segment's marks behind them:
 measured with random SIGKILLs, a file that is flushed right after its creation and after every frame
-opens and holds every acknowledged frame. Room is reserved before anything is written, because a
-disk that fills up in the middle of a flush would take the file with it.
+opens and holds every acknowledged frame. Room is reserved before anything is written. To open a
+dataset and to read back what is known takes h5py longer than to write a frame: the small datasets
+stay open, and what is looked up for every segment is kept in memory.
 """
 
 import json
@@ -21,6 +22,7 @@ import numpy as np
 from fastvid.errors import StorageError
 from fastvid.runfile import layout
 from fastvid.runfile.mend import mend_end
+from fastvid.runfile.reserve import give_back, reserve
 
 # What a segment adds beside its frames: index nodes, marks, a table row.
 _METADATA_RESERVE_BYTES = 1 << 20
@@ -59,8 +61,13 @@ class RunWriter:
         self._file = file
         self._deflate = compression == "gzip"
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self.stored: set[int] = set(np.flatnonzero(file[layout.STORED][:]).tolist())
-        self.encoded: set[int] = set(np.flatnonzero(file[layout.ENCODED][:]).tolist())
+        self._frames = file[layout.FRAMES]
+        self._tables = {name: file[name] for name in (
+            layout.PTS, layout.DURATION, layout.STORED, layout.ENCODED, layout.SHOTS,
+            layout.SEGMENTS)}
+        self._shot_stops: list[int] = self._tables[layout.SHOTS][:]["stop"].tolist()
+        self.stored: set[int] = set(np.flatnonzero(self._tables[layout.STORED][:]).tolist())
+        self.encoded: set[int] = set(np.flatnonzero(self._tables[layout.ENCODED][:]).tolist())
 
     @classmethod
     def create(cls, path: Path, height: int, width: int, attributes: Mapping[str, Any],
@@ -103,7 +110,7 @@ class RunWriter:
         """Stores a finished segment; when this returns, its frames survive the process."""
         try:
             size = sum(a.nbytes for group in (frames, flows, occlusions) for a in group)
-            self._reserve(size + _METADATA_RESERVE_BYTES)
+            reserve(self._descriptor, size + _METADATA_RESERVE_BYTES)
             self._store_times(record)
             for index, frame in zip(range(record.start, record.stop), frames, strict=True):
                 self._write_chunk(index, frame)
@@ -114,7 +121,8 @@ class RunWriter:
                     self._file[name][record.start: record.stop] = np.stack(images)
             self._store_rows(record)
             self._file.flush()
-            self._file[layout.STORED][record.start: record.stop] = 1
+            marks = np.ones(record.stop - record.start, dtype=np.uint8)
+            layout.write_rows(self._tables[layout.STORED], record.start, marks)
             self._file.flush()
         except OSError as error:
             raise _storage_error(self.path, error) from error
@@ -123,18 +131,20 @@ class RunWriter:
     def read_frame(self, index: int) -> np.ndarray:
         """A stored frame, (H, W, 3) uint8 RGB."""
         try:
-            return self._file[layout.FRAMES][index]
+            return self._frames[index]
         except OSError as error:
             raise _storage_error(self.path, error) from error
 
     def read_time(self, index: int) -> tuple[int, int]:
         """Timestamp and duration of a stored frame, in units of the time base."""
-        return int(self._file[layout.PTS][index]), int(self._file[layout.DURATION][index])
+        pts, duration = self._tables[layout.PTS], self._tables[layout.DURATION]
+        return int(pts[index]), int(duration[index])
 
     def mark_encoded(self, start: int, stop: int) -> None:
         """Notes that the frames [start, stop) are safely encoded and their pixels may go."""
         try:
-            self._file[layout.ENCODED][start:stop] = 1
+            layout.write_rows(self._tables[layout.ENCODED], start,
+                              np.ones(stop - start, dtype=np.uint8))
             self._file.flush()
         except OSError as error:
             raise _storage_error(self.path, error) from error
@@ -143,11 +153,10 @@ class RunWriter:
     def free(self, start: int, stop: int) -> None:
         """Frees the pixels of the frames [start, stop); the file reuses their room for later
         ones."""
-        dataset = self._file[layout.FRAMES]
         try:
-            black = zlib.compress(bytes(math.prod(dataset.chunks)), layout.DEFLATE_LEVEL)
+            black = zlib.compress(bytes(math.prod(self._frames.chunks)), layout.DEFLATE_LEVEL)
             for index in range(start, stop):
-                dataset.id.write_direct_chunk((index, 0, 0, 0), black)
+                self._frames.id.write_direct_chunk((index, 0, 0, 0), black)
                 self._file.flush()
         except OSError as error:
             raise _storage_error(self.path, error) from error
@@ -175,32 +184,26 @@ class RunWriter:
 
     def close(self) -> None:
         """Closes the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
         try:
             self._file.close()
+            if self._descriptor >= 0:
+                give_back(self._descriptor)
         except OSError as error:
             raise _storage_error(self.path, error) from error
-
-    def _reserve(self, size: int) -> None:
-        """Takes `size` bytes behind the end of the file from the disk, or raises OSError
-        (ENOSPC)."""
-        end = os.fstat(self._descriptor).st_size
-        os.posix_fallocate(self._descriptor, end, size)
-        # The blocks stay only as long as the file does; HDF5 counts its own end.
-        os.truncate(self._descriptor, end)
+        finally:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
 
     def _store_times(self, record: SegmentRecord) -> None:
         for name, values in ((layout.PTS, record.pts), (layout.DURATION, record.durations)):
-            layout.grow(self._file[name], record.stop)
-            self._file[name][record.start: record.stop] = np.asarray(values, dtype=np.int64)
-        for name in (layout.FRAMES, layout.STORED, layout.ENCODED):
-            layout.grow(self._file[name], record.stop)
+            layout.write_rows(self._tables[name], record.start, np.asarray(values, dtype=np.int64))
+        for dataset in (self._frames, self._tables[layout.STORED], self._tables[layout.ENCODED]):
+            layout.grow(dataset, record.stop)
 
     def _write_chunk(self, index: int, frame: np.ndarray) -> None:
         chunk = np.ascontiguousarray(frame)
-        dataset = self._file[layout.FRAMES].id
+        dataset = self._frames.id
         if self._deflate:
             dataset.write_direct_chunk(
                 (index, 0, 0, 0), zlib.compress(chunk.data, layout.DEFLATE_LEVEL)
@@ -210,20 +213,19 @@ class RunWriter:
                                        filter_mask=layout.SKIP_DEFLATE)
 
     def _store_rows(self, record: SegmentRecord) -> None:
-        shots = self._file[layout.SHOTS]
-        layout.grow(shots, record.shot + 1)
-        known_stop = int(shots[record.shot]["stop"])
-        shots[record.shot] = np.array((record.shot_start, max(known_stop, record.stop)),
-                                      dtype=layout.SHOT_DTYPE)
-        segments = self._file[layout.SEGMENTS]
-        layout.grow(segments, record.index + 1)
-        row = np.zeros((), dtype=layout.SEGMENT_DTYPE)
+        stops = self._shot_stops
+        stops += [0] * (record.shot + 1 - len(stops))
+        if stops[record.shot] < record.stop:
+            stops[record.shot] = record.stop
+            shot = np.array([(record.shot_start, record.stop)], dtype=layout.SHOT_DTYPE)
+            layout.write_rows(self._tables[layout.SHOTS], record.shot, shot)
+        row = np.zeros(1, dtype=layout.SEGMENT_DTYPE)
         for name in ("start", "stop", "shot", "rank"):
             row[name] = getattr(record, name)
         row["host"] = record.host.encode("utf-8")
         for name, value in record.times.items():
             row[name] = value
-        segments[record.index] = row
+        layout.write_rows(self._tables[layout.SEGMENTS], record.index, row)
 
 
 def _storage_error(path: Path, error: OSError) -> StorageError:
