@@ -214,9 +214,8 @@ class Gatherer:
             return  # by an earlier run, which lacked the segment in another style
         self._writer.store(record, item.frames, item.flows, item.occlusions)
         if record.start < self._next_frame + QUEUE_FRAMES:
-            times = zip(record.pts, record.durations, strict=True)
-            for index, image, (pts, duration) in zip(range(record.start, record.stop), item.frames, times):
-                self._at_hand[index] = (image, pts, duration)
+            indices = range(record.start, record.stop)
+            self._at_hand.update(zip(indices, zip(item.frames, record.pts, record.durations)))
 
     def _feed(self, wait: bool) -> None:
         """Passes frames on to the encoder, as long as the next in order is stored and it has

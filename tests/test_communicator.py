@@ -15,14 +15,16 @@ pytestmark = pytest.mark.mpi
 CHEAP = 0.25
 
 
-@pytest.fixture(scope="module", params=[1, 2, 4])
+# Ranks, and those of them that have no bell.
+@pytest.fixture(scope="module", params=[(1, ""), (2, ""), (4, ""), (2, "0,1"), (3, "2")], ids=str)
 def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
           ) -> dict[str, Any]:
     """What the checks found on so many ranks."""
     results = tmp_path_factory.mktemp("mailbox") / "results.json"
-    finished = run_program([PROGRAMS / "mailbox.py"], [results], ranks=request.param)
+    ranks, deaf = request.param
+    finished = run_program([PROGRAMS / "mailbox.py"], [results, deaf], ranks=ranks)
     assert finished.status == 0, finished.stderr
-    return {"ranks": request.param, **json.loads(results.read_text())}
+    return {"ranks": ranks, "deaf": deaf, **json.loads(results.read_text())}
 
 
 def test_every_message_arrives_whole_and_in_order(found: dict[str, Any]) -> None:
@@ -39,6 +41,14 @@ def test_old_jobs_are_dropped(found: dict[str, Any]) -> None:
 
 def test_ranks_that_wait_burn_no_core(found: dict[str, Any]) -> None:
     assert found["check_waiting_is_cheap"] < CHEAP
+
+
+def test_ranks_look_by_themselves_unless_all_have_bells(found: dict[str, Any]) -> None:
+    assert found["check_rung_by_all"] == (not found["deaf"])
+
+
+def test_a_sleeping_rank_is_asked_to_stop(found: dict[str, Any]) -> None:
+    assert found["check_stop_is_heard"] == "ok"
 
 
 def test_ranks_know_each_other(found: dict[str, Any]) -> None:

@@ -1,17 +1,24 @@
 """Every rank sends every kind of message to every other and itself and checks what comes.
 
-    mpirun -n 3 python mailbox.py RESULTS.json      # rank 0 writes {name of check: what it found}
+    mpirun -n 3 python mailbox.py RESULTS.json DEAF   # rank 0 writes {name of check: what it found}
+
+DEAF: the ranks without a bell, such as "0,2", or "". If there are none, nobody looks for a message
+until somebody rings: a ring that is lost is a hang.
 """
 
 import json
+import os
 import resource
+import signal
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
+from fastvid.parallel import bell, waiting
 from fastvid.parallel.communicator import Communicator, Kind, Message, connect
+from fastvid.parallel.launch import launched_rank
 
 SIZES = (0, 1, 7, 4096, 65537, 1_000_003, 6_000_000)
 DTYPES = ("uint8", "int64", "float32", "float64")
@@ -140,6 +147,35 @@ def check_waiting_is_cheap(comm: Communicator) -> float:
     return used_s / seconds
 
 
+def check_rung_by_all(comm: Communicator) -> bool:
+    """Whether a rank need not look; all ranks say the same."""
+    comm.send(0, Kind.SEEN, [int(comm.rung_by_all)])
+    if comm.rank != 0:
+        return comm.rung_by_all
+    found = {message.header[0] for message in collect(comm, comm.size, Kind.SEEN)}
+    assert len(found) == 1
+    return bool(found.pop())
+
+
+def check_stop_is_heard(comm: Communicator) -> str:
+    """What asks a sleeping rank to stop, a signal for one, gets through to rank 0."""
+    if comm.rank == comm.size - 1:
+        signal.signal(signal.SIGALRM, lambda number, frame: _ask_to_stop(comm))
+        signal.alarm(1)
+    while comm.stop_reason is None and comm.rank in (0, comm.size - 1):
+        _early.extend(comm.poll())
+        comm.rest()
+    comm.drain(120, _early.append)
+    if comm.rank == 0:
+        assert comm.stop_reason == ("the test" if comm.size == 1 else
+                                    f"the test on rank {comm.size - 1}")
+    return "ok"
+
+
+def _ask_to_stop(comm: Communicator) -> None:
+    comm.stop_reason = "the test"
+
+
 def check_peers(comm: Communicator) -> list[object]:
     """What every rank knows of the others."""
     assert [peer.rank for peer in comm.peers] == list(range(comm.size))
@@ -151,10 +187,15 @@ def check_peers(comm: Communicator) -> list[object]:
 
 CHECKS = {check.__name__: check for check in (
     check_everything_arrives, check_many_to_one, check_old_jobs_are_dropped,
-    check_waiting_is_cheap, check_peers)}
+    check_waiting_is_cheap, check_rung_by_all, check_peers, check_stop_is_heard)}
 
 
 def main() -> None:
+    deaf = [int(rank) for rank in sys.argv[2].split(",") if rank]
+    if not deaf:
+        waiting.RUNG_SLEEP_S = 1e6
+    elif launched_rank(os.environ) in deaf:
+        bell._named_socket = lambda: (None, "")
     comm = connect()
     found: dict[str, object] = {}
     for name, check in CHECKS.items():
