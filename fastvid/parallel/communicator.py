@@ -31,7 +31,7 @@ from fastvid.resources import available_memory_bytes, usable_cores
 
 # A probe takes in a part of what is there, and may find nothing while a header lies behind arrays
 # (seen with mpich: the rank then slept beside its mail). After so many in vain there is none: they
-# take in the 64 entries of a queue of UCX, however slowly it begins. A probe takes 0.2 microseconds.
+# take in the 64 entries of a queue of UCX however slowly it begins. A probe takes 0.2 microseconds.
 _PROBES_IN_VAIN = 16
 # How long rank 0 waits for all ranks to leave after a job that went well. They may still be loading
 # libraries for it, on a busy host.
