@@ -51,6 +51,24 @@ def test_every_codec_gives_every_frame_in_every_container(tmp_path: Path, name: 
             assert all(first < second for first, second in zip(dts, dts[1:]))
 
 
+@pytest.mark.parametrize("name", [codec for codec in available_codecs() if codec != "png"])
+def test_no_encoder_takes_the_machine(tmp_path: Path, name: str) -> None:
+    """SVT-AV1 would, as root: its threads ask for the highest real-time priority."""
+    if os.geteuid() != 0 or not hasattr(os, "sched_getscheduler"):
+        pytest.skip("only root's threads get a real-time priority")
+    plan = plan_output(tmp_path / ("out" + CODECS[name].containers[0]), info=info_of(80, 66),
+                       codec=name)
+    encoder = plan.open_encoder(tmp_path / "part", threads=1)
+    try:
+        for index, image in enumerate(moving(3, 80, 66)):
+            encoder.write(image, index * 512, 512)
+            policies = {os.sched_getscheduler(int(thread))
+                        for thread in os.listdir("/proc/self/task")}
+            assert policies == {os.SCHED_OTHER}
+    finally:
+        encoder.close()
+
+
 @pytest.mark.parametrize("matrix", [1, 6, 9])
 @pytest.mark.parametrize("full_range", [False, True])
 def test_samples_follow_the_matrix_and_range_that_the_tags_say(tmp_path: Path, matrix: int,

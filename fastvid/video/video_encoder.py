@@ -14,6 +14,7 @@ from av.video.reformatter import ColorRange
 from fastvid.errors import InputError
 from fastvid.video.output_color import FrameConverter
 from fastvid.video.parts import PartPacket, PartWriter
+from fastvid.video.thread_priority import open_encoder
 
 if TYPE_CHECKING:
     from fastvid.video.encode import OutputPlan
@@ -37,6 +38,7 @@ class VideoEncoder:
         self._template_file = io.BytesIO()
         self._template = av.open(self._template_file, "w", format=plan.rule.template_container)
         self._stream = _add_stream(self._template, plan, threads)
+        open_encoder(self._stream.codec_context)
         self._part: PartWriter | None = PartWriter(part_path)
         self._has_template = False
 
@@ -101,7 +103,7 @@ def check_encoder_opens(plan: OutputPlan) -> None:
     container = av.open(io.BytesIO(), "w", format=plan.rule.template_container)
     stream = _add_stream(container, plan, threads=1)
     try:
-        stream.codec_context.open(strict=False)
+        open_encoder(stream.codec_context)
     except av.FFmpegError as error:
         raise InputError(
             f"{plan.codec} can't encode {plan.width}x{plan.height} at "
