@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 
@@ -46,18 +47,24 @@ def _lead(comm: Communicator, arguments: Sequence[str]) -> int:
     """Rank 0: runs the command line and sends the others home with its exit status."""
     from fastvid.cli import run_command_line
 
+    leave_by = None
     try:
         status = run_command_line(list(arguments), comm)
     except Stopped as stop:
         _write(f"fastvid: {stop}")
-        status = stop.exit_status
+        status, leave_by = stop.exit_status, stop.leave_by
     except FastvidError as error:
         _complain(str(error))
         status = error.exit_status
     except SystemExit as request:  # argparse: --help or a usage error, already written
         status = request.code if isinstance(request.code, int) else EXIT_FAILURE
-    patience_s = {0: GOOD_PATIENCE_S, EXIT_BAD_INPUT: REFUSED_PATIENCE_S}
-    if not comm.send_home(status, patience_s.get(status, FAILED_PATIENCE_S)):
+    patience_s = {0: GOOD_PATIENCE_S, EXIT_BAD_INPUT: REFUSED_PATIENCE_S}.get(
+        status, FAILED_PATIENCE_S)
+    if leave_by is not None:
+        # A rank that still loads libraries will leave once it has; ended before, it would turn the
+        # status into that of a killed program.
+        patience_s = leave_by - time.monotonic()
+    if not comm.send_home(status, patience_s):
         comm.abort(status)
     return status
 

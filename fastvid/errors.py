@@ -44,6 +44,10 @@ class ReadingRefused(RemoteError):
 
 
 class Stopped(FastvidError):
-    """The run was asked to stop early and did, in good order; the same command goes on with it."""
+    """The run was asked to stop early and did, in good order; the same command goes on with it.
+
+    leave_by: when all ranks have to have left, as `time.monotonic` counts; None if nothing says so.
+    """
 
     exit_status = EXIT_RUN_AGAIN
+    leave_by: float | None = None

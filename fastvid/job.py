@@ -74,17 +74,27 @@ def run_job(options: StylizeOptions, comm: Communicator, progress: Progress,
     options.check()
     deadline = Deadline(comm, began, options.time_limit, options.grace)
     try:
-        result = _attempt(options, comm, progress, make_stages, deadline)
-    except ReadingRefused as error:
-        if options.decode != "auto":
-            raise
-        progress.note(f"{str(error).splitlines()[0]}; rank 0 decodes for all from here on")
-        result = _attempt(replace(options, decode="rank0", restart=False), comm, progress,
-                          make_stages, deadline)
+        result = _attempt_either_way(options, comm, progress, make_stages, deadline)
+    except Stopped as stop:
+        stop.leave_by = deadline.leave_by()
+        raise
     result = replace(result, seconds=time.monotonic() - began)
     if result.outputs:
         _summarize(result, comm, progress)
     return result
+
+
+def _attempt_either_way(options: StylizeOptions, comm: Communicator, progress: Progress,
+                        make_stages: StageFactory, deadline: Deadline) -> JobResult:
+    """Lets rank 0 decode for all where the others turn out to be unable to."""
+    try:
+        return _attempt(options, comm, progress, make_stages, deadline)
+    except ReadingRefused as error:
+        if options.decode != "auto":
+            raise
+        progress.note(f"{str(error).splitlines()[0]}; rank 0 decodes for all from here on")
+        return _attempt(replace(options, decode="rank0", restart=False), comm, progress,
+                        make_stages, deadline)
 
 
 def _attempt(options: StylizeOptions, comm: Communicator, progress: Progress,

@@ -92,7 +92,11 @@ class RunningJob:
 
     def terminate(self) -> None:
         """SIGTERM to what was started: mpirun, or the program itself."""
-        self._process.terminate()
+        self.signal(signal.SIGTERM)
+
+    def signal(self, number: signal.Signals) -> None:
+        """A signal to what was started."""
+        self._process.send_signal(number)
 
     def wait(self, timeout: float = TIMEOUT_S) -> Finished:
         """The end of the program; fails the test if that does not come in time."""
@@ -142,3 +146,11 @@ def stored_count(path: Path) -> int:
             return int(run.stored.sum())
     except InputError:
         return 0  # not begun, or caught in the middle of a change
+
+
+def wait_for_frames(job: RunningJob, path: Path, count: int) -> None:
+    """Until so many frames can be read from the run file of a job that is under way."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while stored_count(path) < count:
+        assert not job.ended() and time.monotonic() < deadline, job.wait().stderr
+        time.sleep(0.02)

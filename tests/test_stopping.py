@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ import job_clips
 import oracle
 from conftest import Clip
 from fastvid.errors import EXIT_RUN_AGAIN
+from fastvid.parallel.communicator import Communicator
 from fastvid.parallel.launch import launched_rank
+from fastvid.parallel.stopping import Deadline
 from fastvid.runfile.reader import RunFile
 from fastvid.style.registry import load_style
-from launching import (PROGRAMS, TIMEOUT_S, Finished, RunningJob, run_fastvid,
-                       stored_count)
+from launching import (PROGRAMS, Finished, RunningJob, run_fastvid, stored_count,
+                       wait_for_frames)
 
 pytestmark = pytest.mark.mpi
 
@@ -30,13 +33,6 @@ PATIENCE_S = 60.0
 def command(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> list[object]:
     return [uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", tiny_style, "--cuts", "none",
             "--segment-length", "2", "--lookahead", "2", "--codec", "ffv1", "--threads", "1"]
-
-
-def wait_for_frames(job: RunningJob, path: Path, count: int) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while stored_count(path) < count:
-        assert not job.ended() and time.monotonic() < deadline, job.wait().stderr
-        time.sleep(0.02)
 
 
 def rank_process(job: RunningJob, rank: int) -> int:
@@ -101,3 +97,23 @@ def test_time_limit(command: list[object], uncut_clip: Clip, tiny_style: Path,
 def test_a_time_limit_within_the_grace_period_is_refused(command: list[object]) -> None:
     finished = run_fastvid(*command, "--time-limit", "5", ranks=0)
     assert finished.status == 2 and "--grace" in finished.stderr
+
+
+class Warned:
+    """In the place of a communicator: asked to stop so many seconds ago."""
+
+    def __init__(self, seconds_ago: float) -> None:
+        self.stop_reason, self.stop_asked_at = "SIGTERM", time.monotonic() - seconds_ago
+
+
+@pytest.mark.parametrize(("seconds_ago", "passed", "left_s"), [
+    (0.0, False, 1000.0), (400.0, False, 600.0), (600.0, True, 400.0), (5000.0, True, 0.0)])
+def test_the_grace_period_counts_from_the_warning(seconds_ago: float, passed: bool,
+                                                  left_s: float) -> None:
+    """Not from when somebody looked: rank 0 may have been loading libraries meanwhile."""
+    warned = Warned(seconds_ago)
+    deadline = Deadline(cast(Communicator, warned), warned.stop_asked_at, None, 1000.0)
+    assert deadline.reason() == "SIGTERM" and deadline.passed() == passed
+    leave_by = deadline.leave_by()
+    assert leave_by is not None
+    assert leave_by - time.monotonic() == pytest.approx(left_s, abs=60.0)

@@ -13,6 +13,7 @@ where bells are not heard it looks by itself.
 """
 
 import os
+import signal
 import socket
 import time
 from collections import deque
@@ -41,6 +42,8 @@ GOOD_PATIENCE_S = 120.0
 REFUSED_PATIENCE_S = 30.0
 # How long a rank that gives up waits for its messages to leave: a dead rank never takes them.
 FAILED_PATIENCE_S = 2.0
+# How long MPI may take to end all ranks, before an alarm ends this one.
+ABORT_PATIENCE_S = 0.5
 
 _DTYPES = tuple(np.dtype(name) for name in ("uint8", "int64", "float32", "float64"))
 
@@ -84,8 +87,10 @@ class Communicator:
     """The mailbox of one rank.
 
     rank, size: as MPI counts them. peers: one `Peer` a rank, in rank order. job: the number of the
-    job at hand; what is left over from an earlier one is dropped on arrival. wake: ends the rest of
-    this rank, from any thread. rung_by_all: every rank of the job is on this host and rings.
+    job at hand; what is left over from an earlier one is dropped on arrival. stop_reason: what
+    asked this rank to stop (on rank 0: any rank), None if nothing did; stop_asked_at: when, as
+    `time.monotonic` counts. wake: ends the rest of this rank, from any thread. rung_by_all: every
+    rank of the job is on this host and rings.
     """
 
     def __init__(self, mpi: Any, world: Any) -> None:
@@ -95,7 +100,8 @@ class Communicator:
         self.rank: int = world.Get_rank()
         self.size: int = world.Get_size()
         self.job = 0
-        self._stop_reason: str | None = None
+        self.stop_reason: str | None = None
+        self.stop_asked_at: float | None = None
         self._stop_passed_on = False
         self._outgoing: list[_Outgoing] = []
         self._status = mpi.Status()
@@ -108,17 +114,6 @@ class Communicator:
         reached = world.allgather(len(self._ropes.ranks))
         self.rung_by_all = all(count == self.size for count in reached)
         self._waiting = Waiting(self.wake, self.rung_by_all)
-
-    @property
-    def stop_reason(self) -> str | None:
-        """What asked this rank to stop (on rank 0: any rank), None if nothing did."""
-        return self._stop_reason
-
-    @stop_reason.setter
-    def stop_reason(self, reason: str | None) -> None:
-        # A signal handler sets it while the rank sleeps.
-        self._stop_reason = reason
-        self.wake.set()
 
     def _meet(self, world: Any) -> tuple[tuple[Peer, ...], dict[int, str]]:
         """All ranks, and the names of their bells."""
@@ -196,7 +191,7 @@ class Communicator:
             while queue and all(request.Test() for request in queue[0].requests):
                 message = queue.popleft().message
                 if message.kind is Kind.STOP:
-                    self.stop_reason = self.stop_reason or message.text()
+                    self.ask_to_stop(message.text())
                 elif message.job == self.job or message.kind in _ANY_JOB:
                     arrived.append(message)
                     if message.kind in _TURNING_POINTS:
@@ -208,6 +203,13 @@ class Communicator:
         elif rung:
             self._waiting.note_ring_for_nothing()
         return arrived
+
+    def ask_to_stop(self, reason: str) -> None:
+        """Leaves a note that this rank has to stop; the first one counts. For signal handlers."""
+        if self.stop_reason is None:
+            self.stop_asked_at = time.monotonic()
+            self.stop_reason = reason
+            self.wake.set()  # this rank may be asleep
 
     def _pass_stop_on(self) -> None:
         """Tells rank 0, once, that this rank was asked to stop."""
@@ -299,10 +301,16 @@ class Communicator:
             if time.monotonic() > deadline:
                 return False
             self.rest()
-        return self.drain(patience_s)
+        return self.drain(deadline - time.monotonic())
 
     def abort(self, exit_status: int) -> None:
         """Ends every rank of the job at once. Code behind this call may still run for a moment."""
+        # mpich's abort never returns under srun, whose PMI-2 does nothing about it, and no thread
+        # could end this process meanwhile: mpi4py holds the interpreter's lock. Once a rank has
+        # died, srun --kill-on-bad-exit ends the others.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, ABORT_PATIENCE_S)
         self._headers.Abort(exit_status)
         os._exit(exit_status)
 

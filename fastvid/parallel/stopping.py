@@ -9,19 +9,22 @@ from types import FrameType
 from typing import Protocol
 
 from fastvid.errors import Stopped
-from fastvid.parallel.communicator import Communicator
+from fastvid.parallel.communicator import ABORT_PATIENCE_S, Communicator
 
 # Batch systems warn with one of these, often more than once; mpirun forwards both to every rank.
 WARNING_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 # Share of the grace period in which segments that are at work may still be finished; the rest is
 # for storing them and leaving.
 _FINISHING_SHARE = 0.5
+# What is left of the grace period at the end for ending ranks that do not leave by themselves.
+_ENDING_S = 2 * ABORT_PATIENCE_S
 
 
 class Stoppable(Protocol):
-    """Somebody who looks at the note that a signal leaves."""
+    """Somebody with whom a signal leaves a note."""
 
-    stop_reason: str | None
+    def ask_to_stop(self, reason: str) -> None:
+        """Takes the note; called from a signal handler."""
 
 
 @contextmanager
@@ -36,7 +39,7 @@ def signals_stop(comm: Stoppable) -> Iterator[None]:
         return
 
     def note(number: int, frame: FrameType | None) -> None:
-        comm.stop_reason = comm.stop_reason or signal.Signals(number).name
+        comm.ask_to_stop(signal.Signals(number).name)
 
     previous = {number: signal.signal(number, note) for number in WARNING_SIGNALS}
     try:
@@ -82,15 +85,11 @@ class Deadline:
         self._limit = None if time_limit_s is None else began + time_limit_s - grace_s
         self._time_limit_s = time_limit_s
         self._grace_s = grace_s
-        self._stop_by: float | None = None
 
     def reason(self) -> str | None:
         """Why the run has to stop now; None as long as it may go on."""
-        now = time.monotonic()
-        if self._comm.stop_reason is None and self._limit is not None and now >= self._limit:
-            self._comm.stop_reason = f"the time limit of {self._time_limit_s:g} s"
-        if self._comm.stop_reason is not None and self._stop_by is None:
-            self._stop_by = now + _FINISHING_SHARE * self._grace_s
+        if self._limit is not None and time.monotonic() >= self._limit:
+            self._comm.ask_to_stop(f"the time limit of {self._time_limit_s:g} s")
         return self._comm.stop_reason
 
     def check(self) -> None:
@@ -101,4 +100,13 @@ class Deadline:
 
     def passed(self) -> bool:
         """Whether the time to finish what is at work is over."""
-        return self._stop_by is not None and time.monotonic() >= self._stop_by
+        asked = self._comm.stop_asked_at
+        return asked is not None and time.monotonic() >= asked + _FINISHING_SHARE * self._grace_s
+
+    def leave_by(self) -> float | None:
+        """Until when ranks may take their time to leave, as `time.monotonic` counts: to the end of
+        the grace period, or a moment from now. None as long as nobody has asked the run to stop."""
+        asked = self._comm.stop_asked_at
+        if asked is None:
+            return None
+        return max(asked + self._grace_s - _ENDING_S, time.monotonic() + _ENDING_S)

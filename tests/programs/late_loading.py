@@ -1,25 +1,56 @@
-"""fastvid whose ranks, but for rank 0, are busy with something else for a while at first.
+"""fastvid whose ranks, but for rank 0, are busy when rank 0 sends them home, as while they load
+libraries, and for a while after that.
 
-    mpirun -n 2 python late_loading.py ARGUMENTS...
+    FASTVID_TEST_LATE="SECONDS FOLDER" mpirun -n 2 python late_loading.py ARGUMENTS...
+
+In the folder rank 0 makes `sent-home` when it sends the others home, and these `left` when they
+leave by themselves. Rank 0 paints slowly: it does not get through alone.
 """
 
 import os
 import time
+from pathlib import Path
+
+import numpy as np
 
 import fastvid.__main__ as program
-from fastvid.parallel.communicator import FAILED_PATIENCE_S, Communicator
+from fastvid.parallel.communicator import Communicator
 from fastvid.parallel.launch import launched_rank
+from fastvid.repaint import Repaint
 
-LATE_S = FAILED_PATIENCE_S + 2.0
-serve = program.serve
+POLL_S = 0.02
+PAINT_S = 0.4
+
+_paint = Repaint.paint
+_send_home = Communicator.send_home
+_serve = program.serve
+_seconds, _, _name = os.environ["FASTVID_TEST_LATE"].partition(" ")
+_sent_home, _left = Path(_name) / "sent-home", Path(_name) / "left"
 
 
-def serve_late(comm: Communicator) -> int:
-    time.sleep(LATE_S)
-    return serve(comm)
+def _serve_late(comm: Communicator) -> int:
+    while not _sent_home.exists():
+        time.sleep(POLL_S)
+    time.sleep(float(_seconds))
+    status = _serve(comm)
+    _left.touch()
+    return status
+
+
+def _send_home_and_tell(comm: Communicator, exit_status: int, patience_s: float) -> bool:
+    _sent_home.touch()
+    return _send_home(comm, exit_status, patience_s)
+
+
+def _paint_slowly(stages: Repaint, frame: np.ndarray) -> np.ndarray:
+    time.sleep(PAINT_S)
+    return _paint(stages, frame)
 
 
 if __name__ == "__main__":
     if launched_rank(os.environ):
-        program.serve = serve_late
+        program.serve = _serve_late
+    else:
+        setattr(Repaint, "paint", _paint_slowly)
+        setattr(Communicator, "send_home", _send_home_and_tell)
     program.run()
