@@ -15,9 +15,13 @@
 
 EX_BAD_INPUT=2
 EX_TEMPFAIL=75 # of sysexits.h; fastvid: stopped in time, run the same command again
-# Killed by the warning: it came before the program listened. As the shell says it, as mpich does.
-DIED_OF_USR1=138
-MPICH_DIED_OF_USR1=10
+# What a program ends with that was killed by a signal: by a warning that came before it listened
+# (USR1), or at the end of its grace period because a rank had not left (KILL; srun: ALRM, TERM). As
+# the shell, srun and Open MPI say it, 128 + number; as mpich's mpirun does, with the numbers of all
+# ranks in one: 11 is 9 and 10.
+KILLED=(137 138 142 143 9 10 11 15)
+# A cancel reaches the ranks and this shell in any order, within this time.
+CANCEL_S=1
 
 export PYTHONUNBUFFERED=1
 
@@ -158,11 +162,11 @@ run_fastvid() {
     done
     _listen
     _run "${launch[@]}" "$python" -m fastvid "${arguments[@]}"
-    # Only after a warning of our own: whoever cancels a job does not want it back.
-    if [[ -n $warned && -z $ended ]]; then
-        case $status in
-            "$EX_TEMPFAIL" | "$DIED_OF_USR1" | "$MPICH_DIED_OF_USR1") _requeue ;;
-        esac
+    # Only after a warning of our own, and only what the warning has ended, not a failure.
+    if [[ -n $warned && " $EX_TEMPFAIL ${KILLED[*]} " == *" $status "* ]]; then
+        sleep "$CANCEL_S"
+        # Whoever cancels a job does not want it back.
+        [[ -n $ended ]] || _requeue
     fi
     exit "$status"
 }
