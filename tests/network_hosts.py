@@ -1,58 +1,65 @@
-"""Several hosts on this machine: network namespaces behind a bridge, each with a name of its own.
+"""Several hosts on this machine: namespaces behind a switch, each with a name of its own.
 
 What runs on a host but the first sees an empty folder in the place of the work folder: there is no
-shared file system.
+shared file system. Nothing of this has a name outside: the kernel removes a host, its processes and
+its wires with the one process that holds it, which dies with the test, however that ends.
 """
 
+import json
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
 
+_NET = "10.77.0"
+_SWITCH_ADDRESS = f"{_NET}.254"
+_PROGRAMS = ("ip", "unshare", "nsenter", "setpriv", "mount", "hostname")
+_KINDS = ("net", "uts", "mnt", "pid")
+_TIMEOUT_S = 30.0
 _POLL_S = 0.05
 
-# Takes the place of ssh: SCRIPT [options] HOST COMMAND...
+# What the holder of a host does; it is the first process there.
+_HOLDER = """
+hostname {name} && mount --bind {hosts} /etc/hosts && ip link set lo up &&
+    { {own_work} || mount -t tmpfs -o size=1m none {work}; } && touch {ready} && exec sleep infinity
+"""
+# Takes the place of ssh: SCRIPT [options] ADDRESS COMMAND...
 _LAUNCHER = """#!/bin/bash
 while [[ $1 == -* ]]; do shift; done
-host=$1; shift
-exec ip netns exec "{prefix}${{host##*.}}" unshare --uts --mount bash -c '
-    host=$1; shift
-    hostname "host${{host##*.}}"
-    mount --bind {hosts} /etc/hosts
-    [[ $host == {first} ]] || mount -t tmpfs -o size=1m none {work}
-    cd {work} && eval "$*"' - "$host" "$@"
+case $1 in
+{cases}
+esac
+shift
+exec "${{enter[@]}}" bash -c 'cd {work} && eval "$*"' - "$@"
 """
 
 
 class HostsUnavailable(Exception):
-    """Network namespaces can't be made here; the message says why."""
+    """Such hosts can't be made here; the message says why."""
 
 
 class NetworkHosts:
     """`count` hosts; a context manager. Raises HostsUnavailable.
 
-    work: what the first host and the caller see. addresses: one a host.
+    work: what the first host and the caller see. launch_on_switch: words before a command that
+    starts it where all hosts can be reached.
     """
 
     def __init__(self, folder: Path, count: int) -> None:
         if os.geteuid() != 0:
             raise HostsUnavailable("only root may make network namespaces")
-        for program in ("ip", "unshare", "mount"):
+        for program in _PROGRAMS:
             if shutil.which(program) is None:
                 raise HostsUnavailable(f"{program} is not installed; on Debian: apt-get install "
-                                       "iproute2 util-linux mount")
+                                       "iproute2 util-linux mount hostname")
         self.work = folder / "work"
         self.work.mkdir()
         self._folder = folder
-        # Names and addresses of its own, so that several tests may run beside each other.
-        self._prefix = f"fv{os.getpid() % 0x10000:04x}h"
-        self._bridge = f"fv{os.getpid() % 0x10000:04x}b"
-        self._net = f"10.{128 + os.getpid() // 250 % 128}.{1 + os.getpid() % 250}"
-        self.addresses = [f"{self._net}.{number}" for number in range(1, count + 1)]
+        self._addresses = [f"{_NET}.{number}" for number in range(1, count + 1)]
+        self._holders: list[subprocess.Popen[str]] = []
         try:
             self._make()
         except BaseException:
@@ -60,29 +67,52 @@ class NetworkHosts:
             raise
 
     def _make(self) -> None:
-        try:
-            _ip("link add", self._bridge, "type bridge")
-            _ip("addr add", f"{self._net}.254/24", "dev", self._bridge)
-            _ip("link set", self._bridge, "up")
-            for number, address in enumerate(self.addresses, 1):
-                name = f"{self._prefix}{number}"
-                _ip("netns add", name)
-                _ip("link add", name, "type veth peer name eth0 netns", name)
-                _ip("link set", name, "master", self._bridge, "up")
-                _ip("-n", name, "addr add", f"{address}/24 dev eth0")
-                _ip("-n", name, "link set lo up")
-                _ip("-n", name, "link set eth0 up")
-        except subprocess.CalledProcessError as error:
-            raise HostsUnavailable(f"network namespaces can't be made: {error.stderr.strip()}"
-                                   ) from error
-        names = [f"{address} host{number}" for number, address in enumerate(self.addresses, 1)]
-        hosts = self._folder / "hosts"
-        hosts.write_text("\n".join(["127.0.0.1 localhost", *names]) + "\n")
+        names = [f"{address} host{number}" for number, address in enumerate(self._addresses, 1)]
+        (self._folder / "hosts").write_text("\n".join(["127.0.0.1 localhost", *names]) + "\n")
+        switch = self._hold("switch")
+        self.launch_on_switch = _enter(switch, "net")
+        self._ip("link add switch type bridge")
+        self._ip(f"addr add {_SWITCH_ADDRESS}/24 dev switch")
+        self._ip("link set switch up")
+        cases = []
+        for number, address in enumerate(self._addresses, 1):
+            holder = self._hold(f"host{number}")
+            self._ip(f"link add host{number} type veth peer name eth0 netns {holder.pid}")
+            self._ip(f"link set host{number} master switch up")
+            on_host = _enter(holder, "net")
+            _run(*on_host, *f"ip addr add {address}/24 dev eth0".split())
+            _run(*on_host, *"ip link set eth0 up".split())
+            cases.append(f"    {address}) enter=({shlex.join(_enter(holder, *_KINDS))}) ;;")
         launcher = self._folder / "launcher"
-        launcher.write_text(_LAUNCHER.format(
-            prefix=self._prefix, hosts=shlex.quote(str(hosts)), first=self.addresses[0],
-            work=shlex.quote(str(self.work))))
+        launcher.write_text(_LAUNCHER.format(cases="\n".join(cases),
+                                             work=shlex.quote(str(self.work))))
         launcher.chmod(0o755)
+
+    def _hold(self, name: str) -> subprocess.Popen[str]:
+        """Starts the process that holds a host (or the switch)."""
+        ready = self._folder / f"{name}.ready"
+        script = _HOLDER
+        for key, value in {
+                "name": name, "hosts": shlex.quote(str(self._folder / "hosts")),
+                "own_work": "true" if name in ("switch", "host1") else "false",
+                "work": shlex.quote(str(self.work)), "ready": shlex.quote(str(ready))}.items():
+            script = script.replace(f"{{{key}}}", value)
+        holder = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--uts", "--mount", "--pid",
+             "--fork", "--kill-child", "--mount-proc", "bash", "-c", script],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self._holders.append(holder)
+        deadline = time.monotonic() + _TIMEOUT_S
+        while not ready.exists():
+            if holder.poll() is not None or time.monotonic() > deadline:
+                holder.kill()
+                assert holder.stderr is not None
+                raise HostsUnavailable(f"a host can't be made here: {holder.stderr.read().strip()}")
+            time.sleep(_POLL_S)
+        return holder
+
+    def _ip(self, words: str) -> str:
+        return _run(*self.launch_on_switch, "ip", *words.split())
 
     @property
     def environment(self) -> dict[str, str]:
@@ -93,29 +123,20 @@ class NetworkHosts:
 
     def launcher_options(self, ranks_each: int = 1) -> list[str]:
         """The options of mpirun that name the hosts."""
-        return ["-localhost", f"{self._net}.254", "-hosts",
-                ",".join(f"{address}:{ranks_each}" for address in self.addresses)]
+        return ["-localhost", _SWITCH_ADDRESS, "-hosts",
+                ",".join(f"{address}:{ranks_each}" for address in self._addresses)]
 
     def bytes_sent(self) -> list[int]:
         """What has left each host over the network so far, headers included."""
-        return [int(Path(f"/sys/class/net/{self._prefix}{number}/statistics/rx_bytes").read_text())
-                for number in range(1, len(self.addresses) + 1)]
+        links = {link["ifname"]: link for link in json.loads(self._ip("-s -j link show"))}
+        return [links[f"host{number}"]["stats64"]["rx"]["bytes"]
+                for number in range(1, len(self._addresses) + 1)]
 
     def close(self) -> None:
         """Ends what still runs on the hosts and removes them."""
-        for number in range(1, len(self.addresses) + 1):
-            name = f"{self._prefix}{number}"
-            for process in _try_ip("netns pids", name).split():
-                try:
-                    os.kill(int(process), signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-            deadline = time.monotonic() + 5.0
-            while _try_ip("netns pids", name) and time.monotonic() < deadline:
-                time.sleep(_POLL_S)
-            _try_ip("netns del", name)
-            _try_ip("link del", name)
-        _try_ip("link del", self._bridge)
+        for holder in self._holders:
+            holder.kill()
+            holder.communicate()
 
     def __enter__(self) -> "NetworkHosts":
         return self
@@ -125,13 +146,17 @@ class NetworkHosts:
         self.close()
 
 
-def _ip(*words: str) -> str:
-    command = ["ip", *(part for word in words for part in word.split())]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def _enter(holder: subprocess.Popen[str], *kinds: str) -> list[str]:
+    """The words that start a command in these namespaces of a host."""
+    # The holder's first process is the child of the one that is known here.
+    names = {kind: "pid_for_children" if kind == "pid" else kind for kind in kinds}
+    options = {"mnt": "mount"}
+    return ["nsenter", *(f"--{options.get(kind, kind)}=/proc/{holder.pid}/ns/{name}"
+                         for kind, name in names.items())]
 
 
-def _try_ip(*words: str) -> str:
-    try:
-        return _ip(*words)
-    except (subprocess.CalledProcessError, FileNotFoundError):
-        return ""  # was not there any more
+def _run(*command: str) -> str:
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S)
+    if finished.returncode:
+        raise HostsUnavailable(f"{' '.join(command)}: {finished.stderr.strip()}")
+    return finished.stdout

@@ -1,7 +1,7 @@
 """A real Slurm on this machine: four nodes, one controller, everything in one folder.
 
-The daemons stay in the foreground, as children of the test, and carry a mark in their environment,
-as does every job: so that all of it is found and ended, whatever happens.
+The daemons stay in the foreground, as children of the test with whom they die, and carry a mark in
+their environment, as does every job: so that all of it is found and ended, whatever happens.
 """
 
 import getpass
@@ -19,10 +19,12 @@ from types import TracebackType
 NODES = 4
 # What a node says it has; the machine need not have as much.
 CPUS_PER_NODE = 8
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "scancel", "sinfo")
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "scancel", "sinfo",
+            "setpriv")
 # Debian keeps the daemons where only root's PATH looks.
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 _MARK = "FASTVID_TEST_SLURM"
+_DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 _START_TIMEOUT_S = 60.0
 _POLL_S = 0.25
 
@@ -111,14 +113,19 @@ class SlurmCluster:
         for node in range(NODES):
             self._daemon("slurmd", "-D", "-N", f"n{node + 1}")
         self._until(self._all_idle, "the nodes did not become idle")
+        try:
+            self.run("srun", "--nodes=2", "--ntasks=2", "true", timeout=_START_TIMEOUT_S)
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            raise SlurmUnavailable(f"Slurm does not run `true` on two nodes: {error}") from error
 
     def _daemon(self, name: str, *arguments: str) -> None:
         program = shutil.which(name, path=_PATH)
         assert program is not None
         with (self.folder / "daemons.log").open("ab") as log:
             self._daemons.append(subprocess.Popen(
-                [program, *arguments], env=self.environment, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, cwd=self.folder, start_new_session=True))
+                [*_DIE_WITH_PARENT, program, *arguments], env=self.environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+                start_new_session=True))
 
     def _all_idle(self) -> bool:
         answer = self.run("sinfo", "--noheader", "--Node", "--format=%T", check=False)
@@ -127,8 +134,7 @@ class SlurmCluster:
     def _until(self, condition: Callable[[], bool], complaint: str) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not condition():
-            dead = [daemon.args[0] for daemon in self._daemons  # type: ignore[index]
-                    if daemon.poll() is not None]
+            dead = [daemon.args for daemon in self._daemons if daemon.poll() is not None]
             if dead or time.monotonic() > deadline:
                 logs = sorted(self.folder.glob("*.log"))
                 tails = "\n".join(f"{log.name}: {line}" for log in logs

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import oracle
 from conftest import Clip
 from fastvid.runfile.reader import RunFile
 from fastvid.style.registry import load_style
-from launching import PROGRAMS, REPOSITORY, TIMEOUT_S, mpirun
+from launching import PROGRAMS, REPOSITORY, TIMEOUT_S, RunningJob, mpirun
 from network_hosts import HostsUnavailable, NetworkHosts
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.mpi,
@@ -23,10 +24,22 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.mpi,
 HOSTS = 3
 WIDTH, HEIGHT, FRAMES = 320, 240, 48
 SEGMENT_LENGTH = 4
+# What to start nothing much on all hosts may take, on a busy machine.
+STARTING_S = 60.0
 # Headers of TCP, IP and Ethernet: 3 % of full packets, more of small ones.
 HEADERS_SHARE = 0.05
 # The start of MPI, the style, settings, headers of messages, heartbeats, the log.
 ONCE_BYTES = 400_000
+# Makes hosts and does not remove them.
+HOST_MAKER = f"""
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from network_hosts import NetworkHosts
+hosts = NetworkHosts(Path(sys.argv[1]), 2)
+Path(sys.argv[1], "made").touch()
+time.sleep(600)
+"""
 
 
 @pytest.fixture
@@ -39,6 +52,11 @@ def hosts(tmp_path: Path) -> Iterator[NetworkHosts]:
     except HostsUnavailable as reason:
         pytest.skip(str(reason))
     with network:
+        try:
+            greetings = mpirun_on(network, "hostname", timeout=STARTING_S).stdout.split()
+        except subprocess.TimeoutExpired:
+            pytest.skip(f"mpirun starts nothing on several hosts here within {STARTING_S:g} s")
+        assert sorted(greetings) == [f"host{number + 1}" for number in range(HOSTS)]
         yield network
 
 
@@ -58,18 +76,24 @@ def environment(**more: str) -> dict[str, str]:
             "PATH": os.pathsep.join([str(Path(mpirun()).parent), os.environ["PATH"]]), **more}
 
 
+def mpirun_on(hosts: NetworkHosts, *command: object, timeout: float = TIMEOUT_S,
+              **more: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command in the work folder, on one rank a host."""
+    return subprocess.run(
+        [*hosts.launch_on_switch, mpirun(), "-n", str(HOSTS), *hosts.launcher_options(),
+         *map(str, command)], cwd=hosts.work, env=environment(**hosts.environment, **more),
+        capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+
+
 def run_on(hosts: NetworkHosts, clip: Path, style: Path, *options: object) -> None:
     """Runs fastvid in the work folder, one rank a host, slowly: every host gets to work."""
     (hosts.work / "in.mkv").symlink_to(clip)
     (hosts.work / "style.pt").write_bytes(style.read_bytes())
     pause = hosts.work.parent / "pause"
     pause.write_text("0.4")
-    finished = subprocess.run(
-        [mpirun(), "-n", str(HOSTS), *hosts.launcher_options(), sys.executable,
-         PROGRAMS / "slow_paint.py", "in.mkv", "-o", "out.mkv", "--style", "style.pt",
-         "--threads", "1", *map(str, options)],
-        cwd=hosts.work, env=environment(FASTVID_TEST_PAUSE=str(pause), **hosts.environment),
-        capture_output=True, text=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL)
+    finished = mpirun_on(
+        hosts, sys.executable, PROGRAMS / "slow_paint.py", "in.mkv", "-o", "out.mkv", "--style",
+        "style.pt", "--threads", "1", *options, FASTVID_TEST_PAUSE=str(pause))
     assert finished.returncode == 0, finished.stderr
 
 
@@ -110,6 +134,22 @@ def test_network_carries_each_frame_in_and_out_once(
     assert sent >= travelling * frame_bytes  # else this measures something else
     assert sent <= travelling * frame_bytes * (1 + HEADERS_SHARE) + ONCE_BYTES
     assert travelling <= allowed
+
+
+def test_hosts_end_with_what_made_them(hosts: NetworkHosts, tmp_path: Path) -> None:
+    """Nothing is in the way of the next run, even if this one is killed."""
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    with RunningJob(["-c", HOST_MAKER], [folder], ranks=0) as maker:
+        deadline = time.monotonic() + TIMEOUT_S
+        while not (folder / "made").exists():
+            assert not maker.ended() and time.monotonic() < deadline
+            time.sleep(0.05)
+        assert len(maker.processes()) > 1  # the hosts
+        maker.terminate()  # Python dies of it on the spot
+        while maker.processes():
+            assert time.monotonic() < deadline, "the hosts live on"
+            time.sleep(0.05)
 
 
 def test_hosts_script(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> None:
