@@ -1,6 +1,8 @@
 """The job scripts under a real Slurm of four nodes, which is started for these tests."""
 
+import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -27,6 +29,10 @@ JOBS = REPOSITORY / "jobs"
 # Two tasks on two nodes, instead of what the scripts ask for.
 SMALL = ("--nodes=2", "--ntasks=2", "--cpus-per-task=1", "--mem-per-cpu=500")
 MIN_STORED = 3
+# A node refuses a job whose credential dates from the second in which it ended the job's former run
+# ("already killed, do not launch batch job"), and the controller then fails the job.
+CREDENTIAL_S = 2.0
+SRUN = "srun --mpi=pmi2 --kill-on-bad-exit=1"
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +73,20 @@ def arguments(clip: Clip, output: Path, style: Path) -> list[object]:
             "--segment-length", "1"]
 
 
+def stand_in(folder: Path, *program: object) -> str:
+    """A Python that runs another program in the place of `-m fastvid`, unless the job was
+    requeued."""
+    path = folder / "python"
+    words = shlex.join([sys.executable, *map(str, program)])
+    path.write_text(f'''#!/bin/sh
+[ -n "$SLURM_RESTART_COUNT" ] && exec {sys.executable} "$@"
+shift 2  # -m fastvid
+exec {words} "$@"
+''')
+    path.chmod(0o755)
+    return str(path)
+
+
 def frames_in(run_file: Path) -> np.ndarray:
     with RunFile(run_file) as run:
         assert run.complete
@@ -87,10 +107,11 @@ def wait_for_frames(run_file: Path, count: int, timeout: float = 120.0) -> None:
     pytest.fail(f"{run_file} does not get {count} frames")
 
 
-def start_again_at_once(slurm: SlurmCluster, job: str) -> None:
+def start_again_soon(slurm: SlurmCluster, job: str) -> None:
     """Waits until the job is back in the queue; spares it the two minutes that it rests there."""
     slurm.wait(job, lambda records: records[-1]["JobState"] == "PENDING"
                and records[-1]["Restarts"] == "1")
+    time.sleep(CREDENTIAL_S)  # all nodes have ended it by now
     slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now", "TimeLimit=10")
 
 
@@ -117,7 +138,7 @@ def test_script_is_found_by_a_relative_path(slurm: SlurmCluster, uncut_clip: Cli
     submitted = slurm.run(
         "env", "--chdir", folder, "sbatch", "--parsable", *SMALL, "jobs/stylize-cpu.sbatch",
         "in.mkv", "out.mkv", "--style", tiny_style,
-        FASTVID_LAUNCH="srun --mpi=pmi2 --kill-on-bad-exit=1")
+        FASTVID_LAUNCH=SRUN)
     job = submitted.stdout.strip()
     (record,) = slurm.wait(job)
     assert record["JobState"] == "COMPLETED", slurm.logs()
@@ -163,7 +184,7 @@ def test_videos_array_requeues_one_task(slurm: SlurmCluster, slow: dict[str, str
     Path(slow["FASTVID_TEST_PAUSE"]).write_text("2")
     wait_for_frames(slurm.work / "made" / "cut.h5", 1)
     slurm.run("scancel", "--batch", "--signal=USR1", f"{job}_2")
-    start_again_at_once(slurm, f"{job}_2")
+    start_again_soon(slurm, f"{job}_2")
     Path(slow["FASTVID_TEST_PAUSE"]).unlink()
     records = slurm.wait(job)
     assert [(r["JobState"], r["Restarts"]) for r in records] == [
@@ -190,7 +211,7 @@ def test_training_job_goes_on_after_a_warning(slurm: SlurmCluster) -> None:
     losses = folder / "wave.pt.training" / "losses.csv"
     slurm.wait(job, lambda records: (folder / "wave.pt").exists())
     slurm.run("scancel", "--batch", "--signal=USR1", job)
-    start_again_at_once(slurm, job)
+    start_again_soon(slurm, job)
     lines_before = losses.read_text().splitlines()
     (record,) = slurm.wait(job)
     assert (record["JobState"], record["Restarts"]) == ("COMPLETED", "1"), slurm.logs()
@@ -212,7 +233,7 @@ def test_time_limit_requeues_and_changes_nothing(slurm: SlurmCluster, slow: dict
     wait_for_frames(slurm.work / "limited.h5", MIN_STORED)
     # The warning is due a minute before the end: at once.
     slurm.run("scontrol", "update", f"JobId={job}", "TimeLimit=1")
-    start_again_at_once(slurm, job)
+    start_again_soon(slurm, job)
     with RunFile(slurm.work / "limited.h5") as run:
         stored = np.flatnonzero(run.stored)
         assert MIN_STORED <= len(stored) < cut_clip.frame_count and not run.complete
@@ -236,6 +257,46 @@ def test_warning_without_a_restart_left_is_a_failure(slurm: SlurmCluster, slow: 
     assert (record["JobState"], record["ExitCode"], record["Restarts"]) == (
         "FAILED", "75:0", "0"), slurm.logs()
     assert not output.exists() and "giving up (FASTVID_MAX_RESTARTS=0)" in slurm.logs()
+
+
+@pytest.mark.parametrize("late_s", [0.0, 3600.0], ids=["in good order", "killed"])
+def test_warning_requeues_what_srun_launched(slurm: SlurmCluster, uncut_clip: Clip,
+                                             tiny_style: Path, late_s: float) -> None:
+    """Also if a rank is still busy at the end of the grace period, as with loading libraries, and
+    is killed. The restarted job runs as any other."""
+    folder = slurm.work / f"srun-{late_s:.0f}"
+    folder.mkdir()
+    python = stand_in(folder, PROGRAMS / "late_loading.py")
+    output = folder / "out.mkv"
+    job = slurm.submit(*SMALL, JOBS / "stylize-cpu.sbatch",
+                       *arguments(uncut_clip, output, tiny_style), "--grace", "6",
+                       FASTVID_LAUNCH=SRUN, FASTVID_PYTHON=python,
+                       FASTVID_TEST_LATE=f"{late_s} {folder}")
+    wait_for_frames(folder / "out.h5", 1)
+    slurm.run("scancel", "--batch", "--signal=USR1", job)
+    start_again_soon(slurm, job)
+    assert (folder / "sent-home").exists() and (folder / "left").exists() == (late_s == 0.0)
+    (record,) = slurm.wait(job)
+    assert (record["JobState"], record["Restarts"]) == ("COMPLETED", "1"), slurm.logs()
+    with RunFile(folder / "out.h5") as run:
+        assert run.complete
+
+
+def test_a_killed_rank_ends_what_srun_launched(slurm: SlurmCluster, uncut_clip: Clip,
+                                               tiny_style: Path) -> None:
+    """As when its node runs out of memory. Nobody asks for the job again: it has failed."""
+    folder = slurm.work / "srun-killed-rank"
+    folder.mkdir()
+    rules = json.dumps([{"stage": "paint", "sleep": 0.3},
+                        {"stage": "paint", "ranks": [1], "call": 3, "action": "kill"}])
+    job = slurm.submit(*SMALL, JOBS / "stylize-cpu.sbatch",
+                       *arguments(uncut_clip, folder / "out.mkv", tiny_style),
+                       FASTVID_LAUNCH=SRUN,
+                       FASTVID_PYTHON=stand_in(folder, PROGRAMS / "patched.py", rules))
+    (record,) = slurm.wait(job)
+    assert (record["JobState"], record["Restarts"]) == ("FAILED", "0"), slurm.logs()
+    with RunFile(folder / "out.h5") as run:
+        assert run.stored.any() and not run.complete
 
 
 def test_cancel_leaves_a_usable_run_file(slurm: SlurmCluster, slow: dict[str, str],
