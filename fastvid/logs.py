@@ -1,6 +1,7 @@
 """Log files: one a rank, on demand, each line with time, rank and host."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,13 @@ def log_to(folder: str | None, level: str, comm: Communicator) -> Iterator[None]
     logger.addHandler(handler)
     logger.setLevel(level)
     try:
+        logger.info("process %d begins, %d ranks", os.getpid(), comm.size)
         yield
+        logger.info("the job is over")
+    except BaseException as error:
+        for line in f"the job ends: {type(error).__name__}: {error}".splitlines():
+            logger.error("%s", line)
+        raise
     finally:
         logger.removeHandler(handler)
         logger.setLevel(before)

@@ -5,6 +5,7 @@ The main thread talks (this class), the engine's thread computes. Nothing here w
 reacts to a message, `step` to what the engine has done.
 """
 
+import logging
 import queue
 import time
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from fastvid.video.film_index import SourceIndex, index_from_arrays
 # than the longest sleep of a rank. For so long each of them looks out for it.
 _ANNOUNCED_HOPS = 3
 _EXPECT_S = 0.2
+_log = logging.getLogger(__name__)
 
 
 class Worker:
@@ -68,6 +70,8 @@ class Worker:
             elif isinstance(event, Task):
                 self._done[event.index] = event
                 self._present.discard(event.index)
+                _log.info("segment %d finished: %d frames from frame %d", event.index,
+                          len(event.frames), event.start)
                 self._comm.send(0, Kind.FINISHED, [event.index])
             elif isinstance(event, Failed):
                 self._report(event)
@@ -132,6 +136,7 @@ class Worker:
 
     def _take_on(self, message: Message) -> None:
         place = Place.from_numbers(message.header)
+        _log.debug("segment %d begun", place.index)
         self._hold(place)
         self._begin(place.task(message.arrays))
 
@@ -166,6 +171,8 @@ class Worker:
         self._engine.add(task)
 
     def _report(self, failed: Failed) -> None:
+        for line in failed.message.splitlines():
+            _log.error("%s", line)
         self._comm.send_text(0, Kind.FAILURE, failed.message,
                              [failed.exit_status, int(failed.order_needed)])
 
