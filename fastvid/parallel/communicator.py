@@ -15,6 +15,7 @@ where bells are not heard it looks by itself.
 import os
 import signal
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
