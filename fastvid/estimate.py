@@ -7,7 +7,7 @@ from fastvid.encode_thread import PART_FRAMES
 from fastvid.errors import InputError
 from fastvid.options import StylizeOptions
 from fastvid.parallel.engine import READY_FRAMES
-from fastvid.parallel.communicator import Peer
+from fastvid.parallel.peer import Peer
 from fastvid.resources import free_disk_bytes, human_bytes
 from fastvid.video.frame import VideoInfo
 

@@ -11,7 +11,7 @@ from fastvid.errors import InputError
 from fastvid.estimate import check_disk, check_memory
 from fastvid.motion.flow_folder import FlowFolder
 from fastvid.options import StylizeOptions
-from fastvid.parallel.communicator import Peer
+from fastvid.parallel.peer import Peer
 from fastvid.parallel.serve import JobSetup
 from fastvid.runfile.identity import picture_software, previous_settings, stored_frames
 from fastvid.runfile.lock import RunLock

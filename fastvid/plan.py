@@ -11,7 +11,7 @@ from pathlib import Path
 from fastvid.errors import InputError
 from fastvid.estimate import rank0_extra_bytes, rank_bytes, run_file_bytes
 from fastvid.options import StylizeOptions
-from fastvid.parallel.communicator import Peer
+from fastvid.parallel.peer import Peer
 from fastvid.parallel.waiting import LEADER_SLEEP_S
 from fastvid.planning.costs import Cluster, Dealing
 from fastvid.planning.forecast import (Forecast, best_value, forecast, own_cores, shared_cores,

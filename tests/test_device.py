@@ -15,8 +15,9 @@ import job_clips
 from conftest import Clip
 from fastvid.errors import InputError
 from fastvid.options import StylizeOptions
-from fastvid.parallel.communicator import Communicator, Peer
+from fastvid.parallel.communicator import Communicator
 from fastvid.parallel.engine import Engine, Failed, LastFrame, Task
+from fastvid.parallel.peer import Peer
 from fastvid.repaint import Repaint
 from fastvid.runfile.reader import RunFile
 from fastvid.settings import PictureSettings

@@ -9,7 +9,7 @@ import fastvid.estimate
 from fastvid.errors import InputError
 from fastvid.estimate import check_disk, check_memory, frame_bytes, rank_bytes, run_file_bytes
 from fastvid.options import StylizeOptions
-from fastvid.parallel.communicator import Peer
+from fastvid.parallel.peer import Peer
 from fastvid.video.frame import ColorTags, VideoInfo
 
 GB = 10**9

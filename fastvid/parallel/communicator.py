@@ -28,6 +28,7 @@ from fastvid.errors import InputError
 from fastvid.parallel.bell import Bell, Ropes
 from fastvid.parallel.launch import check_launch
 from fastvid.parallel.message import Kind, Message
+from fastvid.parallel.peer import Peer
 from fastvid.parallel.waiting import LONGEST_SLEEP_S, Waiting
 from fastvid.resources import available_memory_bytes, usable_cores
 
@@ -70,18 +71,6 @@ class _Outgoing:
     request: Any
     content: np.ndarray
     rung: int | None
-
-
-@dataclass(frozen=True)
-class Peer:
-    """What is known of a rank: its host, process, the cores that it may call its own, and the
-    memory that its host (or its share of it) had left at the start."""
-
-    rank: int
-    host: str
-    cores: int
-    memory_bytes: int
-    pid: int
 
 
 class Communicator:
