@@ -79,6 +79,21 @@ def test_plain_hdf5_reads_it(path: Path, compression: str) -> None:
             assert len(file[name].attrs["description"]) > 20
 
 
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_the_frame_just_written_can_be_read_back(path: Path, compression: str) -> None:
+    """Segments are encoded from the file if they could not be handed on; HDF5 has a memory of its
+    own for the chunk that was written last."""
+    writer = create(path, compression=compression)
+    for index, (start, stop) in enumerate([(4, 6), (0, 1), (1, 4)]):
+        store(writer, index, start, stop)
+        for number in (stop - 1, start):
+            assert np.array_equal(writer.read_frame(number), frame(number))
+    writer.free(0, 1)
+    assert not writer.read_frame(0).any()
+    assert np.array_equal(writer.read_frame(5), frame(5))
+    writer.close()
+
+
 def test_the_reader_gives_back_what_was_stored(path: Path) -> None:
     writer = create(path)
     store(writer, 1, 3, 5)

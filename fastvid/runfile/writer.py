@@ -4,7 +4,8 @@ Frames are written as ready-made chunks and flushed one by one, the segment's ma
 measured with random SIGKILLs, a file that is flushed right after its creation and after every frame
 opens and holds every acknowledged frame. Room is reserved before anything is written. To open a
 dataset and to read back what is known takes h5py longer than to write a frame: the small datasets
-stay open, and what is looked up for every segment is kept in memory.
+stay open, that of the frames for a segment, and what is looked up for every segment is kept in
+memory.
 """
 
 import json
@@ -61,7 +62,6 @@ class RunWriter:
         self._file = file
         self._deflate = compression == "gzip"
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self._frames = file[layout.FRAMES]
         self._tables = {name: file[name] for name in (
             layout.PTS, layout.DURATION, layout.STORED, layout.ENCODED, layout.SHOTS,
             layout.SEGMENTS)}
@@ -112,9 +112,7 @@ class RunWriter:
             size = sum(a.nbytes for group in (frames, flows, occlusions) for a in group)
             reserve(self._descriptor, size + _METADATA_RESERVE_BYTES)
             self._store_times(record)
-            for index, frame in zip(range(record.start, record.stop), frames, strict=True):
-                self._write_chunk(index, frame)
-                self._file.flush()
+            self._store_frames(record, frames)
             for name, images in ((layout.FLOW, flows), (layout.OCCLUSION, occlusions)):
                 if images:
                     layout.grow(self._file[name], record.stop)
@@ -131,7 +129,7 @@ class RunWriter:
     def read_frame(self, index: int) -> np.ndarray:
         """A stored frame, (H, W, 3) uint8 RGB."""
         try:
-            return self._frames[index]
+            return self._file[layout.FRAMES][index]
         except OSError as error:
             raise _storage_error(self.path, error) from error
 
@@ -154,9 +152,10 @@ class RunWriter:
         """Frees the pixels of the frames [start, stop); the file reuses their room for later
         ones."""
         try:
-            black = zlib.compress(bytes(math.prod(self._frames.chunks)), layout.DEFLATE_LEVEL)
+            dataset = self._file[layout.FRAMES]
+            black = zlib.compress(bytes(math.prod(dataset.chunks)), layout.DEFLATE_LEVEL)
             for index in range(start, stop):
-                self._frames.id.write_direct_chunk((index, 0, 0, 0), black)
+                dataset.id.write_direct_chunk((index, 0, 0, 0), black)
                 self._file.flush()
         except OSError as error:
             raise _storage_error(self.path, error) from error
@@ -198,19 +197,22 @@ class RunWriter:
     def _store_times(self, record: SegmentRecord) -> None:
         for name, values in ((layout.PTS, record.pts), (layout.DURATION, record.durations)):
             layout.write_rows(self._tables[name], record.start, np.asarray(values, dtype=np.int64))
-        for dataset in (self._frames, self._tables[layout.STORED], self._tables[layout.ENCODED]):
-            layout.grow(dataset, record.stop)
+        for name in (layout.STORED, layout.ENCODED):
+            layout.grow(self._tables[name], record.stop)
 
-    def _write_chunk(self, index: int, frame: np.ndarray) -> None:
-        chunk = np.ascontiguousarray(frame)
-        dataset = self._frames.id
-        if self._deflate:
-            dataset.write_direct_chunk(
-                (index, 0, 0, 0), zlib.compress(chunk.data, layout.DEFLATE_LEVEL)
-            )
-        else:
-            dataset.write_direct_chunk((index, 0, 0, 0), chunk.data,
-                                       filter_mask=layout.SKIP_DEFLATE)
+    def _store_frames(self, record: SegmentRecord, frames: Sequence[np.ndarray]) -> None:
+        # Opened for each segment: HDF5 remembers of an open dataset that the chunk last written
+        # has no filters to skip, and can't read it back.
+        dataset = self._file[layout.FRAMES]
+        layout.grow(dataset, record.stop)
+        for index, frame in zip(range(record.start, record.stop), frames, strict=True):
+            chunk, place = np.ascontiguousarray(frame), (index, 0, 0, 0)
+            if self._deflate:
+                packed = zlib.compress(chunk.data, layout.DEFLATE_LEVEL)
+                dataset.id.write_direct_chunk(place, packed)
+            else:
+                dataset.id.write_direct_chunk(place, chunk.data, filter_mask=layout.SKIP_DEFLATE)
+            self._file.flush()
 
     def _store_rows(self, record: SegmentRecord) -> None:
         stops = self._shot_stops
