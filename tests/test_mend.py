@@ -27,9 +27,7 @@ def torn(tmp_path: Path) -> Path:
     # As `RunWriter.store` goes about it, up to the flush that does not come to its end.
     unfinished = record(1, 4, 6)
     writer._store_times(unfinished)
-    for index in (4, 5):
-        writer._write_chunk(index, frame(index))
-    writer._file.flush()
+    writer._store_frames(unfinished, [frame(4), frame(5)])
     shutil.copy(path, killed)
     writer.close()
     with killed.open("r+b") as stream:
