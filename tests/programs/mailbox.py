@@ -160,7 +160,7 @@ def check_rung_by_all(comm: Communicator) -> bool:
 def check_stop_is_heard(comm: Communicator) -> str:
     """What asks a sleeping rank to stop, a signal for one, gets through to rank 0."""
     if comm.rank == comm.size - 1:
-        signal.signal(signal.SIGALRM, lambda number, frame: _ask_to_stop(comm))
+        signal.signal(signal.SIGALRM, lambda number, frame: comm.ask_to_stop("the test"))
         signal.alarm(1)
     while comm.stop_reason is None and comm.rank in (0, comm.size - 1):
         _early.extend(comm.poll())
@@ -170,10 +170,6 @@ def check_stop_is_heard(comm: Communicator) -> str:
         assert comm.stop_reason == ("the test" if comm.size == 1 else
                                     f"the test on rank {comm.size - 1}")
     return "ok"
-
-
-def _ask_to_stop(comm: Communicator) -> None:
-    comm.stop_reason = "the test"
 
 
 def check_peers(comm: Communicator) -> list[object]:
