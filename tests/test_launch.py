@@ -2,7 +2,8 @@
 
 import pytest
 
-from fastvid.parallel.launch import LaunchError, check_launch, launched_rank, launched_size
+from fastvid.parallel.launch import (LaunchError, check_launch, launched_by_srun, launched_rank,
+                                     launched_size)
 
 ALONE: dict[str, str] = {}
 HYDRA = {"PMI_SIZE": "4", "PMI_RANK": "2"}
@@ -34,3 +35,15 @@ def test_ranks_that_are_alone_are_noticed(environment: dict[str, str]) -> None:
     (1, ALONE), (4, HYDRA), (3, OPEN_MPI), (8, SRUN), (1, SBATCH_ALONE)])
 def test_sound_launches_pass(size: int, environment: dict[str, str]) -> None:
     check_launch(size, environment)
+
+
+@pytest.mark.parametrize("environment, by_srun", [
+    ({"SLURM_PROCID": "1", "PMI_SIZE": "2"}, True),
+    ({"SLURM_PROCID": "0", "PMI_SIZE": "2", "MPI_LOCALNRANKS": "2"}, False),
+    ({"SLURM_PROCID": "0", "OMPI_COMM_WORLD_SIZE": "2"}, False),
+    ({"PMI_SIZE": "2", "MPI_LOCALNRANKS": "2"}, False),
+    ({}, False),
+])
+def test_srun_is_told_from_an_mpirun_within_its_job(environment: dict[str, str],
+                                                    by_srun: bool) -> None:
+    assert launched_by_srun(environment) is by_srun

@@ -26,7 +26,7 @@ import numpy as np
 
 from fastvid.errors import InputError
 from fastvid.parallel.bell import Bell, Ropes
-from fastvid.parallel.launch import check_launch
+from fastvid.parallel.launch import check_launch, launched_by_srun
 from fastvid.parallel.message import Kind, Message
 from fastvid.parallel.peer import Peer
 from fastvid.parallel.waiting import LONGEST_SLEEP_S, Waiting
@@ -44,8 +44,10 @@ GOOD_PATIENCE_S = 120.0
 REFUSED_PATIENCE_S = 30.0
 # How long a rank that gives up waits for its messages to leave: a dead rank never takes them.
 FAILED_PATIENCE_S = 2.0
-# How long MPI may take to end all ranks, before an alarm ends this one.
+# How long MPI may take to end all ranks, before an alarm ends this one: under srun, where it was
+# never seen to, and under an mpirun, which may be held up by a rank that is stopped.
 ABORT_PATIENCE_S = 0.5
+MPIRUN_ABORT_PATIENCE_S = 20.0
 
 _DTYPES = tuple(np.dtype(name) for name in ("uint8", "int64", "float32", "float64"))
 
@@ -300,7 +302,9 @@ class Communicator:
         # died, srun --kill-on-bad-exit ends the others.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, ABORT_PATIENCE_S)
+        by_srun = launched_by_srun(os.environ)
+        signal.setitimer(signal.ITIMER_REAL,
+                         ABORT_PATIENCE_S if by_srun else MPIRUN_ABORT_PATIENCE_S)
         self._headers.Abort(exit_status)
         os._exit(exit_status)
 

@@ -31,6 +31,12 @@ def launched_rank(environment: Mapping[str, str]) -> int:
     return 0
 
 
+def launched_by_srun(environment: Mapping[str, str]) -> bool:
+    """Whether Slurm itself started the ranks, and not an mpirun within a job of it."""
+    helpers = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")  # hydra's first
+    return "SLURM_PROCID" in environment and not any(name in environment for name in helpers)
+
+
 class LaunchError(InputError):
     """The launcher started several programs that do not know of each other."""
 
