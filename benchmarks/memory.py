@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py --json memory.json
 
-Real frames of 1280x720 travel, computing is sleeping. Then one rank computes while others wait.
-The method is in benchmarks/README.md.
+Real frames of 1280x720 travel, computing is sleeping. The same once for real, at a small size. Then
+one rank computes while others wait. The method is in benchmarks/README.md.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from report import machine, write_json
 
 CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"
 SIZE = (1280, 720)
+REAL_SIZE = (160, 90)
 # One segment: one rank computes for about so long, all others wait.
 _WAIT_FRAMES = 4
 _WAIT_S = 20.0
@@ -25,40 +26,50 @@ WAITING_BAR = 0.02
 
 
 def main() -> int:
-    """Measures and prints both tables."""
+    """Measures and prints the tables."""
     parsed = _parse()
-    points = [_point(parsed, frames, parsed.cost, parsed.ranks) for frames in parsed.frames]
+    results = {name: _peaks(parsed, name, size) for name, size in (
+        ("sleeping", SIZE), ("computing", REAL_SIZE))}
+    waiting = _waiting(parsed)
+    sys.stdout.write(f"share of a core that a waiting rank uses (bar {WAITING_BAR:.0%}): "
+                     + ", ".join(f"{share:.2%}" for share in waiting) + "\n")
+    if parsed.json:
+        write_json(parsed.json, {"machine": machine(), "frames": parsed.frames, **results,
+                                 "waiting_cpu_share": waiting})
+    return 0
+
+
+def _peaks(parsed: argparse.Namespace, how: str, size: tuple[int, int]) -> dict[str, Any]:
+    """Measures all lengths and prints the table of one size. how: sleeping or computing."""
+    points = [_point(parsed, size, frames, parsed.cost, real=how == "computing")
+              for frames in parsed.frames]
     peaks = [[fact["peak_kb"] / 1024 for fact in point["rank_facts"]] for point in points]
     growth = [last / first - 1 for first, last in zip(peaks[0], peaks[-1])]
-    sys.stdout.write(f"peak resident memory, MiB, {SIZE[0]}x{SIZE[1]}\n")
+    sys.stdout.write(f"peak resident memory, MiB, {size[0]}x{size[1]}, {how}\n")
     sys.stdout.write("rank   " + "".join(f"{frames:>8} frames" for frames in parsed.frames)
                      + f"  growth (bar {GROWTH_BAR:.0%})\n")
     for rank, grown in enumerate(growth):
         row = "".join(f"{peak[rank]:>15.1f}" for peak in peaks)
         sys.stdout.write(f"{rank:<7}{row}{grown:>8.1%}\n")
-    waiting = _waiting(parsed)
-    sys.stdout.write(f"share of a core that a waiting rank uses (bar {WAITING_BAR:.0%}): "
-                     + ", ".join(f"{share:.2%}" for share in waiting) + "\n")
-    if parsed.json:
-        write_json(parsed.json, {
-            "machine": machine(), "size": SIZE, "frames": parsed.frames, "peak_mib": peaks,
-            "growth": growth, "waiting_cpu_share": waiting})
-    return 0
+    sys.stdout.flush()
+    return {"size": size, "peak_mib": peaks, "growth": growth}
 
 
 def _waiting(parsed: argparse.Namespace) -> list[float]:
     """The share of a core of each rank that has nothing to do but wait, rank 0 left out."""
     costs = Costs(0.0, _WAIT_S / _WAIT_FRAMES, 0.0)
-    facts = _point(parsed, _WAIT_FRAMES, costs, parsed.ranks)["rank_facts"]
+    facts = _point(parsed, SIZE, _WAIT_FRAMES, costs)["rank_facts"]
     shares = sorted(fact["cpu_seconds"] / fact["seconds"] for fact in facts if fact["rank"])
     return shares[:-1]  # the one with the most has computed
 
 
-def _point(parsed: argparse.Namespace, frames: int, costs: Costs, ranks: int) -> dict[str, Any]:
-    clip = make_clip(CACHE, SIZE, frames)
+def _point(parsed: argparse.Namespace, size: tuple[int, int], frames: int, costs: Costs,
+           real: bool = False) -> dict[str, Any]:
+    clip = make_clip(CACHE, size, frames)
     return start_point(PointSettings(
         clip=str(clip), cuts="none", folder=str(parsed.folder or ""), costs=costs, slow=False,
-        preset=parsed.preset, nice=parsed.nice, leader_computes=False, digest=False), ranks)
+        preset=parsed.preset, nice=parsed.nice, leader_computes=real, digest=False, real=real),
+        parsed.ranks)
 
 
 def _parse() -> argparse.Namespace:

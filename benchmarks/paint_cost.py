@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from fastvid.allocator import keep_freed_memory
 from fastvid.resources import processor_name
 from fastvid.style.checkpoint import read_checkpoint
 from fastvid.style.model import BORDER, set_threads
@@ -226,7 +227,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--compile", action="store_true", help="adds torch.compile")
+    parser.add_argument("--keep-memory", action=argparse.BooleanOptionalAction, default=True,
+                        help="lets the process keep what it frees, as fastvid does")
     args = parser.parse_args()
+    if args.keep_memory:
+        keep_freed_memory()
     set_threads(args.threads)
     trained, painting, multiple = load(args.style)
     frame, pixels = frame_and_pixels(args.size, multiple)

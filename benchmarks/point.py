@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from emulation import Costs, SleepingStages, give_each_rank_a_node, rank_speeds, take_priority
+from fastvid.allocator import keep_freed_memory
 from fastvid.options import StylizeOptions
 from fastvid.parallel.communicator import Communicator, Kind, connect
-from fastvid.parallel.serve import JobSetup, serve
+from fastvid.parallel.serve import JobSetup, real_stages, serve
+from fastvid.stages import Stages
 from recurrent import SleepingRecurrent, make_style
 from thread_times import ThreadTimes
 
@@ -37,7 +39,8 @@ class PointSettings:
     written (and removed again). codec, preset: of the output. slow: every fourth rank at half
     speed. pipeline: exact or overlap for a recurrent model, None for a frame model. nice: nice
     value of the ranks. decode: who decodes. leader_computes: rank 0 takes segments as well. digest:
-    hash all frames. watch_threads: measure the processor time of rank 0's threads.
+    hash all frames. watch_threads: measure the processor time of rank 0's threads. real: the stages
+    compute instead of sleeping for their costs.
     """
 
     clip: str
@@ -55,6 +58,7 @@ class PointSettings:
     leader_computes: bool = True
     digest: bool = True
     watch_threads: bool = False
+    real: bool = False
 
     def options(self) -> StylizeOptions:
         """The options of the job."""
@@ -94,6 +98,7 @@ def read_point(folder: Path) -> dict[str, Any]:
 
 def run_point(settings: PointSettings) -> int:
     """Takes part in the job; rank 0 writes point.json into the folder, each rank rank-N.json."""
+    keep_freed_memory()
     comm = connect()
     try:
         leads = comm.rank == 0
@@ -101,7 +106,9 @@ def run_point(settings: PointSettings) -> int:
         give_each_rank_a_node(comm)
         speeds = rank_speeds(comm.size, settings.slow)
 
-        def make_stages(setup: JobSetup) -> SleepingStages:
+        def make_stages(setup: JobSetup) -> Stages:
+            if settings.real:
+                return real_stages(setup)
             kind = SleepingStages if settings.pipeline is None else SleepingRecurrent
             return kind(settings.costs, speeds[comm.rank])
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from drift import FRAMES, drift, find_painting
+from fastvid.allocator import keep_freed_memory
 from fastvid.errors import InputError
 from fastvid.evaluate import Evaluation, evaluate
 from fastvid.style.model import set_threads
@@ -59,6 +60,7 @@ Row = dict[str, Any]
 
 def main() -> int:
     """Measures what was asked for, prints each row as it comes, then the medians."""
+    keep_freed_memory()
     parsed = _parse()
     set_threads(parsed.threads)
     styles = parsed.styles or [card.name for card in bundled_styles()]

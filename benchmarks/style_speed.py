@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from fastvid.allocator import keep_freed_memory
 from fastvid.style.model import set_threads
 from fastvid.style.network import InstanceNorm, build_network
 from fastvid.style.registry import bundled_styles, load_style
@@ -76,6 +77,7 @@ def reference(height: int, width: int, plain: bool) -> Callable[[], object]:
 
 
 def main() -> None:
+    keep_freed_memory()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, value in (("width", 640), ("height", 360), ("threads", 1), ("repeats", 5)):
         parser.add_argument(f"--{name}", type=int, default=value)

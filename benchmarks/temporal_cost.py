@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from fastvid.allocator import keep_freed_memory
 from fastvid.motion.flow import DEFAULT_FLOW_METHOD, FLOW_METHODS, FlowEstimator
 from fastvid.motion.occlusion import reliable_mask
 from fastvid.resources import processor_name
@@ -25,6 +26,7 @@ Result = TypeVar("Result")
 
 def main() -> None:
     """Prints medians and quartiles."""
+    keep_freed_memory()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="640x360", metavar="WxH")
     parser.add_argument("--threads", type=int, default=1)

@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Sequence
 
+from fastvid.allocator import keep_freed_memory
 from fastvid.errors import EXIT_BAD_INPUT, EXIT_FAILURE, FastvidError, Stopped
 from fastvid.parallel.communicator import (FAILED_PATIENCE_S, GOOD_PATIENCE_S, REFUSED_PATIENCE_S,
                                            Communicator, connect, finalize, leave)
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Threads that wait for each other in torch must not spin: where another program has one of the
     # cores they hold up the one that they wait for: it took three times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_freed_memory()
     try:
         comm = connect()
     except FastvidError as error:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
+from fastvid.allocator import give_back_freed_memory
 from fastvid.busy import BusyClock
 from fastvid.video.encode import OutputPlan
 from fastvid.video.storage import storage_errors
@@ -171,6 +172,8 @@ class EncoderThread:
         assert self._part is not None
         self._part.close()
         self._part = None
+        # An encoder takes tens of megabytes; the next one does not fit into the holes it leaves.
+        give_back_freed_memory()
         path = self.folder / f"{self._first:09d}-{stop:09d}.part"
         (self.folder / _OPEN_NAME).rename(path)
         self.parts.append((self._first, stop, path))
