@@ -1,9 +1,11 @@
 """What a benchmark says: rows of a table, JSON with the machine and the commit, a plot."""
 
+import importlib.util
 import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,6 +54,12 @@ def machine() -> dict[str, Any]:
 def write_json(path: Path, content: object) -> None:
     """Writes a JSON file."""
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def check_can_draw() -> None:
+    """Ends the program at once if there is nothing to draw with, not after what it measured."""
+    if importlib.util.find_spec("matplotlib") is None:
+        sys.exit("Plots need matplotlib: pip install -c constraints.txt '.[bench]'")
 
 
 def plot_efficiency(points: Sequence[Mapping[str, Any]],

@@ -22,7 +22,7 @@ from fastvid.overlap import Overlap
 from fastvid.parallel.launch import launched_rank, launched_size
 from point import PointSettings, read_point, run_point, start_point
 from rank0 import CARRIED_SIZES, PRESETS, WAYS, How, print_table, sizes_of
-from report import format_row, heading, machine, plot_efficiency, write_json
+from report import check_can_draw, format_row, heading, machine, plot_efficiency, write_json
 from timeline import draw_timeline, shares
 
 CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"
@@ -70,6 +70,8 @@ def main() -> int:
     parsed = _parse()
     if launched_size(os.environ) > 1:
         return _one_point(parsed, launched_size(os.environ))
+    if parsed.plot or parsed.timeline:
+        check_can_draw()
     points = []
     sys.stdout.write(heading())
     for name in parsed.cases:
