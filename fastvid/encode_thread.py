@@ -74,7 +74,10 @@ class EncoderThread:
         self._queue: queue.Queue[tuple[int, np.ndarray, int, int] | None] = queue.Queue(
             QUEUE_FRAMES)
         self._part: PartEncoder | None = None
-        self._first = 0
+        self._first = self._stop = 0
+        self._lock = threading.Lock()
+        # Closed, while one before them is not: first frame to (first frame, end, path).
+        self._early: dict[int, tuple[int, int, Path]] = {}
         self._cancelled = False
         self.failed: Callable[[BaseException], None] = _ignore
         self._thread = threading.Thread(target=self._run, name="fastvid-encode", daemon=True)
@@ -110,6 +113,21 @@ class EncoderThread:
         return (f"{plan.codec} {plan.crf} {plan.preset} {plan.width}x{plan.height} {plan.pix_fmt} "
                 f"{plan.time_base}\n")
 
+    def part_end(self, index: int) -> int:
+        """Where the part ends that the frame belongs to; parts are of equal length, so that they do
+        not depend on who encodes them."""
+        return index + self.part_frames - (index % self.part_frames)
+
+    def add_part(self, first: int, stop: int, path: Path) -> None:
+        """Counts a part that is complete at `path`, in any order; takes the file."""
+        name = self.folder / f"{first:09d}-{stop:09d}.part"
+        with storage_errors(name):
+            path.rename(name)
+        with self._lock:
+            self._early[first] = (first, stop, name)
+            while self.next_frame in self._early:
+                self.parts.append(self._early.pop(self.next_frame))
+
     def start(self) -> None:
         """Starts the thread."""
         self._thread.start()
@@ -139,22 +157,18 @@ class EncoderThread:
         self._thread.join()
 
     def _run(self) -> None:
-        stop = self._first
         try:
             while (item := self._queue.get()) is not None:
                 if not self._cancelled:
                     with self.busy:
                         self._encode(*item)
-                        stop = item[0] + 1
-                        if stop - self._first >= self.part_frames:
-                            self._close_part(stop)
                 # Or the thread would keep the frame alive while it waits for the next.
                 del item
             if self._cancelled and self._part is not None:
                 self._part.abort()
             elif self._part is not None:
                 with self.busy:
-                    self._close_part(stop)
+                    self._close_part()
         except BaseException as error:  # handed to the main thread, whatever it is
             if self._part is not None:
                 self._part.abort()
@@ -163,20 +177,23 @@ class EncoderThread:
                 pass  # whoever puts frames must not wait for ever
 
     def _encode(self, index: int, image: np.ndarray, pts: int, duration: int) -> None:
+        if self._part is not None and index != self._stop:
+            self._close_part()  # somebody else has encoded what follows it
         if self._part is None:
             self._first = index
             self._part = self.plan.open_encoder(self.folder / _OPEN_NAME, threads=self.threads)
         self._part.write(image, pts, duration)
+        self._stop = index + 1
+        if self._stop == self.part_end(index):
+            self._close_part()
 
-    def _close_part(self, stop: int) -> None:
+    def _close_part(self) -> None:
         assert self._part is not None
         self._part.close()
         self._part = None
         # An encoder takes tens of megabytes; the next one does not fit into the holes it leaves.
         give_back_freed_memory()
-        path = self.folder / f"{self._first:09d}-{stop:09d}.part"
-        (self.folder / _OPEN_NAME).rename(path)
-        self.parts.append((self._first, stop, path))
+        self.add_part(self._first, self._stop, self.folder / _OPEN_NAME)
 
 
 def remove_leftovers(output: Path) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastvid.gather import Gatherer
+from fastvid.gather import Gatherer, Pictures
+from fastvid.parallel.encoding import PartOrder
 from fastvid.runfile.writer import RankRows, SegmentRecord
 
 
@@ -41,6 +42,40 @@ class FanOut:
     def stored_frame(self, index: int) -> np.ndarray:
         """A frame stored by an earlier run, (styles, H, W, 3) uint8."""
         return np.stack([gatherer.stored_frame(index) for gatherer in self._gatherers])
+
+    # -- parts that other ranks encode (`fastvid.parallel.helpers.PartSource`) -------------------
+
+    def lend_part(self) -> PartOrder | None:
+        """A part for another rank to encode; None if there is none, or none yet."""
+        for style, gatherer in enumerate(self._gatherers):
+            part = gatherer.lend_part()
+            if part is not None:
+                return PartOrder(style, *part, gatherer.encoder_threads)
+        return None
+
+    def plan_text(self, style: int) -> str:
+        """How the parts of an output are to be encoded."""
+        return self._gatherers[style].plan_text()
+
+    def want(self, order: PartOrder, rank: int, start: int, stop: int) -> None:
+        """Asks for frames of a part that was lent; they come out of `pictures`."""
+        self._gatherers[order.style].want(rank, start, stop)
+
+    def pictures(self) -> Pictures | None:
+        """The next frames that somebody wanted: the rank, their times, and they."""
+        for gatherer in self._gatherers:
+            pictures = gatherer.pictures()
+            if pictures is not None:
+                return pictures
+        return None
+
+    def arrived(self, order: PartOrder, content: bytes, last: bool) -> None:
+        """Takes the next bytes of a part, the last ones or not."""
+        self._gatherers[order.style].arrived((order.first, order.stop), content, last)
+
+    def returned(self, order: PartOrder) -> None:
+        """A part that was lent will not come."""
+        self._gatherers[order.style].returned((order.first, order.stop))
 
     # -- life ------------------------------------------------------------------------------------
 

@@ -1,7 +1,10 @@
 """The simulated wavefront against the design's figures and plain bounds; which count is best."""
 
+from dataclasses import replace
+
 import pytest
 
+from fastvid.encode_thread import PART_FRAMES
 from fastvid.overlap import Overlap
 from fastvid.planning.costs import Cluster, Dealing, FrameCosts
 from fastvid.planning.forecast import (Forecast, best_value, film_seconds, first_frames, forecast,
@@ -75,7 +78,7 @@ def test_ranks_that_share_cores_are_no_faster():
 
 
 @pytest.mark.parametrize("costs, limit_s", [
-    (FrameCosts(0.01, 0.02, 0.001, encode=0.1), 0.1),
+    (FrameCosts(0.01, 0.02, 0.001, store=0.1), 0.1),
     (FrameCosts(0.01, 0.02, 0.001, decode=0.1), 0.1),
     (FrameCosts(0.01, 0.02, 0.001, decode=0.05, store=0.05, encode=0.05), 0.15)])
 def test_rank_0_can_hold_up_everyone(costs, limit_s):
@@ -150,3 +153,20 @@ def test_stretches_of_a_recurrent_model() -> None:
     assert film_seconds([1920], costs, own_cores(1, 1, rules)) == (1920 + 15 * 24) * 2.0
     # Twenty stretches on sixteen ranks: four of them begin when the first rank is free.
     assert film_seconds([2400], costs, own_cores(16, 1, rules)) == 2 * 288.0
+
+
+def test_what_is_left_to_encode_is_shared_among_the_ranks():
+    """An encoder that takes ten times as long as eight ranks together."""
+    costs = FrameCosts(0.05, 0.34, 0.01, encode=0.5)
+    shared, alone = (simulate([2400], replace(costs, shares_encoding=shares),
+                              own_cores(8, 1, dealing())) for shares in (True, False))
+    assert alone == pytest.approx(2400 * 0.5, rel=0.02)
+    computing = 2400 * 0.4 / 8
+    assert shared == pytest.approx(computing + (2400 * 0.5 - computing) / 8, rel=0.1)
+
+
+def test_a_part_is_encoded_by_one_rank():
+    costs = FrameCosts(0.05, 0.34, 0.01, encode=0.5)
+    assert costs.encoding_left(60.0, ranks=64) == 60.0
+    assert costs.encoding_left(1200.0, ranks=64) == PART_FRAMES * 0.5
+    assert costs.encoding_left(12000.0, ranks=64) == 12000.0 / 64

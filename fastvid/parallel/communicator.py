@@ -172,6 +172,10 @@ class Communicator:
             self._outgoing = still
         return bool(self._outgoing)
 
+    def outgoing_bytes(self) -> int:
+        """Bytes of what was sent and had not left this rank when it last looked."""
+        return sum(item.content.nbytes for item in self._outgoing)
+
     def poll(self) -> list[Message]:
         """The messages that are complete by now, in the order in which each rank sent them."""
         rung = self.wake.drain()

@@ -26,6 +26,7 @@ import numpy as np
 from fastvid.overlap import Overlap
 from fastvid.parallel.batches import BatchPainting, Step
 from fastvid.parallel.bell import Alarm
+from fastvid.parallel.encoding import Encoding
 from fastvid.parallel.reading import Reading
 from fastvid.parallel.seam import Seam
 from fastvid.parallel.step_thread import (HEAVY_NICE, RECURRENT_NICE, THREAD_NAME, WAITING, Failed,
@@ -81,6 +82,8 @@ class Engine:
             self.prefetch_frames = stages.batch_size
         # The thread that decodes, where a rank does so itself; stopped and watched with the others.
         self.reading: Reading | None = None
+        # That which encodes for rank 0, once there is nothing left to compute.
+        self.encoding: Encoding | None = None
         self._recurrent = stages if isinstance(stages, RecurrentStages) else None
         self._overlap = overlap
         self._seams: list[Seam] = []
@@ -97,7 +100,10 @@ class Engine:
     def doing(self) -> str:
         """What it is at, in words."""
         doing = self._temporal.doing if self._heavy.doing == WAITING else self._heavy.doing
-        return self.reading.doing if self.reading and doing == WAITING else doing
+        for other in (self.reading, self.encoding):
+            if other is not None and doing == WAITING:
+                doing = other.doing
+        return doing
 
     def start(self) -> None:
         """Starts both threads."""
@@ -142,8 +148,8 @@ class Engine:
 
     def step_seconds(self) -> float:
         """How long the longest step at hand has been going on, 0 between steps."""
-        return max(self._heavy.step_seconds(), self._temporal.step_seconds(),
-                   self.reading.step_seconds() if self.reading else 0.0)
+        threads = (self._heavy, self._temporal, self.reading, self.encoding)
+        return max(thread.step_seconds() for thread in threads if thread is not None)
 
     def stop(self) -> None:
         """Ends the threads after the steps at hand, and waits for that, but not for ever."""
@@ -154,8 +160,9 @@ class Engine:
         for thread in (self._temporal, self._heavy):
             if thread.ident is not None:
                 thread.join(max(0.0, patient_until - time.monotonic()))
-        if self.reading is not None:
-            self.reading.stop(max(0.0, patient_until - time.monotonic()))
+        for other in (self.reading, self.encoding):
+            if other is not None:
+                other.stop(max(0.0, patient_until - time.monotonic()))
 
     def _report(self, event: Event) -> None:
         self.events.put(event)

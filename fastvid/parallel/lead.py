@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from fastvid.errors import Stopped
 from fastvid.fanout import FanOut
-from fastvid.parallel.communicator import Communicator
+from fastvid.parallel.communicator import Communicator, Message
 from fastvid.parallel.coordinator import Coordinator
+from fastvid.parallel.helpers import Helpers
 from fastvid.parallel.pulse import Pulse
 from fastvid.parallel.stopping import Deadline
 from fastvid.parallel.turn import take_turn
@@ -25,11 +26,16 @@ def lead(comm: Communicator, coordinator: Coordinator, worker: Worker, pulse: Pu
     over, after what was at work has been gathered; RemoteError if a rank fails or falls silent, and
     what the sink's threads raised.
     """
+    helpers = Helpers(comm, sink)
     finishing = False
     shown = 0.0
+
+    def handle(message: Message) -> bool:
+        return coordinator.handle(message) or helpers.handle(message)
+
     while not finishing or sink.alive():
-        active = take_turn(comm, worker, pulse, coordinator.handle)
-        active |= coordinator.step()
+        active = take_turn(comm, worker, pulse, handle)
+        active |= coordinator.step() | helpers.step()
         sink.check()
         if coordinator.done and not finishing:
             finishing = True

@@ -29,6 +29,10 @@ class Kind(IntEnum):
     SEEN = 18  # rank -> 0: its fingerprint, or why it can't be read
     FILM = 19  # rank 0 -> all: read your frames yourself, by this index
     READ = 20  # 0 -> rank: the numbers of frames to read and work on
+    ENCODE = 21  # 0 -> rank: encode a part of the video, this way
+    WANT = 22  # rank -> 0: send these frames of the part
+    PICTURES = 23  # 0 -> rank: finished frames to encode, and their times
+    ENCODED = 24  # rank -> 0: bytes of the part, whether these are the last, or what went wrong
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from fastvid.parallel.pulse import Pulse
 from fastvid.parallel.worker import Worker
 
 _WORKER_KINDS = (Kind.FILM, Kind.SEGMENT, Kind.READ, Kind.SUCCESSOR, Kind.COMING, Kind.BOUNDARY,
-                 Kind.FETCH)
+                 Kind.FETCH, Kind.ENCODE, Kind.PICTURES)
 
 
 def take_turn(comm: Communicator, worker: Worker, pulse: Pulse,

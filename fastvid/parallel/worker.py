@@ -9,16 +9,19 @@ import logging
 import queue
 import time
 from collections.abc import Sequence
+from dataclasses import astuple
 
 import numpy as np
 
 from fastvid.parallel.communicator import Communicator, Kind, Message
+from fastvid.parallel.encoding import Encoding, PartOrder
 from fastvid.parallel.engine import Engine, Failed, LastFrame
 from fastvid.parallel.reading import Reading, ReadRequest
 from fastvid.parallel.schedule import NOBODY
 from fastvid.parallel.task import Place, Task
 from fastvid.parallel.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
 from fastvid.stages import STAGES, Motion
+from fastvid.video.encode import plan_of_text
 from fastvid.video.film_index import SourceIndex, index_from_arrays
 
 # Where ranks do not ring, a boundary frame is announced so many ranks ahead: a hop may be shorter
@@ -57,7 +60,7 @@ class Worker:
 
     def step(self) -> bool:
         """Passes on what the engine has done and asks for work; whether anything happened."""
-        active = self._take_read()
+        active = self._take_read() | self._help_encoding()
         while True:
             try:
                 event = self._engine.events.get_nowait()
@@ -106,6 +109,13 @@ class Worker:
             self._announce(*message.header)
         elif message.kind is Kind.FETCH:
             self._deliver(self._done.pop(message.header[0]))
+        elif message.kind is Kind.ENCODE:
+            if self._engine.encoding is None:
+                self._engine.encoding = Encoding(self._comm.wake.set)
+            self._engine.encoding.begin(PartOrder(*message.header), plan_of_text(message.text()))
+        elif message.kind is Kind.PICTURES and self._engine.encoding is not None:
+            times, *images = message.arrays
+            self._engine.encoding.take(images, times)
 
     def longest_sleep_s(self) -> float:
         """How long the rank may sleep between two looks where not every rank rings."""
@@ -163,6 +173,25 @@ class Worker:
             else:
                 self._reading_frames -= len(event.frames) - event.lead
                 self._begin(event)
+        return active
+
+    def _help_encoding(self) -> bool:
+        """Passes on what is encoded and asks for frames; whether there was anything to do."""
+        encoding, active = self._engine.encoding, False
+        if encoding is None:
+            return False
+        while not encoding.passages.empty():
+            passage = encoding.passages.get()
+            active = True
+            if passage.last:
+                _log.info("frames %d to %d encoded", passage.order.first, passage.order.stop - 1)
+            self._comm.send(0, Kind.ENCODED, [*astuple(passage.order), int(passage.last)],
+                            [np.frombuffer(text, np.uint8) for text
+                             in (passage.problem.encode(), passage.content)])
+        while (wanted := encoding.wants()) is not None:
+            order, start, stop = wanted
+            active = True
+            self._comm.send(0, Kind.WANT, [order.style, start, stop])
         return active
 
     def _begin(self, task: Task) -> None:

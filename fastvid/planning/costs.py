@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from fastvid.encode_thread import PART_FRAMES
 from fastvid.overlap import Overlap
 
 
@@ -9,7 +10,8 @@ from fastvid.overlap import Overlap
 class FrameCosts:
     """Seconds a frame. motion, paint, blend: of the ranks, and read, where they decode for
     themselves. decode, cuts (looking for them), deal and fetch (sending and receiving frames),
-    store and encode are rank 0's own."""
+    store and encode are rank 0's own. shares_encoding: what is left to encode when all frames are
+    stored is shared among the ranks."""
 
     motion: float
     paint: float
@@ -21,6 +23,7 @@ class FrameCosts:
     fetch: float = 0.0
     store: float = 0.0
     encode: float = 0.0
+    shares_encoding: bool = True
 
     @property
     def compute(self) -> float:
@@ -36,6 +39,13 @@ class FrameCosts:
     def take_in(self) -> float:
         """What rank 0 does before a frame can be dealt."""
         return self.decode + self.cuts
+
+    def encoding_left(self, seconds: float, ranks: int) -> float:
+        """How long it takes to encode what takes one encoder so many seconds, once all frames are
+        stored. A part is encoded by one rank."""
+        if not self.shares_encoding:
+            return seconds
+        return max(seconds / ranks, min(seconds, PART_FRAMES * self.encode))
 
     def read_by_ranks(self, decoded: float, cuts_known: bool) -> "FrameCosts":
         """The same where every rank reads its own frames. decoded: frames that it decodes for each

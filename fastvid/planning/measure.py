@@ -115,7 +115,8 @@ def measure_film(options: StylizeOptions, threads: int, source: VideoSource, sta
         blend=watch.median(Stage.BLEND.value),
         decode=watch.mean("decode"), cuts=max(0.0, watch.mean("take in") - watch.mean("decode")),
         deal=copy_s * painted[0].nbytes, fetch=copy_s * (styles * painted[0].nbytes + kept_bytes),
-        store=styles * watch.median("store"), encode=styles * watch.mean("encode"))
+        store=styles * watch.median("store"), encode=styles * watch.mean("encode"),
+        shares_encoding=not output.is_folder)
     return Measurement(costs, len(painted), watch.wall_s / max(watch.processor_s, 1e-9))
 
 

@@ -22,11 +22,12 @@ def overlap_seconds(shots: Sequence[int], costs: FrameCosts, cluster: Cluster,
     """Seconds from the first decoded frame to the last encoded one.
 
     Stretches go in order to whoever is free first; each is corrected, for as long as that may take,
-    when it and the one before it are computed. Frames are encoded in order.
+    when it and the one before it are computed. Frames are encoded in order, and by all
+    ranks once all are there.
     """
     free = [(0.0, rank) for rank in range(cluster.ranks)]
     heapq.heapify(free)
-    decoded_s = computed_s = encoded_s = 0.0
+    decoded_s = computed_s = encoded_s = ended_s = 0.0
     for frames, joined in stretches_of(shots, overlap):
         free_s, rank = heapq.heappop(free)
         frame_s = (costs.compute + costs.read * cluster.side_share) / cluster.speeds[rank]
@@ -43,4 +44,5 @@ def overlap_seconds(shots: Sequence[int], costs: FrameCosts, cluster: Cluster,
         # The first stretch of a shot is encoded while it is computed.
         available_s = finished_s if joined else begins_s + frame_s
         encoded_s = max(max(encoded_s, available_s) + frames * costs.encode, finished_s)
-    return encoded_s
+        ended_s = max(ended_s, finished_s)
+    return ended_s + costs.encoding_left(encoded_s - ended_s, cluster.ranks)

@@ -117,8 +117,11 @@ class _Simulation:
         while self._due:
             self._now, _, event = heapq.heappop(self._due)
             event()
-        side = self._side_s * self._cluster.side_share
-        return max(self._now, self._stored_until, self._encoded_until, side)
+        stored = max(self._now, self._stored_until)
+        left = max(0.0, self._encoded_until - stored)
+        shared = self._costs.encoding_left(left, self._cluster.ranks)
+        side = (self._side_s - left + shared) * self._cluster.side_share
+        return max(stored + shared, side)
 
     def _after(self, seconds: float, event: Callable[[], None]) -> None:
         heapq.heappush(self._due, (self._now + seconds, next(self._order), event))

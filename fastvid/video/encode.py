@@ -6,7 +6,8 @@
     mux(plan, [part_path], source="in.mp4")                  # fastvid.video.mux
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -47,6 +48,14 @@ class OutputPlan:
     def is_folder(self) -> bool:
         return not self.container
 
+    def text(self) -> str:
+        """For another process; the inverse of `plan_of_text`."""
+        facts = asdict(self)
+        facts["path"] = str(self.path)
+        for name in ("time_base", "average_rate"):
+            facts[name] = list(facts[name].as_integer_ratio())
+        return json.dumps(facts)
+
     @property
     def rule(self) -> CodecRule:
         return CODECS[self.codec]
@@ -61,6 +70,17 @@ class OutputPlan:
         if self.is_folder:
             return ImageEncoder(part_path)
         return VideoEncoder(self, part_path, threads)
+
+
+def plan_of_text(text: str) -> OutputPlan:
+    """A plan as another process wrote it down."""
+    facts = json.loads(text)
+    facts["path"] = Path(facts["path"])
+    for name in ("time_base", "average_rate"):
+        facts[name] = Fraction(*facts[name])
+    facts["color"] = ColorTags(**facts["color"])
+    facts["notes"] = tuple(facts["notes"])
+    return OutputPlan(**facts)
 
 
 def plan_output(output: str | Path, *, info: VideoInfo, codec: str | None = None,

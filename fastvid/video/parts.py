@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from fastvid.errors import StorageError
 from fastvid.video.storage import CheckedFile, storage_errors
@@ -36,14 +36,30 @@ class PartPacket:
     data: bytes
 
 
-class PartWriter:
-    """Writes one part; it counts only once `close` has returned. Raises StorageError."""
+class PartFile(Protocol):
+    """Where the bytes of a part go."""
 
-    def __init__(self, path: str | Path) -> None:
+    def write(self, data: bytes) -> object:
+        """Takes the next bytes."""
+
+    def finish(self) -> None:
+        """All bytes were written."""
+
+    def discard(self) -> None:
+        """The part is given up; does nothing after `finish`."""
+
+
+class PartWriter:
+    """Writes one part; it counts only once `close` has returned. Raises StorageError.
+
+    file: takes the bytes instead of a new file at `path`.
+    """
+
+    def __init__(self, path: str | Path, file: PartFile | None = None) -> None:
         self._path = path
         self._count = 0
         with storage_errors(path):
-            self._file = CheckedFile(path)
+            self._file: PartFile = CheckedFile(path) if file is None else file
 
     def write_template(self, template: bytes) -> None:
         """Call once, before the first packet."""

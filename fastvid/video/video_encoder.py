@@ -13,7 +13,7 @@ from av.video.reformatter import ColorRange
 
 from fastvid.errors import InputError
 from fastvid.video.output_color import FrameConverter
-from fastvid.video.parts import PartPacket, PartWriter
+from fastvid.video.parts import PartFile, PartPacket, PartWriter
 from fastvid.video.thread_priority import open_encoder
 
 if TYPE_CHECKING:
@@ -26,10 +26,12 @@ os.environ.setdefault("SVT_LOG", "0")
 class VideoEncoder:
     """Encodes one part. Not thread-safe, but may be used from any one thread.
 
-    Raises StorageError when the disk fails; the part is then gone.
+    file: takes the part instead of a new file at `part_path`. Raises StorageError when the disk
+    fails; the part is then gone.
     """
 
-    def __init__(self, plan: OutputPlan, part_path: str | Path, threads: int = 1) -> None:
+    def __init__(self, plan: OutputPlan, part_path: str | Path, threads: int = 1,
+                 file: PartFile | None = None) -> None:
         self._plan = plan
         self._durations: dict[int, int] = {}
         self._last_pts: int | None = None
@@ -39,7 +41,7 @@ class VideoEncoder:
         self._template = av.open(self._template_file, "w", format=plan.rule.template_container)
         self._stream = _add_stream(self._template, plan, threads)
         open_encoder(self._stream.codec_context)
-        self._part: PartWriter | None = PartWriter(part_path)
+        self._part: PartWriter | None = PartWriter(part_path, file)
         self._has_template = False
 
     def write(self, image: np.ndarray, pts: int, duration: int) -> None:

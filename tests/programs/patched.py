@@ -1,9 +1,9 @@
 """fastvid with stages that misbehave:  patched.py RULES.json ARGUMENTS...
 
-A rule is {"stage": "motion" | "paint" | "blend", "ranks": [..] or absent for all, "sleep": s} or
-{..., "call": n, "action": name}: at the n-th call (from 1) of the stage on that rank it does what
-is named in `_ACTIONS`, after it has written the time into the file "at" of the rule. Otherwise this
-is `python -m fastvid ARGUMENTS`. {"part_frames": n} makes parts of so many frames.
+A rule is {"stage": "motion" | "paint" | "blend" | "encode", "ranks": [..] or absent for all,
+"sleep": s} or {..., "call": n, "action": name}: at the n-th call (from 1) of the stage on that rank
+it does what is named in `_ACTIONS`, after it has written the time into the file "at" of the rule.
+Otherwise this is `python -m fastvid ARGUMENTS`. {"part_frames": n} makes parts of so many frames.
 """
 
 import functools
@@ -24,6 +24,7 @@ from fastvid.__main__ import run
 from fastvid.encode_thread import EncoderThread
 from fastvid.errors import InputError
 from fastvid.parallel.launch import launched_rank
+from fastvid.video.video_encoder import VideoEncoder
 
 
 def _raise(error: BaseException) -> None:
@@ -59,12 +60,15 @@ def install(rule: dict[str, Any]) -> None:
         return
     if launched_rank(os.environ) not in rule.get("ranks", range(1000)):
         return
+    if rule["stage"] == "encode":
+        _patch(VideoEncoder, "write", rule)
+        return
     for owner in (fastvid.repaint.Repaint, fastvid.recurrent.RecurrentRepaint):
-        _patch(owner, rule)
+        _patch(owner, rule["stage"], rule)
 
 
-def _patch(owner: type, rule: dict[str, Any]) -> None:
-    original = getattr(owner, rule["stage"])
+def _patch(owner: type, name: str, rule: dict[str, Any]) -> None:
+    original = getattr(owner, name)
     calls = 0
 
     def patched(*arguments: Any) -> Any:
@@ -77,7 +81,7 @@ def _patch(owner: type, rule: dict[str, Any]) -> None:
             _ACTIONS[rule["action"]](rule)
         return original(*arguments)
 
-    setattr(owner, rule["stage"], patched)
+    setattr(owner, name, patched)
 
 
 if __name__ == "__main__":

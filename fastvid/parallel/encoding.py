@@ -1,0 +1,175 @@
+"""A rank's help with encoding: parts of the video for rank 0, one at a time, in a thread.
+
+The frames are asked for as they are needed, and the encoded bytes are passed on as they come, so
+that a rank holds a few frames and never a whole part.
+"""
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from fastvid.parallel.batches import Step
+from fastvid.parallel.step_thread import WAITING, Failed, StepThread
+from fastvid.video.encode import OutputPlan
+from fastvid.video.video_encoder import VideoEncoder
+
+# Frames that are asked for in one go, and how many may be on their way or wait here.
+_ASKED_FRAMES = 4
+_AHEAD_FRAMES = 8
+# Bytes that are passed on in one go, unless they are the last.
+_PASSED_BYTES = 1 << 18
+
+
+@dataclass(frozen=True)
+class PartOrder:
+    """The frames [first, stop) of the output number `style`, by an encoder with `threads`."""
+
+    style: int
+    first: int
+    stop: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Encoded bytes of a part in their order. last: the part is complete with them. problem: it
+    will not be, and why."""
+
+    order: PartOrder
+    content: bytes
+    last: bool = False
+    problem: str = ""
+
+
+class Encoding:
+    """Encodes the part that it was given. wake: called when there is something to pass on."""
+
+    def __init__(self, wake: Callable[[], object]) -> None:
+        self.passages: queue.SimpleQueue[Passage] = queue.SimpleQueue()
+        self._wake = wake
+        self._condition = threading.Condition()
+        self._stopping = False
+        self._order: PartOrder | None = None
+        self._plan: OutputPlan | None = None
+        # The thread's own: what it is at, which may be behind `_order`.
+        self._at_hand: PartOrder | None = None
+        self._encoder: VideoEncoder | None = None
+        self._frames: deque[tuple[np.ndarray, int, int]] = deque()
+        self._asked = self._encoded = 0
+        self._thread = StepThread(self._next_step, self._fail)
+        self._thread.start()
+
+    @property
+    def doing(self) -> str:
+        """What it is at, in words."""
+        return self._thread.doing
+
+    def step_seconds(self) -> float:
+        """How long the frame at hand has taken so far, 0 between frames."""
+        return self._thread.step_seconds()
+
+    def begin(self, order: PartOrder, plan: OutputPlan) -> None:
+        """Begins a part; the last bytes of the one before have been passed on."""
+        with self._condition:
+            self._order, self._plan = order, plan
+            self._frames.clear()
+            self._asked = self._encoded = order.first
+
+    def wants(self) -> tuple[PartOrder, int, int] | None:
+        """The frames [start, stop) of the part to ask for now, None if there are none."""
+        with self._condition:
+            order = self._order
+            if order is None or self._asked == order.stop:
+                return None
+            if self._asked + _ASKED_FRAMES > self._encoded + _AHEAD_FRAMES:
+                return None
+            start = self._asked
+            self._asked = min(start + _ASKED_FRAMES, order.stop)
+            return order, start, self._asked
+
+    def take(self, images: Sequence[np.ndarray], times: np.ndarray) -> None:
+        """Takes frames that were asked for, (H, W, 3) uint8 RGB, with times (N, 2) int64:
+        timestamp and duration."""
+        with self._condition:
+            self._frames.extend((image, pts, duration) for image, (pts, duration)
+                                in zip(images, times.tolist(), strict=True))
+            self._condition.notify_all()
+
+    def stop(self, patience_s: float) -> None:
+        """Ends the thread after the frame at hand, and waits for that, but not for ever."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+        self._thread.join(patience_s)
+
+    def _next_step(self, thread: StepThread) -> Step | None:
+        with self._condition:
+            while not self._frames and not self._stopping:
+                thread.doing = WAITING
+                self._condition.wait()
+            if self._stopping:
+                return None
+            return Step(f"encoding frame {self._encoded}",
+                        partial(self._encode, *self._frames.popleft()))
+
+    def _encode(self, image: np.ndarray, pts: int, duration: int) -> None:
+        if self._encoder is None:
+            assert self._order is not None and self._plan is not None
+            order = self._at_hand = self._order
+            self._encoder = VideoEncoder(self._plan, f"frames {order.first} to {order.stop - 1}",
+                                         order.threads, _Outbox(partial(self._pass_on, order)))
+        assert self._at_hand is not None
+        self._encoder.write(image, pts, duration)
+        last = self._encoded + 1 == self._at_hand.stop
+        with self._condition:
+            self._encoded += 1
+            if last:
+                self._order = None
+        if last:
+            # With the last bytes the next part may come.
+            encoder, self._encoder = self._encoder, None
+            encoder.close()
+        self._wake()  # it may want frames
+
+    def _pass_on(self, order: PartOrder, content: bytes, last: bool) -> None:
+        self.passages.put(Passage(order, content, last))
+        self._wake()
+
+    def _fail(self, failed: Failed) -> None:
+        """This rank can't help, but rank 0 can do without."""
+        assert self._at_hand is not None
+        self.passages.put(Passage(self._at_hand, b"", problem=failed.message))
+        with self._condition:
+            self._order = None
+        self._wake()
+
+
+class _Outbox:
+    """A part's bytes on their way to rank 0 (`fastvid.video.parts.PartFile`)."""
+
+    def __init__(self, pass_on: Callable[[bytes, bool], None]) -> None:
+        self._pass_on = pass_on
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size >= _PASSED_BYTES:
+            self._flush(last=False)
+
+    def finish(self) -> None:
+        self._flush(last=True)
+
+    def discard(self) -> None:
+        self._pieces.clear()
+
+    def _flush(self, last: bool) -> None:
+        self._pass_on(b"".join(self._pieces), last)
+        self._pieces.clear()
+        self._size = 0

@@ -1,0 +1,84 @@
+"""Parts of the video that other ranks encode: which are still to be had, and what has come of
+them."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastvid.video.storage import CheckedFile, storage_errors
+
+
+class PartPool:
+    """The parts [first, stop) that nobody has begun. From any thread."""
+
+    def __init__(self, parts: list[tuple[int, int]]) -> None:
+        self._parts = sorted(parts)
+        self._lent: set[tuple[int, int]] = set()
+        self._lock = threading.Lock()
+
+    def take(self) -> tuple[int, int] | None:
+        """The earliest part, to be encoded here; None if there is none."""
+        with self._lock:
+            return self._parts.pop(0) if self._parts else None
+
+    def lend(self) -> tuple[int, int] | None:
+        """The earliest part, to be encoded elsewhere; None if there is none."""
+        with self._lock:
+            if not self._parts:
+                return None
+            part = self._parts.pop(0)
+            self._lent.add(part)
+            return part
+
+    def settle(self, part: tuple[int, int], complete: bool) -> None:
+        """A part that was lent is complete, or has to be encoded by somebody else."""
+        with self._lock:
+            self._lent.remove(part)
+            if not complete:
+                self._parts = sorted([*self._parts, part])
+
+    def left(self) -> bool:
+        """Whether there are parts that nobody has begun, or that are lent."""
+        with self._lock:
+            return bool(self._parts or self._lent)
+
+
+@dataclass
+class _Arriving:
+    path: Path
+    file: CheckedFile
+
+
+class Arrivals:
+    """The files of the parts that are arriving, in `folder`. Used from one thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[int, _Arriving] = {}
+
+    def add(self, first: int, content: bytes) -> None:
+        """Takes the next bytes of the part from frame `first` on. Raises StorageError."""
+        if first not in self._open:
+            path = self._folder / f"arriving-{first}"
+            with storage_errors(path):
+                self._open[first] = _Arriving(path, CheckedFile(path))
+        with storage_errors(self._open[first].path):
+            self._open[first].file.write(content)
+
+    def complete(self, first: int) -> Path:
+        """The file of a part that has arrived whole; it is safe on the disk. Raises
+        StorageError."""
+        arriving = self._open.pop(first)
+        arriving.file.finish()
+        return arriving.path
+
+    def discard(self, first: int) -> None:
+        """Removes what has come of a part, if anything has."""
+        arriving = self._open.pop(first, None)
+        if arriving is not None:
+            arriving.file.discard()
+
+    def discard_all(self) -> None:
+        """Removes whatever has not arrived whole."""
+        for first in list(self._open):
+            self.discard(first)
