@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastvid.gather import Gatherer, Pictures
+from fastvid.gather import Gatherer
 from fastvid.parallel.encoding import PartOrder
 from fastvid.runfile.writer import RankRows, SegmentRecord
+from fastvid.shared_encoding import Pictures
 
 
 class FanOut:
@@ -14,6 +15,8 @@ class FanOut:
 
     def __init__(self, gatherers: Sequence[Gatherer]) -> None:
         self._gatherers = gatherers
+        self._shared = {style: gatherer.shared for style, gatherer in enumerate(gatherers)
+                        if gatherer.shared is not None}
 
     def has(self, start: int, stop: int) -> bool:
         """Whether the frames [start, stop) are stored in every style."""
@@ -47,35 +50,35 @@ class FanOut:
 
     def lend_part(self) -> PartOrder | None:
         """A part for another rank to encode; None if there is none, or none yet."""
-        for style, gatherer in enumerate(self._gatherers):
-            part = gatherer.lend_part()
+        for style, shared in self._shared.items():
+            part = shared.lend()
             if part is not None:
-                return PartOrder(style, *part, gatherer.encoder_threads)
+                return PartOrder(style, *part, shared.threads)
         return None
 
     def plan_text(self, style: int) -> str:
         """How the parts of an output are to be encoded."""
-        return self._gatherers[style].plan_text()
+        return self._shared[style].plan_text()
 
     def want(self, order: PartOrder, rank: int, start: int, stop: int) -> None:
         """Asks for frames of a part that was lent; they come out of `pictures`."""
-        self._gatherers[order.style].want(rank, start, stop)
+        self._shared[order.style].want(rank, start, stop)
 
     def pictures(self) -> Pictures | None:
         """The next frames that somebody wanted: the rank, their times, and they."""
-        for gatherer in self._gatherers:
-            pictures = gatherer.pictures()
+        for shared in self._shared.values():
+            pictures = shared.pictures()
             if pictures is not None:
                 return pictures
         return None
 
     def arrived(self, order: PartOrder, content: bytes, last: bool) -> None:
         """Takes the next bytes of a part, the last ones or not."""
-        self._gatherers[order.style].arrived((order.first, order.stop), content, last)
+        self._shared[order.style].arrived((order.first, order.stop), content, last)
 
     def returned(self, order: PartOrder) -> None:
         """A part that was lent will not come."""
-        self._gatherers[order.style].returned((order.first, order.stop))
+        self._shared[order.style].returned((order.first, order.stop))
 
     # -- life ------------------------------------------------------------------------------------
 

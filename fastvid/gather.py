@@ -1,6 +1,6 @@
 """Rank 0's two threads behind the ranks: one stores finished segments, one encodes frames in order.
 
-Once all frames are stored, other ranks may encode parts besides (`fastvid.parallel.helpers`).
+Once all frames are stored, other ranks may encode parts besides (`fastvid.shared_encoding`).
 
 Both work while the ranks compute. The storing thread alone touches the run file; it passes frames
 on to the encoder in their order, from memory where they come in order and from the run file where
@@ -12,7 +12,6 @@ few frames.
 import queue
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +21,7 @@ from fastvid.encode_thread import QUEUE_FRAMES, EncoderThread
 from fastvid.errors import StorageError
 from fastvid.parallel.bell import Alarm
 from fastvid.runfile.writer import RankRows, RunWriter, SegmentRecord
-from fastvid.shared_parts import Arrivals, PartPool
+from fastvid.shared_encoding import SharedEncoding
 
 # Fetched but not yet stored: at most this much, and at least this many segments. What is beyond it
 # waits with the ranks, which hold no more than their lookahead.
@@ -33,8 +32,6 @@ _MIN_BACKLOG_SEGMENTS = 2
 _FEED_INTERVAL_S = 0.02
 _IDLE_INTERVAL_S = 0.5
 _RANKS_INTERVAL_S = 5.0
-# Frames that were read for other ranks and are not on their way yet: at most about this much.
-_MAX_PICTURES_BYTES = 16 << 20
 
 
 @dataclass
@@ -45,37 +42,16 @@ class _Result:
     occlusions: list[np.ndarray]
 
 
-@dataclass
-class _Wanted:
-    """Frames [start, stop) that a rank needs for a part that it encodes."""
-
-    rank: int
-    start: int
-    stop: int
-
-
-@dataclass
-class _Arrived:
-    """Bytes of a part that another rank encodes. last: it is complete with them; lost: it will not
-    come."""
-
-    part: tuple[int, int]
-    content: bytes
-    last: bool = False
-    lost: bool = False
-
-
-# A segment to store, or the (start, stop) of frames that are stored already; or what other ranks
-# need and bring that encode parts. None: look again.
-_Item = _Result | tuple[int, int] | _Wanted | _Arrived
-Pictures = tuple[int, np.ndarray, list[np.ndarray]]
+# A segment to store, or the (start, stop) of frames that are stored already.
+_Item = _Result | tuple[int, int]
 
 
 class Gatherer:
     """Stores finished segments of one style in its run file and feeds its encoder.
 
     writer: the run file. encoder: not started yet. discard: free the frames of closed parts.
-    shared: other ranks take parts of the video, once all frames are stored.
+    shared: other ranks may take parts of the video, once all frames are stored; attribute `shared`
+    is then their side of it.
     """
 
     def __init__(self, writer: RunWriter, encoder: EncoderThread, *, discard: bool,
@@ -98,15 +74,11 @@ class Gatherer:
         # Stored, and soon to be encoded: the frame, its timestamp and duration.
         self._at_hand: dict[int, tuple[np.ndarray, int, int]] = {}
         self._known_stop = 0
-        self._pool = PartPool([])
-        self._arrivals = Arrivals(encoder.folder) if shared else None
-        self._wanted: deque[_Wanted] = deque()
-        self._pictures: queue.SimpleQueue[Pictures] = queue.SimpleQueue()
-        self._pictures_bytes = 0
         self._discarded_parts = sum(stop - 1 in writer.encoded for _, stop, _ in encoder.parts)
         self.frames_stored = 0
         self.frames_continued = 0
         self.busy = BusyClock()
+        self.shared = SharedEncoding(writer, encoder, wake, self.busy) if shared else None
         self._thread = threading.Thread(target=self._run, name="fastvid-store", daemon=True)
 
     # -- the coordinator's side ------------------------------------------------------------------
@@ -150,44 +122,6 @@ class Gatherer:
         """What was last heard of each rank; goes into the run file every few seconds."""
         self._rank_rows = rows
 
-    # -- parts that other ranks encode: the main thread's side -----------------------------------
-
-    @property
-    def encoder_threads(self) -> int:
-        """Of each encoder of this style; what it writes may depend on them."""
-        return self._encoder.threads
-
-    def plan_text(self) -> str:
-        """How a part is to be encoded."""
-        return self._encoder.plan.text()
-
-    def lend_part(self) -> tuple[int, int] | None:
-        """The frames [first, stop) of a part for another rank; None if there is none, or none
-        yet."""
-        return self._pool.lend()
-
-    def want(self, rank: int, start: int, stop: int) -> None:
-        """Asks for stored frames, which come out of `pictures`."""
-        self._queue.put(_Wanted(rank, start, stop))
-
-    def pictures(self) -> Pictures | None:
-        """The next frames that were asked for: the rank, their times (N, 2) int64, and they."""
-        try:
-            pictures = self._pictures.get_nowait()
-        except queue.Empty:
-            return None
-        with self._lock:
-            self._pictures_bytes -= sum(image.nbytes for image in pictures[2])
-        return pictures
-
-    def arrived(self, part: tuple[int, int], content: bytes, last: bool) -> None:
-        """Takes the next bytes of a part that was lent."""
-        self._queue.put(_Arrived(part, content, last))
-
-    def returned(self, part: tuple[int, int]) -> None:
-        """A part that was lent will not come."""
-        self._queue.put(_Arrived(part, b"", lost=True))
-
     # -- life ------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -211,7 +145,7 @@ class Gatherer:
     def cancel(self) -> None:
         """Stops both threads; what is stored stays stored. Harmless when called again."""
         self._cancelled = True
-        self._queue.put(None)
+        self._look_up()
         if self._thread.is_alive():
             self._thread.join()
         self._encoder.cancel()
@@ -220,8 +154,14 @@ class Gatherer:
 
     def _fail(self, error: BaseException) -> None:
         self._errors.append(error)
-        self._queue.put(None)
+        self._look_up()
         self._wake.set()
+
+    def _look_up(self) -> None:
+        """Ends the waiting of the storing thread."""
+        self._queue.put(None)
+        if self.shared is not None:
+            self.shared.nudge()
 
     def _run(self) -> None:
         try:
@@ -230,8 +170,8 @@ class Gatherer:
                 self._feed(wait=False)
             if self._errors or self._cancelled:
                 self._store_the_rest()
-            elif self._arrivals is not None:
-                self._share_the_rest(self._arrivals)
+            elif self.shared is not None:
+                self._share_the_rest(self.shared)
             else:
                 self._feed(wait=True)
             if not (self._errors or self._cancelled):
@@ -239,8 +179,8 @@ class Gatherer:
                 self._discard_closed_parts()
         except BaseException as error:  # handed to the main thread, whatever it is
             self._fail(error)
-        if self._arrivals is not None:
-            self._arrivals.discard_all()
+        if self.shared is not None:
+            self.shared.discard()
         self._ended = True
         self._wake.set()
 
@@ -272,72 +212,23 @@ class Gatherer:
             if item is not None:
                 self._take(item)
 
-    def _share_the_rest(self, arrivals: Arrivals) -> None:
+    def _share_the_rest(self, shared: SharedEncoding) -> None:
         """Encodes what is left, part by part, while other ranks take parts as well."""
-        end = self._next_frame
-        if self._next_frame % self._encoder.part_frames:  # the part at hand
-            end = min(self._encoder.part_end(self._next_frame - 1), self._known_stop)
-        self._pool = PartPool(self._parts(end))
-        self._wake.set()
+        end = shared.begin(self._next_frame, self._known_stop)
         while not (self._errors or self._cancelled):
             self._feed(wait=False, end=end)
             if self._next_frame == end:
-                part = self._pool.take()
+                part = shared.take()
                 if part is not None:
                     self._next_frame, end = part
                     continue
-                if not self._pool.left():
+                if not shared.left():
                     return
-            self._read_wanted()
-            busy = self._next_frame < end or self._wanted
-            try:
-                item = self._queue.get(timeout=_FEED_INTERVAL_S if busy else _IDLE_INTERVAL_S)
-            except queue.Empty:
-                continue
-            if isinstance(item, _Wanted):
-                self._wanted.append(item)
-            elif isinstance(item, _Arrived):
-                with self.busy:
-                    self._take_encoded(item, arrivals)
-
-    def _parts(self, start: int) -> list[tuple[int, int]]:
-        """The parts of the frames from `start` on."""
-        parts = []
-        while start < self._known_stop:
-            stop = min(self._encoder.part_end(start), self._known_stop)
-            parts.append((start, stop))
-            start = stop
-        return parts
-
-    def _read_wanted(self) -> None:
-        """Reads what other ranks want, as far as there is room for it."""
-        while self._wanted and self._pictures_bytes < _MAX_PICTURES_BYTES:
-            wanted = self._wanted.popleft()
-            with self.busy:
-                indices = range(wanted.start, wanted.stop)
-                times = np.array([self._writer.read_time(index) for index in indices], np.int64)
-                images = [self._writer.read_frame(index) for index in indices]
-            with self._lock:
-                self._pictures_bytes += sum(image.nbytes for image in images)
-            self._pictures.put((wanted.rank, times, images))
-            self._wake.set()
-
-    def _take_encoded(self, item: _Arrived, arrivals: Arrivals) -> None:
-        first, stop = item.part
-        if item.lost:
-            arrivals.discard(first)
-            self._pool.settle(item.part, complete=False)
-            self._wake.set()
-            return
-        arrivals.add(first, item.content)
-        if item.last:
-            self._encoder.add_part(first, stop, arrivals.complete(first))
-            self._pool.settle(item.part, complete=True)
+            shared.serve(busy=self._next_frame < end)
             self._discard_closed_parts()
+            self._store_ranks()
 
     def _take(self, item: _Item) -> None:
-        if isinstance(item, (_Wanted, _Arrived)):
-            return  # of a run that breaks off
         if isinstance(item, _Result):
             start, stop = item.record.start, item.record.stop
             with self.busy:

@@ -2,26 +2,31 @@
 them."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastvid.video.storage import CheckedFile, storage_errors
 
 
-class PartPool:
-    """The parts [first, stop) that nobody has begun. From any thread."""
+# The frames [first, stop).
+Part = tuple[int, int]
 
-    def __init__(self, parts: list[tuple[int, int]]) -> None:
+
+class PartPool:
+    """The parts that nobody has begun. From any thread."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
         self._parts = sorted(parts)
-        self._lent: set[tuple[int, int]] = set()
+        self._lent: set[Part] = set()
         self._lock = threading.Lock()
 
-    def take(self) -> tuple[int, int] | None:
+    def take(self) -> Part | None:
         """The earliest part, to be encoded here; None if there is none."""
         with self._lock:
             return self._parts.pop(0) if self._parts else None
 
-    def lend(self) -> tuple[int, int] | None:
+    def lend(self) -> Part | None:
         """The earliest part, to be encoded elsewhere; None if there is none."""
         with self._lock:
             if not self._parts:
@@ -30,7 +35,7 @@ class PartPool:
             self._lent.add(part)
             return part
 
-    def settle(self, part: tuple[int, int], complete: bool) -> None:
+    def settle(self, part: Part, complete: bool) -> None:
         """A part that was lent is complete, or has to be encoded by somebody else."""
         with self._lock:
             self._lent.remove(part)

@@ -69,6 +69,17 @@ def test_no_encoder_takes_the_machine(tmp_path: Path, name: str) -> None:
         encoder.close()
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux")
+def test_a_checked_output_leaves_no_encoder_behind(tmp_path: Path) -> None:
+    """Whoever plans and then computes for hours would keep its threads and its memory."""
+    for name in ("libsvtav1", "libx265"):
+        if name not in available_codecs():
+            continue
+        before = set(os.listdir("/proc/self/task"))
+        plan_output(tmp_path / "out.mkv", info=info_of(320, 240), codec=name)
+        assert set(os.listdir("/proc/self/task")) <= before
+
+
 @pytest.mark.parametrize("matrix", [1, 6, 9])
 @pytest.mark.parametrize("full_range", [False, True])
 def test_samples_follow_the_matrix_and_range_that_the_tags_say(tmp_path: Path, matrix: int,

@@ -226,6 +226,8 @@ def test_rank_0_encodes_what_does_not_come_back(plan: OutputPlan, tmp_path: Path
 
     encoder._encode = hold  # type: ignore[method-assign]
     gatherer.start()
+    shared = gatherer.shared
+    assert shared is not None
     times = {f"{stage.value}_{what}": 0.0 for stage in STAGES for what in ("start", "seconds")}
     gatherer.expect()
     gatherer.put(SegmentRecord(0, 0, COUNT, 0, 0, rank=1, host="node", times=times,
@@ -233,17 +235,17 @@ def test_rank_0_encodes_what_does_not_come_back(plan: OutputPlan, tmp_path: Path
                  [frame(i) for i in range(COUNT)], [], [])
     gatherer.finish()
     parts: list[tuple[int, int]] = []
-    until(lambda: bool(parts.extend([part] if (part := gatherer.lend_part()) else []) or parts))
-    while (part := gatherer.lend_part()) is not None:
+    until(lambda: bool(parts.extend([part] if (part := shared.lend()) else []) or parts))
+    while (part := shared.lend()) is not None:
         parts.append(part)
     assert len(parts) >= 3 and parts[-1] == (20, 23)  # the encoder has the first ones
-    gatherer.arrived(parts[0], b"half of it", last=False)
+    shared.arrived(parts[0], b"half of it", last=False)
     helper = Encoding(lambda: None)
     for part in reversed(parts[1:]):
         order = PartOrder(0, *part, threads=1)
         helper.begin(order, plan)
-        gatherer.arrived(part, feed(helper, order), last=True)
-    gatherer.returned(parts[0])
+        shared.arrived(part, feed(helper, order), last=True)
+    shared.returned(parts[0])
     held.set()
     until(lambda: not gatherer.alive())
     gatherer.check()

@@ -102,15 +102,16 @@ class VideoEncoder:
 
 def check_encoder_opens(plan: OutputPlan) -> None:
     """Opens and closes the encoder, which knows its own limits. Raises InputError."""
-    container = av.open(io.BytesIO(), "w", format=plan.rule.template_container)
-    stream = _add_stream(container, plan, threads=1)
-    try:
-        open_encoder(stream.codec_context)
-    except av.FFmpegError as error:
-        raise InputError(
-            f"{plan.codec} can't encode {plan.width}x{plan.height} at "
-            f"{float(plan.average_rate):g} frames a second ({error.strerror}); "
-            "choose another --codec or --size") from error
+    # Left open, the container would keep the encoder, with its threads and some 100 MB.
+    with av.open(io.BytesIO(), "w", format=plan.rule.template_container) as container:
+        stream = _add_stream(container, plan, threads=1)
+        try:
+            open_encoder(stream.codec_context)
+        except av.FFmpegError as error:
+            raise InputError(
+                f"{plan.codec} can't encode {plan.width}x{plan.height} at "
+                f"{float(plan.average_rate):g} frames a second ({error.strerror}); "
+                "choose another --codec or --size") from error
 
 
 def _add_stream(container: av.container.OutputContainer, plan: OutputPlan,
