@@ -199,6 +199,24 @@ def test_a_rank_asks_for_few_frames_at_a_time(plan: OutputPlan) -> None:
     helper.stop(TIMEOUT_S)
 
 
+def test_a_rank_that_failed_is_not_taken_for_one_that_is_stuck(
+        plan: OutputPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would fall silent, and the job would end with it."""
+    def refuse(*_: object) -> None:
+        raise ValueError("no such encoder here")
+
+    monkeypatch.setattr(encoding, "VideoEncoder", refuse)
+    helper = Encoding(lambda: None)
+    helper.begin(PartOrder(0, 0, 5, threads=1), plan)
+    assert helper.wants() is not None
+    helper.take([frame(0)], np.array([(0, 40)]))
+    passage = helper.passages.get(timeout=TIMEOUT_S)
+    assert "no such encoder" in passage.problem and not passage.last
+    helper.stop(TIMEOUT_S)
+    assert helper.wants() is None
+    assert helper.step_seconds() == 0 and helper.doing == "waiting"
+
+
 def test_a_part_goes_to_one_rank_until_that_gives_it_back() -> None:
     pool = PartPool([(5, 10), (0, 5), (10, 12)])
     first, second = pool.lend(), pool.take()

@@ -67,11 +67,11 @@ class Encoding:
     @property
     def doing(self) -> str:
         """What it is at, in words."""
-        return self._thread.doing
+        return self._thread.doing if self._thread.is_alive() else WAITING
 
     def step_seconds(self) -> float:
-        """How long the frame at hand has taken so far, 0 between frames."""
-        return self._thread.step_seconds()
+        """How long the frame at hand has taken so far, 0 between frames, and once it has failed."""
+        return self._thread.step_seconds() if self._thread.is_alive() else 0.0
 
     def begin(self, order: PartOrder, plan: OutputPlan) -> None:
         """Begins a part; the last bytes of the one before have been passed on."""
