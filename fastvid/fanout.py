@@ -5,18 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastvid.gather import Gatherer
-from fastvid.parallel.encoding import PartOrder
 from fastvid.runfile.writer import RankRows, SegmentRecord
-from fastvid.shared_encoding import Pictures
 
 
 class FanOut:
-    """Several gatherers as one; finished frames are (styles, H, W, 3), in the gatherers' order."""
+    """Several gatherers as one; finished frames are (styles, H, W, 3), in the gatherers' order.
+
+    shared: what other ranks may encode, by style (see `fastvid.parallel.helpers`).
+    """
 
     def __init__(self, gatherers: Sequence[Gatherer]) -> None:
         self._gatherers = gatherers
-        self._shared = {style: gatherer.shared for style, gatherer in enumerate(gatherers)
-                        if gatherer.shared is not None}
+        self.shared = {style: gatherer.shared for style, gatherer in enumerate(gatherers)
+                       if gatherer.shared is not None}
 
     def has(self, start: int, stop: int) -> bool:
         """Whether the frames [start, stop) are stored in every style."""
@@ -45,40 +46,6 @@ class FanOut:
     def stored_frame(self, index: int) -> np.ndarray:
         """A frame stored by an earlier run, (styles, H, W, 3) uint8."""
         return np.stack([gatherer.stored_frame(index) for gatherer in self._gatherers])
-
-    # -- parts that other ranks encode (`fastvid.parallel.helpers.PartSource`) -------------------
-
-    def lend_part(self) -> PartOrder | None:
-        """A part for another rank to encode; None if there is none, or none yet."""
-        for style, shared in self._shared.items():
-            part = shared.lend()
-            if part is not None:
-                return PartOrder(style, *part, shared.threads)
-        return None
-
-    def plan_text(self, style: int) -> str:
-        """How the parts of an output are to be encoded."""
-        return self._shared[style].plan_text()
-
-    def want(self, order: PartOrder, rank: int, start: int, stop: int) -> None:
-        """Asks for frames of a part that was lent; they come out of `pictures`."""
-        self._shared[order.style].want(rank, start, stop)
-
-    def pictures(self) -> Pictures | None:
-        """The next frames that somebody wanted: the rank, their times, and they."""
-        for shared in self._shared.values():
-            pictures = shared.pictures()
-            if pictures is not None:
-                return pictures
-        return None
-
-    def arrived(self, order: PartOrder, content: bytes, last: bool) -> None:
-        """Takes the next bytes of a part, the last ones or not."""
-        self._shared[order.style].arrived((order.first, order.stop), content, last)
-
-    def returned(self, order: PartOrder) -> None:
-        """A part that was lent will not come."""
-        self._shared[order.style].returned((order.first, order.stop))
 
     # -- life ------------------------------------------------------------------------------------
 

@@ -1,12 +1,10 @@
 """Rank 0's two threads behind the ranks: one stores finished segments, one encodes frames in order.
 
-Once all frames are stored, other ranks may encode parts besides (`fastvid.shared_encoding`).
-
 Both work while the ranks compute. The storing thread alone touches the run file; it passes frames
 on to the encoder in their order, from memory where they come in order and from the run file where
-not. Their
-memory is bounded: `room` tells whether another segment may be fetched, the encoder's queue holds a
-few frames.
+not. Their memory is bounded: `room` tells whether another segment may be fetched, the encoder's
+queue holds a few frames. Once all frames are stored, other ranks may encode parts besides
+(`fastvid.shared_encoding`).
 """
 
 import queue
@@ -224,7 +222,7 @@ class Gatherer:
                     continue
                 if not shared.left():
                     return
-            shared.serve(busy=self._next_frame < end)
+            shared.serve(_FEED_INTERVAL_S if self._next_frame < end else _IDLE_INTERVAL_S)
             self._discard_closed_parts()
             self._store_ranks()
 

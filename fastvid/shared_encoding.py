@@ -20,10 +20,6 @@ from fastvid.shared_parts import Arrivals, Part, PartPool
 # Frames that were read for other ranks and are not on their way yet: at most about this much. None
 # are read while as much of what those ranks have encoded waits to be written.
 _MAX_WAITING_BYTES = 16 << 20
-# How often the storing thread looks for other things to do if it has some, and if it has none.
-_BUSY_INTERVAL_S = 0.02
-_IDLE_INTERVAL_S = 0.5
-
 # The rank that wanted them, their times (N, 2) int64: timestamp and duration, and the images.
 Pictures = tuple[int, np.ndarray, list[np.ndarray]]
 
@@ -95,6 +91,7 @@ class SharedEncoding:
             return None
         with self._lock:
             self._pictures_bytes -= sum(image.nbytes for image in pictures[2])
+        self.nudge()  # there is room for more
         return pictures
 
     def arrived(self, part: Part, content: bytes, last: bool) -> None:
@@ -135,14 +132,12 @@ class SharedEncoding:
         """Whether there are parts that nobody has begun, or that have not come back."""
         return self._pool.left()
 
-    def serve(self, busy: bool) -> None:
+    def serve(self, timeout_s: float) -> None:
         """Reads what is wanted, as far as there is room for it, and takes one thing that has
-        arrived, if there is one soon. busy: the caller has other things to do. Raises
-        StorageError."""
+        arrived, if there is one within `timeout_s`. Raises StorageError."""
         self._read_wanted()
         try:
-            item = self._mail.get(timeout=_BUSY_INTERVAL_S if busy or self._wanted
-                                  else _IDLE_INTERVAL_S)
+            item = self._mail.get(timeout=timeout_s)
         except queue.Empty:
             return
         if isinstance(item, _Wanted):

@@ -3,7 +3,6 @@ them."""
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from fastvid.video.storage import CheckedFile, storage_errors
@@ -48,40 +47,34 @@ class PartPool:
             return bool(self._parts or self._lent)
 
 
-@dataclass
-class _Arriving:
-    path: Path
-    file: CheckedFile
-
-
 class Arrivals:
     """The files of the parts that are arriving, in `folder`. Used from one thread."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._open: dict[int, _Arriving] = {}
+        self._open: dict[int, CheckedFile] = {}
+
+    def _path(self, first: int) -> Path:
+        return self._folder / f"arriving-{first}"
 
     def add(self, first: int, content: bytes) -> None:
         """Takes the next bytes of the part from frame `first` on. Raises StorageError."""
-        if first not in self._open:
-            path = self._folder / f"arriving-{first}"
-            with storage_errors(path):
-                self._open[first] = _Arriving(path, CheckedFile(path))
-        with storage_errors(self._open[first].path):
-            self._open[first].file.write(content)
+        path = self._path(first)
+        with storage_errors(path):
+            if first not in self._open:
+                self._open[first] = CheckedFile(path)
+            self._open[first].write(content)
 
     def complete(self, first: int) -> Path:
         """The file of a part that has arrived whole; it is safe on the disk. Raises
         StorageError."""
-        arriving = self._open.pop(first)
-        arriving.file.finish()
-        return arriving.path
+        self._open.pop(first).finish()
+        return self._path(first)
 
     def discard(self, first: int) -> None:
         """Removes what has come of a part, if anything has."""
-        arriving = self._open.pop(first, None)
-        if arriving is not None:
-            arriving.file.discard()
+        if first in self._open:
+            self._open.pop(first).discard()
 
     def discard_all(self) -> None:
         """Removes whatever has not arrived whole."""

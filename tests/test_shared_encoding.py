@@ -186,7 +186,7 @@ def test_a_part_has_the_same_bytes_wherever_it_is_encoded(
         order = PartOrder(0, first, stop, threads=1)
         helper.begin(order, plan)
         assert feed(helper, order) == (tmp_path / "part").read_bytes()
-    helper.stop(TIMEOUT_S)
+    helper.thread.stop(TIMEOUT_S)
 
 
 def test_a_rank_asks_for_few_frames_at_a_time(plan: OutputPlan) -> None:
@@ -196,7 +196,7 @@ def test_a_rank_asks_for_few_frames_at_a_time(plan: OutputPlan) -> None:
     while (wanted := helper.wants()) is not None:
         asked += wanted[2] - wanted[1]
     assert 0 < asked <= encoding._AHEAD_FRAMES
-    helper.stop(TIMEOUT_S)
+    helper.thread.stop(TIMEOUT_S)
 
 
 def test_a_rank_that_failed_is_not_taken_for_one_that_is_stuck(
@@ -212,9 +212,9 @@ def test_a_rank_that_failed_is_not_taken_for_one_that_is_stuck(
     helper.take([frame(0)], np.array([(0, 40)]))
     passage = helper.passages.get(timeout=TIMEOUT_S)
     assert "no such encoder" in passage.problem and not passage.last
-    helper.stop(TIMEOUT_S)
+    helper.thread.stop(TIMEOUT_S)
     assert helper.wants() is None
-    assert helper.step_seconds() == 0 and helper.doing == "waiting"
+    assert helper.thread.step_seconds() == 0 and helper.thread.doing == "waiting"
 
 
 def test_a_part_goes_to_one_rank_until_that_gives_it_back() -> None:
@@ -271,4 +271,4 @@ def test_rank_0_encodes_what_does_not_come_back(plan: OutputPlan, tmp_path: Path
     mux(plan, [path for _, _, path in encoder.parts])
     assert np.array_equal(job_clips.decoded_frames(plan.path), [frame(i) for i in range(COUNT)])
     assert not list(encoder.folder.glob("arriving-*"))
-    helper.stop(TIMEOUT_S)
+    helper.thread.stop(TIMEOUT_S)

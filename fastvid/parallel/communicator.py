@@ -28,7 +28,7 @@ from fastvid.errors import InputError
 from fastvid.parallel.bell import Bell, Ropes
 from fastvid.parallel.launch import check_launch, launched_by_srun
 from fastvid.parallel.message import Kind, Message
-from fastvid.parallel.peer import Peer
+from fastvid.parallel.peer import Peer, local_rank
 from fastvid.parallel.waiting import LONGEST_SLEEP_S, Waiting
 from fastvid.resources import available_memory_bytes, usable_cores
 
@@ -125,8 +125,7 @@ class Communicator:
     @property
     def local_rank(self) -> int:
         """The number of this rank among those of its host, from 0."""
-        host = self.peers[self.rank].host
-        return sum(1 for peer in self.peers[: self.rank] if peer.host == host)
+        return local_rank(self.peers, self.rank)
 
     def send(
         self,

@@ -6,7 +6,6 @@ that a rank holds a few frames and never a whole part.
 
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from fastvid.parallel.batches import Step
-from fastvid.parallel.step_thread import WAITING, Failed, StepThread
+from fastvid.parallel.step_thread import Failed, SideThread
 from fastvid.video.encode import OutputPlan
 from fastvid.video.video_encoder import VideoEncoder
 
@@ -34,6 +33,11 @@ class PartOrder:
     stop: int
     threads: int
 
+    @property
+    def part(self) -> tuple[int, int]:
+        """The frames."""
+        return self.first, self.stop
+
 
 @dataclass(frozen=True)
 class Passage:
@@ -47,42 +51,33 @@ class Passage:
 
 
 class Encoding:
-    """Encodes the part that it was given. wake: called when there is something to pass on."""
+    """Encodes the part that it was given.
+
+    thread: takes its frames. wake: called when there is something to pass on or to ask for.
+    """
 
     def __init__(self, wake: Callable[[], object]) -> None:
         self.passages: queue.SimpleQueue[Passage] = queue.SimpleQueue()
         self._wake = wake
-        self._condition = threading.Condition()
-        self._stopping = False
+        # Of what follows, the main thread reads what the other one writes.
+        self._lock = threading.Lock()
         self._order: PartOrder | None = None
         self._plan: OutputPlan | None = None
         # The thread's own: what it is at, which may be behind `_order`.
         self._at_hand: PartOrder | None = None
         self._encoder: VideoEncoder | None = None
-        self._frames: deque[tuple[np.ndarray, int, int]] = deque()
         self._asked = self._encoded = 0
-        self._thread = StepThread(self._next_step, self._fail)
-        self._thread.start()
-
-    @property
-    def doing(self) -> str:
-        """What it is at, in words."""
-        return self._thread.doing if self._thread.is_alive() else WAITING
-
-    def step_seconds(self) -> float:
-        """How long the frame at hand has taken so far, 0 between frames, and once it has failed."""
-        return self._thread.step_seconds() if self._thread.is_alive() else 0.0
+        self.thread: SideThread[tuple[np.ndarray, int, int]] = SideThread(self._step, self._fail)
 
     def begin(self, order: PartOrder, plan: OutputPlan) -> None:
         """Begins a part; the last bytes of the one before have been passed on."""
-        with self._condition:
+        with self._lock:
             self._order, self._plan = order, plan
-            self._frames.clear()
             self._asked = self._encoded = order.first
 
     def wants(self) -> tuple[PartOrder, int, int] | None:
         """The frames [start, stop) of the part to ask for now, None if there are none."""
-        with self._condition:
+        with self._lock:
             order = self._order
             if order is None or self._asked == order.stop:
                 return None
@@ -95,27 +90,11 @@ class Encoding:
     def take(self, images: Sequence[np.ndarray], times: np.ndarray) -> None:
         """Takes frames that were asked for, (H, W, 3) uint8 RGB, with times (N, 2) int64:
         timestamp and duration."""
-        with self._condition:
-            self._frames.extend((image, pts, duration) for image, (pts, duration)
-                                in zip(images, times.tolist(), strict=True))
-            self._condition.notify_all()
+        self.thread.put(*((image, pts, duration) for image, (pts, duration)
+                          in zip(images, times.tolist(), strict=True)))
 
-    def stop(self, patience_s: float) -> None:
-        """Ends the thread after the frame at hand, and waits for that, but not for ever."""
-        with self._condition:
-            self._stopping = True
-            self._condition.notify_all()
-        self._thread.join(patience_s)
-
-    def _next_step(self, thread: StepThread) -> Step | None:
-        with self._condition:
-            while not self._frames and not self._stopping:
-                thread.doing = WAITING
-                self._condition.wait()
-            if self._stopping:
-                return None
-            return Step(f"encoding frame {self._encoded}",
-                        partial(self._encode, *self._frames.popleft()))
+    def _step(self, frame: tuple[np.ndarray, int, int]) -> Step:
+        return Step(f"encoding frame {self._encoded}", partial(self._encode, *frame))
 
     def _encode(self, image: np.ndarray, pts: int, duration: int) -> None:
         if self._encoder is None:
@@ -126,7 +105,7 @@ class Encoding:
         assert self._at_hand is not None
         self._encoder.write(image, pts, duration)
         last = self._encoded + 1 == self._at_hand.stop
-        with self._condition:
+        with self._lock:
             self._encoded += 1
             if last:
                 self._order = None
@@ -144,7 +123,7 @@ class Encoding:
         """This rank can't help, but rank 0 can do without."""
         assert self._at_hand is not None
         self.passages.put(Passage(self._at_hand, b"", problem=failed.message))
-        with self._condition:
+        with self._lock:
             self._order = None
         self._wake()
 

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from fastvid.parallel.encoding import Encoding
 from fastvid.parallel.reading import Reading
 from fastvid.parallel.seam import Seam
 from fastvid.parallel.step_thread import (HEAVY_NICE, RECURRENT_NICE, THREAD_NAME, WAITING, Failed,
-                                          StepThread)
+                                          SideThread, StepThread)
 from fastvid.parallel.task import Task
 from fastvid.stages import BatchStages, RecurrentStages, Stage, Stages, paints_alone
 
@@ -100,9 +101,8 @@ class Engine:
     def doing(self) -> str:
         """What it is at, in words."""
         doing = self._temporal.doing if self._heavy.doing == WAITING else self._heavy.doing
-        for other in (self.reading, self.encoding):
-            if other is not None and doing == WAITING:
-                doing = other.doing
+        for thread in self._side_threads():
+            doing = thread.doing if doing == WAITING else doing
         return doing
 
     def start(self) -> None:
@@ -148,8 +148,9 @@ class Engine:
 
     def step_seconds(self) -> float:
         """How long the longest step at hand has been going on, 0 between steps."""
-        threads = (self._heavy, self._temporal, self.reading, self.encoding)
-        return max(thread.step_seconds() for thread in threads if thread is not None)
+        threads: list[StepThread | SideThread[Any]] = [self._heavy, self._temporal,
+                                                       *self._side_threads()]
+        return max(thread.step_seconds() for thread in threads)
 
     def stop(self) -> None:
         """Ends the threads after the steps at hand, and waits for that, but not for ever."""
@@ -160,9 +161,11 @@ class Engine:
         for thread in (self._temporal, self._heavy):
             if thread.ident is not None:
                 thread.join(max(0.0, patient_until - time.monotonic()))
-        for other in (self.reading, self.encoding):
-            if other is not None:
-                other.stop(max(0.0, patient_until - time.monotonic()))
+        for side in self._side_threads():
+            side.stop(max(0.0, patient_until - time.monotonic()))
+
+    def _side_threads(self) -> list[SideThread[Any]]:
+        return [other.thread for other in (self.reading, self.encoding) if other is not None]
 
     def _report(self, event: Event) -> None:
         self.events.put(event)

@@ -9,73 +9,47 @@ frame, so that the video does not depend on who has encoded them.
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import astuple
-from typing import Protocol
-
-import numpy as np
 
 from fastvid.parallel.communicator import Communicator, Kind, Message
 from fastvid.parallel.encoding import PartOrder
+from fastvid.parallel.peer import local_rank
+from fastvid.shared_encoding import SharedEncoding
 
 # Frames on their way to the ranks that encode: at most about this much at a time.
 _MAX_OUTGOING_BYTES = 32 << 20
 _log = logging.getLogger(__name__)
 
 
-class PartSource(Protocol):
-    """The parts of all outputs."""
-
-    def lend_part(self) -> PartOrder | None:
-        """A part for another rank to encode; None if there is none, or none yet."""
-
-    def plan_text(self, style: int) -> str:
-        """How the parts of an output are to be encoded."""
-
-    def want(self, order: PartOrder, rank: int, start: int, stop: int) -> None:
-        """Asks for the frames [start, stop) of a part that was lent; they come out of
-        `pictures`."""
-
-    def pictures(self) -> tuple[int, np.ndarray, Sequence[np.ndarray]] | None:
-        """The next frames that somebody wanted: the rank, their times (N, 2) int64, the images;
-        None if there are none."""
-
-    def arrived(self, order: PartOrder, content: bytes, last: bool) -> None:
-        """Takes the next bytes of a part, the last ones or not."""
-
-    def returned(self, order: PartOrder) -> None:
-        """A part that was lent will not come."""
-
-
 class Helpers:
-    """The ranks that encode for rank 0."""
+    """The ranks that encode for rank 0.
 
-    def __init__(self, comm: Communicator, source: PartSource) -> None:
+    shared: the parts of each output that is shared, by its number.
+    """
+
+    def __init__(self, comm: Communicator, shared: Mapping[int, SharedEncoding]) -> None:
         self._comm = comm
-        self._source = source
+        self._shared = shared
         # One rank of each host after the other: they share its memory and its network.
-        firsts = [sum(peer.host == other.host for other in comm.peers[: peer.rank])
-                  for peer in comm.peers]
         others = (rank for rank in range(comm.size) if rank != comm.rank)
-        self._free = deque(sorted(others, key=lambda rank: (firsts[rank], rank)))
+        self._free = deque(sorted(others, key=lambda rank: (local_rank(comm.peers, rank), rank)))
         self._busy: dict[int, PartOrder] = {}
 
     def step(self) -> bool:
         """Gives parts to ranks and sends them frames; whether there was anything to do."""
         active = False
-        while self._free and (order := self._source.lend_part()) is not None:
-            rank = self._free.popleft()
-            self._busy[rank] = order
-            self._comm.send_text(rank, Kind.ENCODE, self._source.plan_text(order.style),
-                                 astuple(order))
-            active = True
-        while self._comm.outgoing_bytes() < _MAX_OUTGOING_BYTES:
-            pictures = self._source.pictures()
-            if pictures is None:
-                break
-            rank, times, images = pictures
-            self._comm.send(rank, Kind.PICTURES, [], [times, *images])
-            active = True
+        for style, shared in self._shared.items():
+            while self._free and (part := shared.lend()) is not None:
+                rank, order = self._free.popleft(), PartOrder(style, *part, shared.threads)
+                self._busy[rank] = order
+                self._comm.send_text(rank, Kind.ENCODE, shared.plan_text(), astuple(order))
+                active = True
+            while (self._comm.outgoing_bytes() < _MAX_OUTGOING_BYTES
+                   and (pictures := shared.pictures()) is not None):
+                rank, times, images = pictures
+                self._comm.send(rank, Kind.PICTURES, [], [times, *images])
+                active = True
         return active
 
     def handle(self, message: Message) -> bool:
@@ -86,17 +60,17 @@ class Helpers:
         order = self._busy.get(rank)
         if order is None:
             return True  # what it has sent before it gave up
+        shared = self._shared[order.style]
         if message.kind is Kind.WANT:
-            _, start, stop = message.header
-            self._source.want(order, rank, start, stop)
+            shared.want(rank, *message.header)
             return True
-        last, problem = bool(message.header[-1]), message.text(0)
+        last, problem = bool(message.header[0]), message.text(0)
         if problem:
             _log.warning("rank %d can't encode for rank 0: %s", rank, problem)
-            self._source.returned(order)
+            shared.returned(order.part)
             del self._busy[rank]
             return True
-        self._source.arrived(order, message.arrays[1].tobytes(), last)
+        shared.arrived(order.part, message.arrays[1].tobytes(), last)
         if last:
             del self._busy[rank]
             self._free.append(rank)

@@ -26,7 +26,7 @@ def lead(comm: Communicator, coordinator: Coordinator, worker: Worker, pulse: Pu
     over, after what was at work has been gathered; RemoteError if a rank fails or falls silent, and
     what the sink's threads raised.
     """
-    helpers = Helpers(comm, sink)
+    helpers = Helpers(comm, sink.shared)
     finishing = False
     shown = 0.0
 

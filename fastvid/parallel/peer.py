@@ -1,5 +1,6 @@
 """Who the ranks of a job are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -13,3 +14,8 @@ class Peer:
     cores: int
     memory_bytes: int
     pid: int
+
+
+def local_rank(peers: Sequence[Peer], rank: int) -> int:
+    """The number of a rank among those of its host, from 0. peers: one a rank, in rank order."""
+    return sum(peer.host == peers[rank].host for peer in peers[:rank])

@@ -5,8 +5,6 @@ may hold.
 """
 
 import queue
-import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +13,7 @@ import numpy as np
 
 from fastvid.errors import OrderNeeded
 from fastvid.parallel.batches import Step
-from fastvid.parallel.step_thread import HEAVY_NICE, WAITING, Failed, StepThread
+from fastvid.parallel.step_thread import HEAVY_NICE, Failed, SideThread
 from fastvid.parallel.task import Place, Task
 from fastvid.video.film_index import SourceIndex
 from fastvid.video.random_access import WAY_OUT, FrameReader, checksum, open_reader
@@ -46,7 +44,8 @@ class ReadRequest:
 class Reading:
     """Reads the segments that it is asked for, in that order, in a thread of low priority.
 
-    events: a `Task` for each, or what went wrong. wake: called at each event.
+    events: a `Task` for each, or what went wrong. thread: takes the requests. wake: called at each
+    event.
     """
 
     def __init__(self, index: SourceIndex, wake: Callable[[], object]) -> None:
@@ -54,52 +53,22 @@ class Reading:
         self._index = index
         self._wake = wake
         self._reader: FrameReader | None = None
-        self._requests: deque[ReadRequest] = deque()
-        self._condition = threading.Condition()
-        self._stopping = False
         # As nice as the heavy stages: the temporal pass goes first.
-        self._thread = StepThread(self._next_step, self._report, HEAVY_NICE)
-        self._thread.start()
-
-    @property
-    def doing(self) -> str:
-        """What it is at, in words."""
-        return self._thread.doing
-
-    def ask(self, request: ReadRequest) -> None:
-        """Asks for a segment."""
-        with self._condition:
-            self._requests.append(request)
-            self._condition.notify_all()
-
-    def step_seconds(self) -> float:
-        """How long the reading at hand has been going on, 0 if there is none."""
-        return self._thread.step_seconds()
-
-    def stop(self, patience_s: float) -> None:
-        """Ends the thread after the segment at hand, and waits for that, but not for ever."""
-        with self._condition:
-            self._stopping = True
-            self._condition.notify_all()
-        self._thread.join(patience_s)
+        self.thread: SideThread[ReadRequest] = SideThread(self._step, self._report, HEAVY_NICE,
+                                                          self._close)
 
     def _report(self, event: Task | Failed) -> None:
         self.events.put(event)
         self._wake()
 
-    def _next_step(self, thread: StepThread) -> Step | None:
-        with self._condition:
-            while not self._requests and not self._stopping:
-                thread.doing = WAITING
-                self._condition.wait()
-            if not self._stopping:
-                request = self._requests.popleft()
-                place = request.place
-                return Step(f"reading frames {place.first} to {place.stop - 1}",
-                            partial(self._read, request))
+    def _step(self, request: ReadRequest) -> Step:
+        place = request.place
+        return Step(f"reading frames {place.first} to {place.stop - 1}",
+                    partial(self._read, request))
+
+    def _close(self) -> None:
         if self._reader is not None:
             self._reader.close()
-        return None
 
     def _read(self, request: ReadRequest) -> None:
         if self._reader is None:

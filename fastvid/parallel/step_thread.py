@@ -4,11 +4,15 @@ import os
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from fastvid.errors import EXIT_FAILURE, FastvidError, OrderNeeded
 from fastvid.parallel.batches import Step
+
+T = TypeVar("T")
 
 THREAD_NAME = "fastvid-engine"
 WAITING = "waiting"
@@ -68,6 +72,9 @@ class StepThread(threading.Thread):
         except BaseException as error:  # whatever it is (a library may call exit), the job must end
             self._fail(Failed(f"{self.doing}: {type(error).__name__}: {error}\n"
                               f"{traceback.format_exc().strip()}", EXIT_FAILURE))
+        finally:
+            # A thread that has failed is not stuck in its step.
+            self.doing = WAITING
 
 
 def _be_nice(by: int) -> None:
@@ -81,3 +88,54 @@ def _be_nice(by: int) -> None:
         os.setpriority(os.PRIO_PROCESS, thread, nice)
     except OSError:
         pass  # a system where only processes have one: both threads get the same share
+
+
+class SideThread(Generic[T]):
+    """Something that a rank does beside its stages: items in the order in which they come, in a
+    thread of its own.
+
+    step: makes the step for an item. fail: takes what went wrong; the thread has ended then. close:
+    called in the thread when it is stopped.
+    """
+
+    def __init__(self, step: Callable[[T], Step], fail: Callable[[Failed], None], nice: int = 0,
+                 close: Callable[[], None] = lambda: None) -> None:
+        self._step = step
+        self._close = close
+        self._items: deque[T] = deque()
+        self._condition = threading.Condition()
+        self._stopping = False
+        self._thread = StepThread(self._next_step, fail, nice)
+        self._thread.start()
+
+    @property
+    def doing(self) -> str:
+        """What it is at, in words."""
+        return self._thread.doing
+
+    def step_seconds(self) -> float:
+        """How long the item at hand has taken so far, 0 if there is none."""
+        return self._thread.step_seconds()
+
+    def put(self, *items: T) -> None:
+        """Adds items."""
+        with self._condition:
+            self._items.extend(items)
+            self._condition.notify_all()
+
+    def stop(self, patience_s: float) -> None:
+        """Ends the thread after the item at hand, and waits for that, but not for ever."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+        self._thread.join(patience_s)
+
+    def _next_step(self, thread: StepThread) -> Step | None:
+        with self._condition:
+            while not self._items and not self._stopping:
+                thread.doing = WAITING
+                self._condition.wait()
+            if not self._stopping:
+                return self._step(self._items.popleft())
+        self._close()
+        return None

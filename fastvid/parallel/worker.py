@@ -9,7 +9,6 @@ import logging
 import queue
 import time
 from collections.abc import Sequence
-from dataclasses import astuple
 
 import numpy as np
 
@@ -154,7 +153,7 @@ class Worker:
         assert self._engine.reading is not None
         self._hold(request.place)
         self._reading_frames += request.place.stop - request.place.start
-        self._engine.reading.ask(request)
+        self._engine.reading.thread.put(request)
 
     def _hold(self, place: Place) -> None:
         self._held[place.index] = place.group
@@ -185,13 +184,13 @@ class Worker:
             active = True
             if passage.last:
                 _log.info("frames %d to %d encoded", passage.order.first, passage.order.stop - 1)
-            self._comm.send(0, Kind.ENCODED, [*astuple(passage.order), int(passage.last)],
+            self._comm.send(0, Kind.ENCODED, [int(passage.last)],
                             [np.frombuffer(text, np.uint8) for text
                              in (passage.problem.encode(), passage.content)])
         while (wanted := encoding.wants()) is not None:
-            order, start, stop = wanted
+            _, start, stop = wanted
             active = True
-            self._comm.send(0, Kind.WANT, [order.style, start, stop])
+            self._comm.send(0, Kind.WANT, [start, stop])
         return active
 
     def _begin(self, task: Task) -> None:

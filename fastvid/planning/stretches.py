@@ -22,8 +22,8 @@ def overlap_seconds(shots: Sequence[int], costs: FrameCosts, cluster: Cluster,
     """Seconds from the first decoded frame to the last encoded one.
 
     Stretches go in order to whoever is free first; each is corrected, for as long as that may take,
-    when it and the one before it are computed. Frames are encoded in order, and by all
-    ranks once all are there.
+    when it and the one before it are computed. Frames are encoded in order, and by
+    all ranks once all are there.
     """
     free = [(0.0, rank) for rank in range(cluster.ranks)]
     heapq.heapify(free)
