@@ -20,6 +20,7 @@ import numpy as np
 from fastvid.allocator import give_back_freed_memory
 from fastvid.busy import BusyClock
 from fastvid.video.encode import OutputPlan
+from fastvid.video.output import open_encoder
 from fastvid.video.storage import storage_errors
 
 QUEUE_FRAMES = 8
@@ -33,7 +34,7 @@ _ENCODER_THREADS_MAX = 4
 
 
 class PartEncoder(Protocol):
-    """One part of the encoded video (`OutputPlan.open_encoder`)."""
+    """One part of the encoded video (`fastvid.video.output.open_encoder`)."""
 
     def write(self, image: np.ndarray, pts: int, duration: int) -> None:
         """Encodes a frame."""
@@ -59,14 +60,16 @@ def part_folder(output: Path) -> Path:
 class EncoderThread:
     """Encodes frames in order into parts.
 
-    folder: where the parts lie. parts: the closed ones, as (first frame, end, path). busy: the
-    time that encoding takes. failed: called in the thread with what went wrong.
+    folder: where the parts lie. open_part: begins one. parts: the closed ones, as (first frame,
+    end, path). busy: the time that encoding takes. failed: called in the thread with what went
+    wrong.
     """
 
     plan: OutputPlan
     folder: Path
     threads: int
     part_frames: int = PART_FRAMES
+    open_part: Callable[[OutputPlan, Path, int], PartEncoder] = open_encoder
     parts: list[tuple[int, int, Path]] = field(default_factory=list)
     busy: BusyClock = field(default_factory=BusyClock)
 
@@ -181,7 +184,7 @@ class EncoderThread:
             self._close_part()  # somebody else has encoded what follows it
         if self._part is None:
             self._first = index
-            self._part = self.plan.open_encoder(self.folder / _OPEN_NAME, threads=self.threads)
+            self._part = self.open_part(self.plan, self.folder / _OPEN_NAME, self.threads)
         self._part.write(image, pts, duration)
         self._stop = index + 1
         if self._stop == self.part_end(index):

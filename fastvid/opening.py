@@ -23,7 +23,8 @@ from fastvid.style.model import StyleModel
 from fastvid.style.registry import load_style, read_style, style_sha256
 from fastvid.video.cuts import check_cuts
 from fastvid.video.decode import VideoSource, fingerprint, open_source
-from fastvid.video.encode import OutputPlan, plan_output
+from fastvid.video.encode import OutputPlan
+from fastvid.video.output import plan_output
 
 
 @dataclass(frozen=True)

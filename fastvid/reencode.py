@@ -6,9 +6,10 @@ from fastvid.encode_thread import part_folder
 from fastvid.errors import InputError
 from fastvid.progress import Progress
 from fastvid.runfile.reader import RunFile
-from fastvid.video.encode import OutputPlan, plan_output
+from fastvid.video.encode import OutputPlan
 from fastvid.video.frame import ColorTags, VideoInfo
 from fastvid.video.mux import mux
+from fastvid.video.output import open_encoder, plan_output
 
 
 def encode_run(run_path: Path, output: str, *, codec: str | None, crf: float | None,
@@ -76,7 +77,7 @@ def _info(run: RunFile) -> VideoInfo:
 
 def _encode_part(run: RunFile, plan: OutputPlan, part: Path, threads: int,
                  progress: Progress) -> None:
-    encoder = plan.open_encoder(part, threads=threads)
+    encoder = open_encoder(plan, part, threads)
     try:
         for index, (pts, duration) in enumerate(zip(*(t.tolist() for t in run.times()))):
             encoder.write(run.frame(index), pts, duration)

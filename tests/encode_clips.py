@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from fastvid.video.encode import OutputPlan
+from fastvid.video.output import open_encoder
 from fastvid.video.frame import ColorTags, VideoInfo
 
 AUDIO_RATE = 48000
@@ -52,7 +53,7 @@ def encode_parts(plan: OutputPlan, folder: Path, images: Sequence[np.ndarray],
             if encoder is not None:
                 encoder.close()
             parts.append(folder / f"part-{len(parts)}")
-            encoder = plan.open_encoder(parts[-1], threads=1)
+            encoder = open_encoder(plan, parts[-1], threads=1)
         encoder.write(image, pts, end - pts)
     assert encoder is not None
     encoder.close()

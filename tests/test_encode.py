@@ -11,9 +11,9 @@ from encode_clips import decoded, encode_parts, info_of, moving, noise, packets
 
 from fastvid.errors import InputError, StorageError
 from fastvid.video.codecs import CODECS, available_codecs, codec_help
-from fastvid.video.encode import plan_output
 from fastvid.video.frame import ColorTags
 from fastvid.video.mux import mux
+from fastvid.video.output import open_encoder, plan_output
 
 
 def _written(folder: Path, name: str, images: list[np.ndarray], *, color: ColorTags = ColorTags(),
@@ -58,7 +58,7 @@ def test_no_encoder_takes_the_machine(tmp_path: Path, name: str) -> None:
         pytest.skip("only root's threads get a real-time priority")
     plan = plan_output(tmp_path / ("out" + CODECS[name].containers[0]), info=info_of(80, 66),
                        codec=name)
-    encoder = plan.open_encoder(tmp_path / "part", threads=1)
+    encoder = open_encoder(plan, tmp_path / "part", threads=1)
     try:
         for index, image in enumerate(moving(3, 80, 66)):
             encoder.write(image, index * 512, 512)
@@ -140,7 +140,7 @@ def test_parts_of_different_thread_counts_fit_together(tmp_path: Path) -> None:
         plan = plan_output(tmp_path / f"out.{extension}", info=info_of(64, 48), codec=codec)
         parts = [tmp_path / "one", tmp_path / "two"]
         for number, (part, threads) in enumerate(zip(parts, (1, 2))):
-            encoder = plan.open_encoder(part, threads=threads)
+            encoder = open_encoder(plan, part, threads=threads)
             for index in range(6 * number, 6 * number + 6):
                 encoder.write(images[index], index * 512, 512)
             encoder.close()
@@ -210,7 +210,7 @@ def test_defaults_follow_the_container(tmp_path: Path) -> None:
 
 def test_wrong_use_is_refused(tmp_path: Path) -> None:
     plan = plan_output(tmp_path / "a.mp4", info=info_of(64, 48))
-    encoder = plan.open_encoder(tmp_path / "part")
+    encoder = open_encoder(plan, tmp_path / "part")
     with pytest.raises(ValueError, match="at least one frame"):
         encoder.close()
     image = moving(1)[0]

@@ -9,9 +9,10 @@ import pytest
 
 import job_clips
 from fastvid.encode_thread import EncoderThread, part_folder
-from fastvid.video.encode import OutputPlan, plan_output
+from fastvid.video.encode import OutputPlan
 from fastvid.video.frame import ColorTags, VideoInfo
 from fastvid.video.mux import mux
+from fastvid.video.output import plan_output
 
 COUNT = 11
 PART_FRAMES = 4

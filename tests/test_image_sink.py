@@ -9,9 +9,9 @@ import pytest
 from encode_clips import encode_parts, info_of, noise
 
 from fastvid.errors import InputError, StorageError
-from fastvid.video.encode import plan_output
 from fastvid.video.image_sink import image_name
 from fastvid.video.mux import mux
+from fastvid.video.output import open_encoder, plan_output
 
 
 def _read(path: Path) -> np.ndarray:
@@ -58,7 +58,7 @@ def test_a_folder_of_ones_own_is_replaced_and_a_strange_one_is_not(tmp_path: Pat
 
 def test_an_unfinished_part_is_not_used_and_nothing_is_left(tmp_path: Path) -> None:
     plan = plan_output(f"{tmp_path}/out/", info=info_of(20, 10))
-    encoder = plan.open_encoder(tmp_path / "part")
+    encoder = open_encoder(plan, tmp_path / "part")
     with pytest.raises(ValueError, match="at least one frame"):
         encoder.close()
     encoder.write(noise(1, 20, 10)[0], 4, 1)
@@ -68,7 +68,7 @@ def test_an_unfinished_part_is_not_used_and_nothing_is_left(tmp_path: Path) -> N
         mux(plan, [tmp_path / "part"])
     encoder.abort()
     assert os.listdir(tmp_path) == []
-    closed = plan.open_encoder(tmp_path / "part")
+    closed = open_encoder(plan, tmp_path / "part")
     closed.write(noise(1, 20, 10)[0], 4, 1)
     closed.close()
     closed.abort()

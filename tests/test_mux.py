@@ -15,8 +15,8 @@ from av.stream import Stream
 from encode_clips import (AUDIO_RATE, decoded, encode_parts, info_of, moving, packets, write_source)
 
 from fastvid.errors import StorageError
-from fastvid.video.encode import plan_output
 from fastvid.video.mux import mux
+from fastvid.video.output import plan_output
 from fastvid.video.side_streams import add_copies
 from fastvid.video.video_track import decoding_times
 

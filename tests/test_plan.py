@@ -26,7 +26,7 @@ from fastvid.settings import picture_settings
 from fastvid.stages import Stage
 from fastvid.style.registry import load_style
 from fastvid.video.decode import open_source
-from fastvid.video.encode import plan_output
+from fastvid.video.output import plan_output
 
 
 def options_of(clip, style, tmp_path, **more):

@@ -22,9 +22,10 @@ from fastvid.runfile.writer import RunWriter, SegmentRecord
 from fastvid.shared_parts import PartPool
 from fastvid.stages import STAGES
 from fastvid.style.registry import load_style
-from fastvid.video.encode import OutputPlan, plan_of_text, plan_output
+from fastvid.video.encode import OutputPlan, plan_of_text
 from fastvid.video.frame import ColorTags, VideoInfo
 from fastvid.video.mux import mux
+from fastvid.video.output import open_encoder, plan_output
 from launching import PROGRAMS, TIMEOUT_S, RunningJob, run_fastvid, run_program, stored_count
 
 PART_FRAMES = 5
@@ -179,7 +180,7 @@ def test_a_part_has_the_same_bytes_wherever_it_is_encoded(
     monkeypatch.setattr(encoding, "_PASSED_BYTES", 5000)  # several passages
     helper = Encoding(lambda: None)
     for first, stop in ((0, 5), (10, 15), (20, 23)):
-        encoder = plan.open_encoder(tmp_path / "part", threads=1)
+        encoder = open_encoder(plan, tmp_path / "part", threads=1)
         for index in range(first, stop):
             encoder.write(frame(index), 40 * index, 40)
         encoder.close()

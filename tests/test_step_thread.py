@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from encode_clips import info_of
 from fastvid.encode_thread import EncoderThread
 from fastvid.parallel.batches import Step
 from fastvid.parallel.step_thread import StepThread
+from fastvid.video.output import plan_output
 
 PATIENCE_S = 60.0
 
@@ -62,29 +64,20 @@ class Part:
         """Nothing was written."""
 
 
-class Plan:
-    """A plan whose encoder keeps nothing."""
-
-    def __init__(self, folder: Path) -> None:
-        self.part = Part(folder / "open")
-
-    def open_encoder(self, path: Path, threads: int) -> Part:
-        return self.part
-
-
 class Image(np.ndarray):
     """An array of which one can see that it is gone."""
 
 
 def test_a_waiting_encoder_keeps_no_frame(tmp_path: Path) -> None:
-    plan = Plan(tmp_path)
-    encoder = EncoderThread(plan, tmp_path, threads=1)  # type: ignore[arg-type]
+    part = Part(tmp_path / "open")
+    plan = plan_output(tmp_path / "out.mkv", info=info_of(2, 2), codec="ffv1")
+    encoder = EncoderThread(plan, tmp_path, threads=1, open_part=lambda *_: part)
     encoder.start()
     image = np.zeros((2, 2, 3), np.uint8).view(Image)
     kept = weakref.ref(image)
     encoder.put(0, image, 0, 40)
     del image
-    assert plan.part.written.acquire(timeout=PATIENCE_S)
+    assert part.written.acquire(timeout=PATIENCE_S)
     for _ in range(int(PATIENCE_S / 0.01)):
         if kept() is None:
             break

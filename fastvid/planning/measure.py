@@ -27,6 +27,7 @@ from fastvid.stages import (BatchStages, Motion, RecurrentStages, Stage, Stages,
                             paints_alone)
 from fastvid.video.cuts import mark_cuts
 from fastvid.video.encode import OutputPlan
+from fastvid.video.output import open_encoder
 from fastvid.video.frame import Frame
 from fastvid.video.source import VideoSource
 
@@ -247,7 +248,7 @@ def _encode(painted: Sequence[np.ndarray], output: OutputPlan, threads: int,
         step = max(1, round(1 / (output.average_rate * output.time_base)))
         whole = Stopwatch()
         with whole.timing("encode"):
-            encoder = output.open_encoder(Path(folder) / "part", threads=threads)
+            encoder = open_encoder(output, Path(folder) / "part", threads)
             for index, image in enumerate(painted):
                 encoder.write(image, index * step, step)
             encoder.close()

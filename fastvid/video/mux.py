@@ -38,7 +38,7 @@ def mux(plan: OutputPlan, parts: Sequence[str | Path], *, source: str | Path | N
         source_video_stream_index: int | None = None) -> list[str]:
     """Writes the output of a run; it appears under its name only when it is complete.
 
-    parts: the closed parts of `plan.open_encoder`, in order. They are not deleted.
+    parts: the closed parts of `open_encoder`, in order. They are not deleted.
     source: where sound, subtitles, attachments, chapters and tags come from; None, or a folder of
         images: nowhere. source_video_stream_index: of the stream that was painted; None: the
         one that decoding chooses.

@@ -9,7 +9,7 @@ _THREADS = Path("/proc/self/task")
 _REALTIME = (os.SCHED_FIFO, os.SCHED_RR) if hasattr(os, "SCHED_FIFO") else ()
 
 
-def open_encoder(context: av.VideoCodecContext) -> None:
+def open_codec(context: av.VideoCodecContext) -> None:
     """Opens an encoder whose threads have the priority of the caller. Raises av.FFmpegError.
 
     SVT-AV1 gives the caller and some forty threads the highest real-time priority (SCHED_FIFO, 99)

@@ -1,23 +1,18 @@
 """One part of the video: RGB frames in, encoded packets with exact times in a part file out."""
 
-from __future__ import annotations
-
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 from av.video.reformatter import ColorRange
 
 from fastvid.errors import InputError
+from fastvid.video.encode import OutputPlan
 from fastvid.video.output_color import FrameConverter
 from fastvid.video.parts import PartFile, PartPacket, PartWriter
-from fastvid.video.thread_priority import open_encoder
-
-if TYPE_CHECKING:
-    from fastvid.video.encode import OutputPlan
+from fastvid.video.thread_priority import open_codec
 
 # SVT-AV1 prints to stderr on its own, past libavutil's log; 0 leaves fatal errors.
 os.environ.setdefault("SVT_LOG", "0")
@@ -40,7 +35,7 @@ class VideoEncoder:
         self._template_file = io.BytesIO()
         self._template = av.open(self._template_file, "w", format=plan.rule.template_container)
         self._stream = _add_stream(self._template, plan, threads)
-        open_encoder(self._stream.codec_context)
+        open_codec(self._stream.codec_context)
         self._part: PartWriter | None = PartWriter(part_path, file)
         self._has_template = False
 
@@ -106,7 +101,7 @@ def check_encoder_opens(plan: OutputPlan) -> None:
     with av.open(io.BytesIO(), "w", format=plan.rule.template_container) as container:
         stream = _add_stream(container, plan, threads=1)
         try:
-            open_encoder(stream.codec_context)
+            open_codec(stream.codec_context)
         except av.FFmpegError as error:
             raise InputError(
                 f"{plan.codec} can't encode {plan.width}x{plan.height} at "
