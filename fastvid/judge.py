@@ -13,9 +13,10 @@ import numpy as np
 from fastvid.errors import InputError
 from fastvid.evaluate import Evaluation, evaluate, judge_for
 from fastvid.motion.flow import FlowEstimator
-from fastvid.runfile.reader import RunFile
 from fastvid.overlap import seams
-from fastvid.settings import PictureSettings, recorded_overlap
+from fastvid.runfile.reader import RunFile
+from fastvid.settings import recorded_overlap
+from fastvid.stage_settings import PictureSettings
 from fastvid.stages import paints_alone
 from fastvid.video.decode import VideoSource, fingerprint, open_source
 

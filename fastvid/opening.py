@@ -15,8 +15,9 @@ from fastvid.parallel.peer import Peer
 from fastvid.parallel.serve import JobSetup
 from fastvid.runfile.identity import picture_software, previous_settings, stored_frames
 from fastvid.runfile.lock import RunLock
-from fastvid.settings import PictureSettings, check_same_run, picture_settings, run_identity
+from fastvid.settings import check_same_run, picture_settings, run_identity
 from fastvid.stage_choice import check_kind
+from fastvid.stage_settings import PictureSettings
 from fastvid.style.device import choose_device
 from fastvid.style.loading import load_frame_model
 from fastvid.style.model import StyleModel

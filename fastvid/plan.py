@@ -20,7 +20,7 @@ from fastvid.planning.measure import Measurement, Stopwatch, measure_film
 from fastvid.planning.reading import own_reading
 from fastvid.planning.script import submission_script
 from fastvid.resources import available_memory_bytes, free_disk_bytes, usable_cores
-from fastvid.settings import PictureSettings
+from fastvid.stage_settings import PictureSettings
 from fastvid.video.cuts import read_cuts
 from fastvid.video.encode import OutputPlan
 

@@ -17,7 +17,7 @@ import numpy as np
 from fastvid.motion.occlusion import NETWORK_MASK_WINDOW_PX, shrink
 from fastvid.motion.source import MotionSource
 from fastvid.motion.warp import sample, sampling_map
-from fastvid.settings import PictureSettings, estimated_motion
+from fastvid.stage_settings import PictureSettings, estimated_motion
 from fastvid.stages import Motion
 from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.recurrent import RecurrentModel

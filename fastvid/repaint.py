@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastvid.motion.source import MotionSource
-from fastvid.settings import PictureSettings, estimated_motion
+from fastvid.stage_settings import PictureSettings, estimated_motion
 from fastvid.stages import Motion
 from fastvid.style.looks import keep_colors, mix
 from fastvid.style.model import PendingFrames, StyleModel, set_threads

@@ -1,41 +1,16 @@
-"""The settings that shape the picture, as they travel to the ranks and stand in the run file."""
+"""What makes a run this run: its settings as they stand in the run file, and what continues it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from fastvid.errors import InputError
-from fastvid.motion.source import EstimatedMotion
 from fastvid.options import StylizeOptions
 from fastvid.overlap import Overlap
 from fastvid.resources import processor_name
+from fastvid.stage_settings import PictureSettings
 from fastvid.video.cuts import read_cuts
-
-
-@dataclass(frozen=True)
-class PictureSettings:
-    """Everything that the bytes of the stylized frames depend on, beside input and style.
-
-    threads, processor and device are among them: sums are rounded in another order with other
-    numbers of threads or vector units. device: what paints, "cpu" or the name of the GPU.
-    pipeline: how recurrent models run, None for frame models. overlap: how their shots are cut
-    into stretches, None where they are not. flow_sha256: of the files that flow and masks are read
-    from, None where they are estimated.
-    """
-
-    flow: str
-    flow_scale: float
-    mask_boundaries: bool
-    temporal_strength: float
-    strength: float
-    keep_colors: bool
-    threads: int
-    processor: str
-    device: str = "cpu"
-    pipeline: str | None = None
-    overlap: Overlap | None = None
-    flow_sha256: str | None = None
 
 
 def picture_settings(options: StylizeOptions, *, threads: int, device: str = "cpu",
@@ -55,11 +30,6 @@ def picture_settings(options: StylizeOptions, *, threads: int, device: str = "cp
         overlap=options.overlap,
         flow_sha256=flow_sha256,
     )
-
-
-def estimated_motion(settings: PictureSettings) -> EstimatedMotion:
-    """Flow and masks as the settings say."""
-    return EstimatedMotion(settings.flow, settings.flow_scale, settings.mask_boundaries)
 
 
 # How the settings in a run file are called on the command line.

@@ -7,7 +7,7 @@ from fastvid.motion.source import MotionSource
 from fastvid.options import StylizeOptions
 from fastvid.recurrent import RecurrentRepaint
 from fastvid.repaint import Repaint
-from fastvid.settings import PictureSettings
+from fastvid.stage_settings import PictureSettings
 from fastvid.style.model import StyleModel
 from fastvid.style.recurrent import RecurrentModel
 

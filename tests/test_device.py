@@ -20,7 +20,7 @@ from fastvid.parallel.engine import Engine, Failed, LastFrame, Task
 from fastvid.parallel.peer import Peer
 from fastvid.repaint import Repaint
 from fastvid.runfile.reader import RunFile
-from fastvid.settings import PictureSettings
+from fastvid.stage_settings import PictureSettings
 from fastvid.stages import Motion, Stage
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.style.device import choose_device, rank_device

@@ -10,7 +10,8 @@ import pytest
 
 from fastvid.errors import InputError
 from fastvid.options import StylizeOptions
-from fastvid.settings import PictureSettings, check_same_run, run_identity
+from fastvid.settings import check_same_run, run_identity
+from fastvid.stage_settings import PictureSettings
 
 SETTINGS = PictureSettings("dis-medium", 1.0, False, 0.85, 1.0, False, 2, "a processor")
 OPTIONS = StylizeOptions(Path("in.mp4"), Path("out.mp4"))

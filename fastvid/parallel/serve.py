@@ -17,7 +17,7 @@ from fastvid.parallel.same_input import answer_look
 from fastvid.parallel.stopping import signals_stop
 from fastvid.parallel.turn import take_turn
 from fastvid.parallel.worker import Worker
-from fastvid.settings import PictureSettings
+from fastvid.stage_settings import PictureSettings
 from fastvid.stages import Stages
 
 

@@ -8,7 +8,7 @@ import time
 
 from fastvid.parallel.communicator import Kind, connect
 from fastvid.parallel.serve import JobSetup, serve
-from fastvid.settings import PictureSettings
+from fastvid.stage_settings import PictureSettings
 
 STATUS = 7
 LATE_S = 1.0
