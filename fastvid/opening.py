@@ -16,7 +16,7 @@ from fastvid.parallel.serve import JobSetup
 from fastvid.runfile.identity import picture_software, previous_settings, stored_frames
 from fastvid.runfile.lock import RunLock
 from fastvid.settings import check_same_run, picture_settings, run_identity
-from fastvid.stage_choice import check_kind
+from fastvid.stage_choice import recurrent_models
 from fastvid.stage_settings import PictureSettings
 from fastvid.style.device import choose_device
 from fastvid.style.loading import load_frame_model
@@ -169,3 +169,28 @@ def _lock(options: StylizeOptions, output: Path, run_path: Path,
 def _recorded(previous: Sequence[dict[str, Any] | None], name: str) -> Any:
     """A setting of the runs that are continued, None if there are none."""
     return next((old[name] for old in previous if old and name in old), None)
+
+
+def check_kind(options: StylizeOptions, models: Sequence[StyleModel]) -> bool:
+    """Whether the run is one of recurrent models.
+
+    Raises InputError if options do not go with the kind of the models, or the models not together.
+    """
+    default = StylizeOptions(options.input, options.output)
+    recurrent = bool(recurrent_models(models))
+    if not recurrent:
+        if options.first_frame_model is not None:
+            raise InputError(f"--first-frame-model is for recurrent models; {models[0].name} "
+                             "paints every frame on its own. Leave it out.")
+        if options.overlap is not None:
+            raise InputError(f"--pipeline overlap is for recurrent models; {models[0].name} paints "
+                             "every frame on its own, which is parallel anyway. Leave it out.")
+        return False
+    for name, why in (
+            ("temporal_strength", "the network itself keeps the picture steady"),
+            ("strength", "it continues its own pictures, not mixtures with the film"),
+            ("keep_colors", "it continues its own pictures, with the colours it gave them")):
+        if getattr(options, name) != getattr(default, name):
+            raise InputError(f"--{name.replace('_', '-')} does not go with the recurrent model "
+                             f"{models[0].name}: {why}. Leave it out.")
+    return True

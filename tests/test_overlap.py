@@ -14,13 +14,13 @@ import job_clips
 import recurrent_oracle
 from conftest import Clip
 from fastvid.errors import InputError
+from fastvid.opening import check_kind
 from fastvid.options import StylizeOptions
 from fastvid.overlap import Break, Overlap, mark_stretches, seams
 from fastvid.parallel.segments import Segment
 from fastvid.parallel.stretches import cut_into_stretches
 from fastvid.runfile.reader import RunFile
 from fastvid.seam_report import SeamReport
-from fastvid.stage_choice import check_kind
 from fastvid.style.loading import load_model, load_recurrent
 from fastvid.video.frame import Frame
 from launching import PROGRAMS, TIMEOUT_S, RunningJob, run_program, stored_count
