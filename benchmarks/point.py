@@ -21,7 +21,8 @@ from emulation import Costs, SleepingStages, give_each_rank_a_node, rank_speeds,
 from fastvid.allocator import keep_freed_memory
 from fastvid.options import StylizeOptions
 from fastvid.parallel.communicator import Communicator, Kind, connect
-from fastvid.parallel.serve import JobSetup, real_stages, serve
+from fastvid.parallel.setup import JobSetup, real_stages
+from fastvid.serve import serve
 from fastvid.stages import Stages
 from recurrent import SleepingRecurrent, make_style
 from thread_times import ThreadTimes

@@ -12,8 +12,8 @@ from fastvid.parallel.communicator import (FAILED_PATIENCE_S, GOOD_PATIENCE_S, R
                                            Communicator, connect, finalize, leave)
 from fastvid.parallel.engine import still_computing
 from fastvid.parallel.launch import LaunchError, launched_rank
-from fastvid.parallel.serve import serve
 from fastvid.parallel.stopping import ignore_warning_signals, signals_stop
+from fastvid.serve import serve
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,7 +23,7 @@ from fastvid.parallel.engine import Engine
 from fastvid.parallel.lead import lead
 from fastvid.parallel.pulse import Pulse
 from fastvid.parallel.segments import Segment, cut_into_segments
-from fastvid.parallel.serve import StageFactory, real_stages
+from fastvid.parallel.setup import StageFactory, real_stages
 from fastvid.parallel.stopping import Deadline, signals_stop
 from fastvid.parallel.stretches import cut_into_stretches
 from fastvid.parallel.worker import Worker

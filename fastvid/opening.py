@@ -12,7 +12,7 @@ from fastvid.estimate import check_disk, check_memory
 from fastvid.motion.flow_folder import FlowFolder
 from fastvid.options import StylizeOptions
 from fastvid.parallel.peer import Peer
-from fastvid.parallel.serve import JobSetup
+from fastvid.parallel.setup import JobSetup
 from fastvid.runfile.identity import picture_software, previous_settings, stored_frames
 from fastvid.runfile.lock import RunLock
 from fastvid.settings import check_same_run, picture_settings, run_identity

@@ -93,7 +93,7 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
         with start.timing("start"):
             # As in a run, loading torch is a part of the start.
             from fastvid.opening import open_job, settle
-            from fastvid.parallel.serve import real_stages
+            from fastvid.parallel.setup import real_stages
             from fastvid.style.device import gpu_count
 
             job = open_job(options, stack)

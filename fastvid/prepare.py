@@ -8,7 +8,7 @@ from fastvid.encode_thread import remove_leftovers
 from fastvid.opening import open_job, settle
 from fastvid.options import StylizeOptions
 from fastvid.parallel.communicator import Communicator
-from fastvid.parallel.serve import JobSetup
+from fastvid.parallel.setup import JobSetup
 from fastvid.progress import Progress
 from fastvid.runfile.identity import open_run, run_attributes
 from fastvid.runfile.writer import RunWriter

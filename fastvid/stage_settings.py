@@ -6,7 +6,6 @@ from fastvid.motion.source import EstimatedMotion
 from fastvid.overlap import Overlap
 
 
-
 @dataclass(frozen=True)
 class PictureSettings:
     """Everything that the bytes of the stylized frames depend on, beside input and style.

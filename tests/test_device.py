@@ -246,7 +246,7 @@ def test_a_job_in_batches(cut_clip: Clip, tiny_style: Path, tmp_path: Path,
                           run_main: Callable[..., tuple[int, str]]) -> None:
     """The whole program with a device that paints four frames at a time."""
     import fastvid.job
-    from fastvid.parallel.serve import JobSetup
+    from fastvid.parallel.setup import JobSetup
 
     def batch_stages(setup: JobSetup) -> Repaint:
         styles = [load_style(data, name) for name, data in zip(setup.style_names, setup.styles)]

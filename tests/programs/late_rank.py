@@ -7,7 +7,8 @@ import sys
 import time
 
 from fastvid.parallel.communicator import Kind, connect
-from fastvid.parallel.serve import JobSetup, serve
+from fastvid.parallel.setup import JobSetup
+from fastvid.serve import serve
 from fastvid.stage_settings import PictureSettings
 
 STATUS = 7

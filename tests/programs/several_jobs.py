@@ -15,9 +15,9 @@ from typing import Any
 
 from fastvid.cli import run_command_line
 from fastvid.parallel.communicator import Kind, connect
-from fastvid.parallel.serve import serve
 from fastvid.recurrent import RecurrentRepaint
 from fastvid.repaint import Repaint
+from fastvid.serve import serve
 
 LONGEST_DELAY_S = 0.012
 

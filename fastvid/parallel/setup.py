@@ -1,0 +1,80 @@
+"""What a rank needs to know to take part in a job, and the stages that it makes of it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from fastvid.overlap import Overlap
+from fastvid.parallel.communicator import Message
+from fastvid.stage_settings import PictureSettings
+from fastvid.stages import Stages
+
+
+@dataclass(frozen=True)
+class JobSetup:
+    """What a rank needs to know to take part in a job; travels from rank 0, with the styles.
+
+    style_names, styles: names and checkpoints. first_frame_model: the checkpoint that paints the
+    first frame of each shot, empty where the styles do. local_rank: the number of the rank among
+    those of its host, which each fills in for itself. flow_dir: where flow and masks are read from,
+    None where they are estimated. first_frame: where the run begins in the film.
+    """
+
+    settings: PictureSettings
+    style_names: tuple[str, ...]
+    styles: tuple[bytes, ...]
+    lookahead: int
+    keep: tuple[str, ...]
+    rank_timeout_s: float
+    log_dir: str | None = None
+    log_level: str = "INFO"
+    local_rank: int = 0
+    first_frame_model: bytes = b""
+    flow_dir: str | None = None
+    first_frame: int = 0
+
+    def arrays(self) -> list[np.ndarray]:
+        """As the arrays of a SETUP message."""
+        facts = asdict(self)
+        first, styles = facts.pop("first_frame_model"), facts.pop("styles")
+        texts = json.dumps(facts).encode("utf-8")
+        return [np.frombuffer(data, dtype=np.uint8) for data in (texts, first, *styles)]
+
+    @classmethod
+    def from_message(cls, message: Message) -> "JobSetup":
+        """From a SETUP message."""
+        facts = json.loads(message.text(0))
+        settings = facts["settings"]
+        settings["overlap"] = Overlap(**settings["overlap"]) if settings["overlap"] else None
+        facts["settings"] = PictureSettings(**settings)
+        for name in ("style_names", "keep"):
+            facts[name] = tuple(facts[name])
+        first, *styles = (array.tobytes() for array in message.arrays[1:])
+        return cls(**facts, styles=tuple(styles), first_frame_model=first)
+
+
+# Benchmarks put sleeping stages in the place of the real ones.
+StageFactory = Callable[[JobSetup], Stages]
+
+
+def real_stages(setup: JobSetup) -> Stages:
+    """The stages that paint. Raises InputError for a style that can't be loaded, or if this rank
+    lacks the GPU that the run paints on."""
+    # torch takes two seconds to import: only a rank that has a job pays for it.
+    from fastvid.motion.source import FiledMotion
+    from fastvid.stage_choice import choose_stages
+    from fastvid.style.device import GPU_BATCH_SIZE, rank_device
+    from fastvid.style.loading import load_frame_model
+    from fastvid.style.registry import load_style
+
+    device = rank_device(setup.settings.device, setup.local_rank)
+    styles = [load_style(data, name).move_to(device)
+              for name, data in zip(setup.style_names, setup.styles)]
+    first = None
+    if setup.first_frame_model:
+        first = load_frame_model(setup.first_frame_model, "--first-frame-model").move_to(device)
+    batch_size = 1 if device.type == "cpu" else GPU_BATCH_SIZE
+    source = FiledMotion(setup.flow_dir, setup.first_frame) if setup.flow_dir else None
+    return choose_stages(styles, setup.settings, setup.keep, batch_size, first, source)
