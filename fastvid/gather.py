@@ -10,6 +10,7 @@ queue holds a few frames. Once all frames are stored, other ranks may encode par
 import queue
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,6 @@ import numpy as np
 from fastvid.busy import BusyClock
 from fastvid.encode_thread import QUEUE_FRAMES, EncoderThread
 from fastvid.errors import StorageError
-from fastvid.parallel.bell import Alarm
 from fastvid.runfile.writer import RankRows, RunWriter, SegmentRecord
 from fastvid.shared_encoding import SharedEncoding
 
@@ -53,7 +53,7 @@ class Gatherer:
     """
 
     def __init__(self, writer: RunWriter, encoder: EncoderThread, *, discard: bool,
-                 wake: Alarm, shared: bool = False) -> None:
+                 wake: Callable[[], None], shared: bool = False) -> None:
         self._writer = writer
         self._encoder = encoder
         self._discard = discard
@@ -153,7 +153,7 @@ class Gatherer:
     def _fail(self, error: BaseException) -> None:
         self._errors.append(error)
         self._look_up()
-        self._wake.set()
+        self._wake()
 
     def _look_up(self) -> None:
         """Ends the waiting of the storing thread."""
@@ -180,7 +180,7 @@ class Gatherer:
         if self.shared is not None:
             self.shared.discard()
         self._ended = True
-        self._wake.set()
+        self._wake()
 
     def _store_next(self) -> bool:
         """Stores the next segment, if there is one before it is time for something else; false at
@@ -237,7 +237,7 @@ class Gatherer:
             start, stop = item
         self.frames_stored += stop - start
         self._known_stop = max(self._known_stop, stop)
-        self._wake.set()
+        self._wake()
 
     def _store(self, item: _Result) -> None:
         record = item.record

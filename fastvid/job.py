@@ -152,12 +152,13 @@ def _compute(job: Prepared, index: SourceIndex | None, comm: Communicator, progr
     stack.callback(segments.close)
     encoders = [_open_encoder(job, painting, stack) for painting in job.paintings]
     sink = FanOut([Gatherer(painting.writer, encoder, discard=options.discard_frames,
-                            wake=comm.wake,
+                            wake=comm.wake.set,
                             shared=comm.size > 1 and not painting.plan.is_folder)
                    for painting, encoder in zip(job.paintings, encoders, strict=True)])
     stack.callback(sink.cancel)
     sink.start()
-    engine = Engine(make_stages(replace(job.setup, local_rank=comm.local_rank)), comm.wake, overlap)
+    engine = Engine(make_stages(replace(job.setup, local_rank=comm.local_rank)), comm.wake.set,
+                    overlap)
     stack.callback(engine.stop)
     engine.start()
     began, main_began = time.monotonic(), time.thread_time()

@@ -7,13 +7,13 @@ want, and writes what they have encoded. The main thread, which talks to them, i
 import queue
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from fastvid.busy import BusyClock
 from fastvid.encode_thread import EncoderThread
-from fastvid.parallel.bell import Alarm
 from fastvid.runfile.writer import RunWriter
 from fastvid.shared_parts import Arrivals, Part, PartPool
 
@@ -50,7 +50,7 @@ class SharedEncoding:
     take.
     """
 
-    def __init__(self, writer: RunWriter, encoder: EncoderThread, wake: Alarm,
+    def __init__(self, writer: RunWriter, encoder: EncoderThread, wake: Callable[[], None],
                  busy: BusyClock) -> None:
         self._writer = writer
         self._encoder = encoder
@@ -121,7 +121,7 @@ class SharedEncoding:
             parts.append((start, min(self._encoder.part_end(start), stop)))
             start = parts[-1][1]
         self._pool = PartPool(parts)
-        self._wake.set()
+        self._wake()
         return end
 
     def take(self) -> Part | None:
@@ -161,7 +161,7 @@ class SharedEncoding:
             with self._lock:
                 self._pictures_bytes += sum(image.nbytes for image in images)
             self._pictures.put((wanted.rank, times, images))
-            self._wake.set()
+            self._wake()
 
     def _take_encoded(self, item: _Arrived) -> None:
         first, stop = item.part

@@ -95,3 +95,17 @@ class BatchStages(Stages, Protocol):
 
     def begin_batch(self, frames: Sequence[np.ndarray]) -> PendingBatch:
         """Begins to paint frames of one size, at least one."""
+
+
+def kept_flow(motion: Motion | None, frame: np.ndarray) -> np.ndarray:
+    """The backward flow to store, (H, W, 2) float32; zero where `frame` has none."""
+    if motion is None or motion.backward is None:
+        return np.zeros((*frame.shape[:2], 2), dtype=np.float32)
+    return motion.backward
+
+
+def kept_occlusion(motion: Motion | None, frame: np.ndarray) -> np.ndarray:
+    """The mask to store, (H, W) uint8: 1 where the flow can't be trusted or is not known."""
+    if motion is None or motion.reliable is None:
+        return np.ones(frame.shape[:2], dtype=np.uint8)
+    return (~motion.reliable).astype(np.uint8)

@@ -189,7 +189,7 @@ def image(value: int) -> np.ndarray:
 def test_flow_goes_on_while_a_batch_is_painted() -> None:
     """Batches run across segments; each frame gets its own painting, in order."""
     stages = SlowDevice()
-    engine = Engine(stages, threading.Event())
+    engine = Engine(stages, threading.Event().set)
     engine.add(Task(index=0, start=0, frames=[image(1), image(2)], halo=None))
     engine.add(Task(index=1, start=2, frames=[image(3), image(4)], halo=image(2)))
     assert engine.heavy_frames_left() == 4 and engine.prefetch_frames == 3
@@ -217,7 +217,7 @@ def test_a_batch_that_fails_is_named_by_its_frames() -> None:
     stages = SlowDevice()
     stages.error = InputError("no memory")
     stages.release.set()
-    engine = Engine(stages, threading.Event())
+    engine = Engine(stages, threading.Event().set)
     engine.add(Task(index=5, start=20, frames=[image(1), image(2)], halo=None))
     engine.start()
     event = engine.events.get(timeout=_PATIENCE_S)

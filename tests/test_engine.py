@@ -53,7 +53,7 @@ def stages() -> CountingStages:
 
 @pytest.fixture
 def engine(stages: CountingStages) -> Iterator[Engine]:
-    engine = Engine(stages, threading.Event())
+    engine = Engine(stages, threading.Event().set)
     engine.start()
     yield engine
     stages.gate.release(1000)
@@ -133,7 +133,7 @@ def test_how_much_is_left(engine: Engine, stages: CountingStages) -> None:
 def test_a_failure_names_stage_and_frame(error: BaseException, status: int, words: str) -> None:
     stages = CountingStages(error)
     wake = threading.Event()
-    engine = Engine(stages, wake)
+    engine = Engine(stages, wake.set)
     engine.start()
     stages.gate.release(10)
     engine.add(Task(index=0, start=41, frames=[image(1), image(2)], halo=None))

@@ -56,7 +56,7 @@ def stages() -> CountingRecurrent:
 
 @pytest.fixture
 def engine(stages: CountingRecurrent) -> Iterator[Engine]:
-    engine = Engine(stages, threading.Event(), OVERLAP)
+    engine = Engine(stages, threading.Event().set, OVERLAP)
     yield engine
     engine.stop()
 
@@ -125,7 +125,8 @@ def test_the_rest_of_a_stretch_goes_before_its_correction(engine: Engine,
 
 def test_pasts_that_meet(stages: CountingRecurrent) -> None:
     """Recomputing ends when the mean difference is within the tolerance; the rest fades."""
-    engine = Engine(stages, threading.Event(), Overlap(9, 2, recompute=2, fade=1, tolerance=50.0))
+    engine = Engine(stages, threading.Event().set,
+                    Overlap(9, 2, recompute=2, fade=1, tolerance=50.0))
     engine.start()
     first, _ = stretch(boundary=image(120)[None])
     engine.add(first)
@@ -137,7 +138,7 @@ def test_pasts_that_meet(stages: CountingRecurrent) -> None:
 
 def test_flow_runs_ahead_but_not_far(stages: CountingRecurrent) -> None:
     """Frames that wait for their past do not fill the memory, nor do they hold up another shot."""
-    engine = Engine(stages, threading.Event())
+    engine = Engine(stages, threading.Event().set)
     waiting = Task(index=0, start=0, frames=[image(1)] * 40, halo=image(1))
     begins = Task(index=9, start=70, frames=[image(1)] * 30, halo=None)
     engine.add(waiting)

@@ -63,7 +63,7 @@ def writer(tmp_path: Path) -> CountingWriter:
 
 
 def gatherer_of(writer: RunWriter, encoder: Encoder) -> Gatherer:
-    return Gatherer(writer, encoder, discard=False, wake=threading.Event())  # type: ignore
+    return Gatherer(writer, encoder, discard=False, wake=threading.Event().set)  # type: ignore
 
 
 def put(gatherer: Gatherer, segment: int) -> None:
@@ -157,11 +157,10 @@ def test_the_end_wakes_whoever_waits_for_it(writer: CountingWriter) -> None:
     """`alive` has to be false before: nobody looks a second time."""
     seen: list[bool] = []
 
-    class Alarm:
-        def set(self) -> None:
-            seen.append(gatherer.alive())
+    def wake() -> None:
+        seen.append(gatherer.alive())
 
-    gatherer = Gatherer(writer, Encoder(), discard=False, wake=Alarm())  # type: ignore
+    gatherer = Gatherer(writer, Encoder(), discard=False, wake=wake)  # type: ignore
     gatherer.start()
     put(gatherer, 0)
     finish(gatherer)

@@ -235,7 +235,7 @@ def test_rank_0_encodes_what_does_not_come_back(plan: OutputPlan, tmp_path: Path
     encoder = EncoderThread(plan, part_folder(plan.path), threads=1, part_frames=PART_FRAMES)
     encoder.take_over(writer.has)
     gatherer = Gatherer(writer, encoder, discard=False, shared=True,
-                        wake=threading.Event())  # type: ignore[arg-type]
+                        wake=threading.Event().set)  # type: ignore[arg-type]
     held = threading.Event()
     encode = encoder._encode
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from encode_clips import info_of
 from fastvid.encode_thread import EncoderThread
-from fastvid.parallel.batches import Step
-from fastvid.parallel.step_thread import StepThread
+from fastvid.parallel.step_thread import Step, StepThread
 from fastvid.video.output import plan_output
 
 PATIENCE_S = 60.0

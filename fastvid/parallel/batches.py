@@ -2,20 +2,12 @@
 the temporal pass."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 
+from fastvid.parallel.step_thread import Step
 from fastvid.parallel.task import Task
 from fastvid.stages import BatchStages, PendingBatch, Stage
-
-
-@dataclass(frozen=True)
-class Step:
-    """Something that the engine's thread can do next. doing: what to tell of it meanwhile."""
-
-    doing: str
-    run: Callable[[], None]
 
 
 class BatchPainting:

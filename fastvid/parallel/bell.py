@@ -11,7 +11,6 @@ import select
 import socket
 import sys
 import time
-from typing import Protocol
 
 _NAME_BYTES = 16
 # Datagrams taken off at a time: more than a queue holds by default (net.unix.max_dgram_qlen), few
@@ -19,13 +18,6 @@ _NAME_BYTES = 16
 _DRAINED_AT_ONCE = 64
 # The shortest sleep of poll(2), which counts in milliseconds.
 _SHORTEST_POLL_S = 0.001
-
-
-class Alarm(Protocol):
-    """What a thread sets to end the sleep of the main thread, such as a `Bell`."""
-
-    def set(self) -> None:
-        """Ends the sleep."""
 
 
 class Bell:

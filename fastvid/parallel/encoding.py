@@ -12,8 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from fastvid.parallel.batches import Step
-from fastvid.parallel.step_thread import Failed, SideThread
+from fastvid.parallel.step_thread import Failed, SideThread, Step
 from fastvid.video.encode import OutputPlan
 from fastvid.video.video_encoder import VideoEncoder
 

@@ -25,13 +25,12 @@ from typing import Any
 import numpy as np
 
 from fastvid.overlap import Overlap
-from fastvid.parallel.batches import BatchPainting, Step
-from fastvid.parallel.bell import Alarm
+from fastvid.parallel.batches import BatchPainting
 from fastvid.parallel.encoding import Encoding
 from fastvid.parallel.reading import Reading
 from fastvid.parallel.seam import Seam
 from fastvid.parallel.step_thread import (HEAVY_NICE, RECURRENT_NICE, THREAD_NAME, WAITING, Failed,
-                                          SideThread, StepThread)
+                                          SideThread, Step, StepThread)
 from fastvid.parallel.task import Task
 from fastvid.stages import BatchStages, RecurrentStages, Stage, Stages, paints_alone
 
@@ -64,12 +63,12 @@ def still_computing() -> bool:
 class Engine:
     """Works on the tasks it was given; what happens comes out of `events`.
 
-    A `Task` among the events is a finished segment. `wake` is set at each event, so that the thread
-    that talks to the other ranks need not look all the time. overlap: how stretches are joined,
-    None if segments are not computed in stretches.
+    A `Task` among the events is a finished segment. `wake` is called at each event, so that the
+    thread that talks to the other ranks need not look all the time. overlap: how stretches are
+    joined, None if segments are not computed in stretches.
     """
 
-    def __init__(self, stages: Stages, wake: Alarm,
+    def __init__(self, stages: Stages, wake: Callable[[], None],
                  overlap: Overlap | None = None) -> None:
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stages = stages
@@ -169,7 +168,7 @@ class Engine:
 
     def _report(self, event: Event) -> None:
         self.events.put(event)
-        self._wake.set()
+        self._wake()
 
     def _wait_for_step(self, next_step: Callable[[], Step | None],
                        thread: StepThread) -> Step | None:

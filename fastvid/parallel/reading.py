@@ -12,8 +12,7 @@ from functools import partial
 import numpy as np
 
 from fastvid.errors import OrderNeeded
-from fastvid.parallel.batches import Step
-from fastvid.parallel.step_thread import HEAVY_NICE, Failed, SideThread
+from fastvid.parallel.step_thread import HEAVY_NICE, Failed, SideThread, Step
 from fastvid.parallel.task import Place, Task
 from fastvid.video.film_index import SourceIndex
 from fastvid.video.random_access import WAY_OUT, FrameReader, checksum, open_reader

@@ -23,7 +23,7 @@ def serve_job(comm: Communicator, setup_message: Message,
     setup = replace(JobSetup.from_message(setup_message), local_rank=comm.local_rank)
     with log_to(setup.log_dir, setup.log_level, comm), signals_stop(comm):
         try:
-            engine = Engine(make_stages(setup), comm.wake, setup.settings.overlap)
+            engine = Engine(make_stages(setup), comm.wake.set, setup.settings.overlap)
         except FastvidError as error:
             _fail_to_start(comm, str(error), error.exit_status)
             return

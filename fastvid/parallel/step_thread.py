@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from fastvid.errors import EXIT_FAILURE, FastvidError, OrderNeeded
-from fastvid.parallel.batches import Step
 
 T = TypeVar("T")
 
@@ -23,6 +22,14 @@ HEAVY_NICE = 10
 # and a third of what the threads get that talk, decode, store and encode: all ranks wait for those.
 RECURRENT_NICE = 5
 _NICE_MAX = 19
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that the engine's thread can do next. doing: what to tell of it meanwhile."""
+
+    doing: str
+    run: Callable[[], None]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from fastvid.parallel.reading import Reading, ReadRequest
 from fastvid.parallel.schedule import NOBODY
 from fastvid.parallel.task import Place, Task
 from fastvid.parallel.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
-from fastvid.stages import STAGES, Motion
+from fastvid.stages import STAGES, kept_flow, kept_occlusion
 from fastvid.video.encode import plan_of_text
 from fastvid.video.film_index import SourceIndex, index_from_arrays
 
@@ -225,17 +225,3 @@ class Worker:
             arrays.append(np.array(task.errors[task.lead:], dtype=np.float64))
         del self._held[task.index]
         self._comm.send(0, Kind.RESULT, [task.index], arrays)
-
-
-def kept_flow(motion: Motion | None, frame: np.ndarray) -> np.ndarray:
-    """The backward flow to store, (H, W, 2) float32; zero where `frame` has none."""
-    if motion is None or motion.backward is None:
-        return np.zeros((*frame.shape[:2], 2), dtype=np.float32)
-    return motion.backward
-
-
-def kept_occlusion(motion: Motion | None, frame: np.ndarray) -> np.ndarray:
-    """The mask to store, (H, W) uint8: 1 where the flow can't be trusted or is not known."""
-    if motion is None or motion.reliable is None:
-        return np.ones(frame.shape[:2], dtype=np.uint8)
-    return (~motion.reliable).astype(np.uint8)

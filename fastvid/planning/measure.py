@@ -20,15 +20,14 @@ import numpy as np
 from fastvid.encode_thread import encoder_threads
 from fastvid.estimate import frame_bytes
 from fastvid.options import StylizeOptions
-from fastvid.parallel.worker import kept_flow, kept_occlusion
 from fastvid.planning.costs import FrameCosts
 from fastvid.runfile.writer import RunWriter, SegmentRecord
-from fastvid.stages import (BatchStages, Motion, RecurrentStages, Stage, Stages,
-                            paints_alone)
+from fastvid.stages import (BatchStages, Motion, RecurrentStages, Stage, Stages, kept_flow,
+                            kept_occlusion, paints_alone)
 from fastvid.video.cuts import mark_cuts
 from fastvid.video.encode import OutputPlan
-from fastvid.video.output import open_encoder
 from fastvid.video.frame import Frame
+from fastvid.video.output import open_encoder
 from fastvid.video.source import VideoSource
 
 # Consecutive frames are timed at so many places, evenly spread over the film.
