@@ -10,7 +10,7 @@ import torch
 from fastvid.options import StylizeOptions
 from fastvid.repaint import Repaint
 from fastvid.settings import picture_settings
-from fastvid.style.registry import load_style
+from fastvid.style.loading import load_style
 from fastvid.training.losses import StyleTarget, style_loss, style_target
 from fastvid.training.lossnet import LossNetwork
 from fastvid.training.photos import read_painting, read_photo

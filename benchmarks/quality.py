@@ -23,8 +23,9 @@ from drift import FRAMES, drift, find_painting
 from fastvid.allocator import keep_freed_memory
 from fastvid.errors import InputError
 from fastvid.evaluate import Evaluation, evaluate
+from fastvid.style.loading import load_style
 from fastvid.style.model import set_threads
-from fastvid.style.registry import bundled_styles, load_style
+from fastvid.style.registry import bundled_styles
 from fastvid.training.lossnet import load_loss_network
 from fastvid.training.photos import find_photos, read_photo
 from fastvid.training.report import square

@@ -83,7 +83,7 @@ def recurrent_style(style: str, share: float) -> bytes:
     import torch
 
     from fastvid.style.checkpoint import checkpoint_bytes, read_checkpoint
-    from fastvid.style.registry import read_style
+    from fastvid.style.loading import read_style
     from fastvid.style.variant import Variant
 
     name, data = read_style(style)

@@ -13,7 +13,7 @@ from fastvid.options import StylizeOptions
 from fastvid.planning.forecast import shot_lengths
 from fastvid.repaint import Repaint
 from fastvid.settings import picture_settings
-from fastvid.style.registry import load_style
+from fastvid.style.loading import load_style
 from fastvid.synthetic import SyntheticClip
 from fastvid.video.cuts import mark_cuts
 from fastvid.video.decode import open_source

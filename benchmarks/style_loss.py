@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fastvid.style.loading import load_style
 from fastvid.style.model import set_threads
-from fastvid.style.registry import bundled_styles, load_style
+from fastvid.style.registry import bundled_styles
 from fastvid.training.losses import StyleTarget, content_loss, style_loss, style_target
 from fastvid.training.lossnet import LossNetwork, load_loss_network
 from fastvid.training.photos import find_photos, read_painting, read_photo

@@ -75,7 +75,7 @@ class _Painter:
 
     def __init__(self, run: RunFile, style: str | None, threads: int) -> None:
         from fastvid.stage_choice import choose_stages
-        from fastvid.style.registry import load_style, read_style
+        from fastvid.style.loading import load_style, read_style
 
         name, data = read_style(style or str(run.attributes["style"]))
         if hashlib.sha256(data).hexdigest() != run.settings.get("style_sha256"):

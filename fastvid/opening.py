@@ -19,9 +19,8 @@ from fastvid.settings import check_same_run, picture_settings, run_identity
 from fastvid.stage_choice import recurrent_models
 from fastvid.stage_settings import PictureSettings
 from fastvid.style.device import choose_device
-from fastvid.style.loading import load_frame_model
+from fastvid.style.loading import load_frame_model, load_style, read_style, style_sha256
 from fastvid.style.model import StyleModel
-from fastvid.style.registry import load_style, read_style, style_sha256
 from fastvid.video.cuts import check_cuts
 from fastvid.video.decode import VideoSource, fingerprint, open_source
 from fastvid.video.encode import OutputPlan

@@ -8,6 +8,7 @@ from pathlib import Path
 from fastvid.errors import InputError
 from fastvid.motion.flow import DEFAULT_FLOW_METHOD
 from fastvid.overlap import Overlap
+from fastvid.style.registry import DEFAULT_STYLE
 from fastvid.temporal import DEFAULT_STRENGTH, check_strength
 
 # Small segments keep the wavefront tight (DESIGN.md: 4 frames .99/.88 at 16/64 ranks, 8 frames
@@ -24,7 +25,6 @@ OVERLAP_LOOKAHEAD = 2
 DEFAULT_GRACE_S = 8.0
 # A rank that is not heard of for so long is taken for dead.
 DEFAULT_RANK_TIMEOUT_S = 300.0
-DEFAULT_STYLE = "starry_night"
 DEVICES = ("auto", "cpu", "cuda")
 # Who decodes the input: rank 0 for all ranks, or each its own frames from a shared file system.
 DECODERS = ("rank0", "local", "auto")

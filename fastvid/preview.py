@@ -83,8 +83,9 @@ def preview(input: Path, output: Path, *, styles: Sequence[str] | None = None,
     """
     _check(output, count, threads, overwrite)
     from fastvid.resources import usable_cores
+    from fastvid.style.loading import load_style
     from fastvid.style.model import set_threads
-    from fastvid.style.registry import bundled_styles, load_style
+    from fastvid.style.registry import bundled_styles
 
     names = styles if styles is not None else [card.name for card in bundled_styles()]
     if not names:

@@ -24,10 +24,9 @@ from fastvid.stage_settings import PictureSettings
 from fastvid.stages import Motion, Stage
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.style.device import choose_device, rank_device
-from fastvid.style.loading import load_frame_model
+from fastvid.style.loading import load_frame_model, load_style
 from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.network import build_network
-from fastvid.style.registry import load_style
 
 _PATIENCE_S = 30.0
 SETTINGS = PictureSettings("dis-medium", 1.0, False, 0.85, 1.0, False, 1, "any")

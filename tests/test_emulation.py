@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from fastvid.stages import RecurrentStages
-from fastvid.style.loading import load_model
+from fastvid.style.loading import load_model, load_style
 from fastvid.style.recurrent import RecurrentModel
-from fastvid.style.registry import load_style
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 

@@ -14,7 +14,7 @@ import job_clips
 import oracle
 from conftest import Clip
 from fastvid.runfile.reader import RunFile
-from fastvid.style.registry import load_style
+from fastvid.style.loading import load_style
 from launching import PROGRAMS, REPOSITORY, TIMEOUT_S, RunningJob, mpirun
 from network_hosts import HostsUnavailable, NetworkHosts
 

@@ -24,7 +24,7 @@ from fastvid.repaint import Repaint
 from fastvid.runfile.writer import RunWriter
 from fastvid.settings import picture_settings
 from fastvid.stages import Stage
-from fastvid.style.registry import load_style
+from fastvid.style.loading import load_style
 from fastvid.video.decode import open_source
 from fastvid.video.output import plan_output
 

@@ -6,7 +6,7 @@ import pytest
 
 from fastvid.errors import InputError
 from fastvid.preview import choose_frames, contact_sheet, preview, spread
-from fastvid.style.registry import load_style
+from fastvid.style.loading import load_style
 from fastvid.video.decode import open_source
 from fastvid.video.frame import Frame
 

@@ -11,7 +11,7 @@ from conftest import Clip
 from fastvid.errors import InputError
 from fastvid.options import StylizeOptions
 from fastvid.runfile.reader import RunFile
-from fastvid.style.registry import load_style
+from fastvid.style.loading import load_style
 from launching import run_fastvid
 
 pytestmark = pytest.mark.mpi

@@ -21,7 +21,7 @@ from fastvid.parallel.encoding import Encoding, PartOrder
 from fastvid.runfile.writer import RunWriter, SegmentRecord
 from fastvid.shared_parts import PartPool
 from fastvid.stages import STAGES
-from fastvid.style.registry import load_style
+from fastvid.style.loading import load_style
 from fastvid.video.encode import OutputPlan, plan_of_text
 from fastvid.video.frame import ColorTags, VideoInfo
 from fastvid.video.mux import mux

@@ -17,7 +17,7 @@ import oracle
 from conftest import Clip
 from fastvid.errors import InputError
 from fastvid.runfile.reader import RunFile
-from fastvid.style.registry import load_style
+from fastvid.style.loading import load_style
 from launching import PROGRAMS, REPOSITORY, mpirun, run_fastvid
 from slurm_cluster import SlurmCluster, SlurmUnavailable
 from test_training_losses import squeezenet_file

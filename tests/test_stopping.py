@@ -18,7 +18,7 @@ from fastvid.parallel.communicator import Communicator
 from fastvid.parallel.launch import launched_rank
 from fastvid.parallel.stopping import Deadline
 from fastvid.runfile.reader import RunFile
-from fastvid.style.registry import load_style
+from fastvid.style.loading import load_style
 from launching import (PROGRAMS, Finished, RunningJob, run_fastvid, stored_count,
                        wait_for_frames)
 

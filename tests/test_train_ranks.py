@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastvid.runfile.lock import RunLock
-from fastvid.style.registry import load_style
+from fastvid.style.loading import load_style
 from fastvid.training.state import STATE_NAME
 from launching import run_program
 from test_training_losses import squeezenet_file

@@ -6,8 +6,7 @@ import torch
 
 import job_clips
 from fastvid.errors import InputError
-from fastvid.style.loading import load_recurrent
-from fastvid.style.registry import load_style
+from fastvid.style.loading import load_recurrent, load_style
 from fastvid.training import command, recurrent_trainer, sequence_sampling
 from fastvid.training.losses import masked_difference
 from fastvid.training.photos import find_photos

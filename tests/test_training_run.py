@@ -12,8 +12,8 @@ import torch
 
 from fastvid import files
 from fastvid.errors import FastvidError, InputError, StorageError
+from fastvid.style.loading import load_style
 from fastvid.style.network import build_network, for_painting
-from fastvid.style.registry import load_style
 from fastvid.training import command
 from fastvid.training.bank import StyleBank, pick_style
 from fastvid.training.photos import find_photos, read_painting

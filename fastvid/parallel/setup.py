@@ -66,8 +66,7 @@ def real_stages(setup: JobSetup) -> Stages:
     from fastvid.motion.source import FiledMotion
     from fastvid.stage_choice import choose_stages
     from fastvid.style.device import GPU_BATCH_SIZE, rank_device
-    from fastvid.style.loading import load_frame_model
-    from fastvid.style.registry import load_style
+    from fastvid.style.loading import load_frame_model, load_style
 
     device = rank_device(setup.settings.device, setup.local_rank)
     styles = [load_style(data, name).move_to(device)

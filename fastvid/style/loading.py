@@ -1,11 +1,14 @@
-"""From the bytes of a checkpoint file to a model that paints."""
+"""From a style's name, its file or the bytes of that to a model that paints."""
 
 import hashlib
+import os
+from pathlib import Path
 
 from fastvid.errors import InputError
-from fastvid.style.checkpoint import read_checkpoint
+from fastvid.style.checkpoint import read_checkpoint, read_checkpoint_bytes
 from fastvid.style.model import StyleModel
 from fastvid.style.recurrent import RecurrentModel
+from fastvid.style.registry import find_style
 
 
 def load_model(data: bytes, name: str) -> StyleModel:
@@ -35,3 +38,28 @@ def load_recurrent(data: bytes, name: str) -> RecurrentModel:
         raise InputError(f"{name}: a model of single frames (3 channels), where a recurrent one "
                          "(7 channels) is wanted")
     return model
+
+
+def read_style(name_or_path: str) -> tuple[str, bytes]:
+    """A style's name and its checkpoint's bytes, not yet verified; for sending to other ranks."""
+    path = find_style(name_or_path)
+    return Path(path).stem, read_checkpoint_bytes(path)
+
+
+def load_style(name_or_path: str | bytes, name: str = "style") -> StyleModel:
+    """The model of a bundled name, a path, or a checkpoint's bytes (then called `name`): a
+    RecurrentModel if it takes 7 channels.
+
+    Raises InputError if there is no such style or its file is no verified model.
+    """
+    if isinstance(name_or_path, bytes):
+        return load_model(name_or_path, name)
+    stem, data = read_style(name_or_path)
+    model = load_model(data, os.fspath(find_style(name_or_path)))
+    model.name = stem
+    return model
+
+
+def style_sha256(data: bytes) -> str:
+    """The hash that identifies a checkpoint in a run file."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,7 +1,6 @@
 """Which styles there are: the bundled ones by name, others by path."""
 
 import difflib
-import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -9,10 +8,8 @@ from importlib import resources
 from pathlib import Path
 
 from fastvid.errors import InputError
-from fastvid.options import DEFAULT_STYLE
-from fastvid.style.checkpoint import read_checkpoint_bytes
-from fastvid.style.loading import load_model
-from fastvid.style.model import StyleModel
+
+DEFAULT_STYLE = "starry_night"
 
 
 @dataclass(frozen=True)
@@ -49,31 +46,6 @@ def find_style(name_or_path: str) -> str:
     close = difflib.get_close_matches(name_or_path.lower(), list(paths), n=1, cutoff=0.5)
     hint = f"did you mean {close[0]}?" if close else "or give the path of a checkpoint (.pt)."
     raise InputError(f"no style '{name_or_path}'; there are {', '.join(paths)}; {hint}")
-
-
-def read_style(name_or_path: str) -> tuple[str, bytes]:
-    """A style's name and its checkpoint's bytes, not yet verified; for sending to other ranks."""
-    path = find_style(name_or_path)
-    return Path(path).stem, read_checkpoint_bytes(path)
-
-
-def load_style(name_or_path: str | bytes, name: str = "style") -> StyleModel:
-    """The model of a bundled name, a path, or a checkpoint's bytes (then called `name`): a
-    RecurrentModel if it takes 7 channels.
-
-    Raises InputError if there is no such style or its file is no verified model.
-    """
-    if isinstance(name_or_path, bytes):
-        return load_model(name_or_path, name)
-    stem, data = read_style(name_or_path)
-    model = load_model(data, os.fspath(find_style(name_or_path)))
-    model.name = stem
-    return model
-
-
-def style_sha256(data: bytes) -> str:
-    """The hash that identifies a checkpoint in a run file."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def _read_card(path: Path) -> StyleCard:

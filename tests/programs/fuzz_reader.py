@@ -20,7 +20,7 @@ _SPARE_BYTES = 1 << 30
 
 
 def read_checkpoint(path: Path) -> None:
-    from fastvid.style.registry import load_style
+    from fastvid.style.loading import load_style
 
     load_style(str(path))
 
