@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fastvid.commands.clip import SyntheticClip, write_clip
+from fastvid.decode.film import open_source
 from fastvid.errors import EXIT_RUN_AGAIN, InputError
 from fastvid.runfile.reader import RunFile
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.style.network import build_network
-from fastvid.synthetic import SyntheticClip, write_clip
-from fastvid.video.decode import open_source
 
 WIDTH, HEIGHT, FRAMES = 128, 96, 90
 RANKS = (2, 3, 4)

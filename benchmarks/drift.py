@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import torch
 
-from fastvid.options import StylizeOptions
-from fastvid.repaint import Repaint
-from fastvid.settings import picture_settings
+from fastvid.job.identity import picture_settings
+from fastvid.job.options import StylizeOptions
+from fastvid.stages.repaint import Repaint
 from fastvid.style.loading import load_style
-from fastvid.training.losses import StyleTarget, style_loss, style_target
-from fastvid.training.lossnet import LossNetwork
+from fastvid.style.losses import StyleTarget, style_loss, style_target
+from fastvid.style.lossnet import LossNetwork
 from fastvid.training.photos import read_painting, read_photo
 from fastvid.training.sampling import as_images
 from fastvid.training.settings import TrainingSettings

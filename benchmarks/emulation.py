@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fastvid.parallel.communicator import Communicator
-from fastvid.stages import Motion
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.stages.interface import Motion
 
 # One rank in four is slow; rank 0 is not among them.
 _SLOW_EVERY = 4
@@ -73,7 +73,7 @@ class SleepingStages:
     """Stages that take the given time on a core of the given speed and need no core.
 
     The core belongs to the temporal pass while that wants it, as nearly all of a real one does
-    (`fastvid.parallel.step_thread`): a heavy stage takes so much longer. A sleep ends late on a
+    (`fastvid.parallel.engine.threads`): a heavy stage takes so much longer. A sleep ends late on a
     busy machine: what it overslept is taken off the next stages, so that a rank computes for the
     sum of its costs. What comes out depends on all frames of the shot so far, as it really does.
     """

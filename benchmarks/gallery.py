@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fastvid.synthetic import SyntheticClip
+from fastvid.commands.clip import SyntheticClip
 from steadiness import GENERATED, Film, repaint
 
 STYLES = ("starry_night", "wave", "the_scream", "udnie", "minotaur")

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from emulation import make_clip
-from fastvid.decoding import decoded_a_frame
-from fastvid.options import DEFAULT_SEGMENT_LENGTH
-from fastvid.video import random_access
-from fastvid.video.decode import open_source
-from fastvid.video.film_index import FilmIndex
+from fastvid.decode import random_access
+from fastvid.decode.film import open_source
+from fastvid.decode.film_index import FilmIndex
+from fastvid.job.decoding import decoded_a_frame
+from fastvid.job.options import DEFAULT_SEGMENT_LENGTH
 from report import machine, write_json
 
 CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"

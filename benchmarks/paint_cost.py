@@ -24,15 +24,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from fastvid.allocator import keep_freed_memory
-from fastvid.resources import processor_name
+from fastvid.commands.clip import SyntheticClip
 from fastvid.style.checkpoint import read_checkpoint
 from fastvid.style.loading import load_style, read_style
 from fastvid.style.model import BORDER, set_threads
 from fastvid.style.network import (InstanceNorm, UpsampledConv2d, build_network, downsampling,
                                    for_painting, parse_arch)
 from fastvid.style.upsampling import PhasedConv2d, phase_weights
-from fastvid.synthetic import SyntheticClip
+from fastvid.system.allocator import keep_freed_memory
+from fastvid.system.resources import processor_name
 
 Way = Callable[[], torch.Tensor]
 

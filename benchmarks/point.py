@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from emulation import Costs, SleepingStages, give_each_rank_a_node, rank_speeds, take_priority
-from fastvid.allocator import keep_freed_memory
-from fastvid.options import StylizeOptions
-from fastvid.parallel.communicator import Communicator, Kind, connect
+from fastvid.commands.serve import serve
+from fastvid.job.options import StylizeOptions
+from fastvid.parallel.mpi.communicator import Communicator, Kind, connect
 from fastvid.parallel.setup import JobSetup, real_stages
-from fastvid.serve import serve
-from fastvid.stages import Stages
+from fastvid.stages.interface import Stages
+from fastvid.system.allocator import keep_freed_memory
 from recurrent import SleepingRecurrent, make_style
 from thread_times import ThreadTimes
 
@@ -134,8 +134,8 @@ def _lead(settings: PointSettings, comm: Communicator, speeds: list[float],
           make_stages: Any) -> None:
     # What a job loads once, whatever its length, is loaded before the clock starts, and by rank 0
     # alone: 64 ranks would keep a small machine busy for minutes.
-    from fastvid import job
-    from fastvid.progress import Progress
+    from fastvid.job import run as job
+    from fastvid.job.progress import Progress
     from fastvid.runfile.reader import RunFile
 
     if not settings.leader_computes:

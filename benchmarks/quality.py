@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from drift import FRAMES, drift, find_painting
-from fastvid.allocator import keep_freed_memory
+from fastvid.commands.evaluate.figures import Evaluation, evaluate
 from fastvid.errors import InputError
-from fastvid.evaluate import Evaluation, evaluate
+from fastvid.style.cards import bundled_styles
 from fastvid.style.loading import load_style
+from fastvid.style.lossnet import load_loss_network
 from fastvid.style.model import set_threads
-from fastvid.style.registry import bundled_styles
-from fastvid.training.lossnet import load_loss_network
+from fastvid.system.allocator import keep_freed_memory
 from fastvid.training.photos import find_photos, read_photo
 from fastvid.training.report import square
 from fastvid.training.settings import TrainingSettings

@@ -28,7 +28,7 @@ CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"
 CARRIED_SIZES = "1280x720,1920x1080"
 WAYS = ("rank0:auto",)
 PRESETS = ("medium", "ultrafast")
-# Rank 0's threads (see fastvid.job), in the order of the data's way.
+# Rank 0's threads (see fastvid.job.run), in the order of the data's way.
 PARTS = {"fastvid-readahead": "decode, cuts", "MainThread": "deal, gather",
          "fastvid-store": "store", "fastvid-encode": "encode"}
 
@@ -108,7 +108,7 @@ def parts_of(thread_seconds: Mapping[str, float]) -> dict[str, float]:
 
 def decode_seconds(clip: Path) -> float:
     """Processor seconds of decoding a clip to RGB, without cut detection."""
-    from fastvid.video.decode import open_source
+    from fastvid.decode.film import open_source
 
     with open_source(str(clip), size=None, frames=None, fps=None, on_error="stop") as source:
         began = time.process_time()

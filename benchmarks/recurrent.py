@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from emulation import SleepingStages
-from fastvid.stages import Motion
+from fastvid.stages.interface import Motion
 
 _ARCH = "c3s1-4,c3s1-3"
 _CHANNELS = 7

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fastvid.resources import processor_name, usable_cores
+from fastvid.system.resources import processor_name, usable_cores
 
 _COLUMNS = ("case", "ranks", "frames", "seconds", "speed-up", "efficiency", "bar", "busy", "start",
             "middle", "end", "before", "after", "cpu 0", "cpu", "store", "sent")

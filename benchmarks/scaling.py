@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from emulation import Costs, make_clip, uneven_cuts
-from fastvid.overlap import Overlap
-from fastvid.parallel.launch import launched_rank, launched_size
+from fastvid.parallel.mpi.launch import launched_rank, launched_size
+from fastvid.stages.overlap import Overlap
 from point import PointSettings, read_point, run_point, start_point
 from rank0 import CARRIED_SIZES, PRESETS, WAYS, How, print_table, sizes_of
 from report import check_can_draw, format_row, heading, machine, plot_efficiency, write_json

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fastvid.metrics import temporal_rmse
+from fastvid.commands.evaluate.metrics import temporal_rmse
+from fastvid.decode.film import open_source
+from fastvid.job.identity import recorded_overlap
 from fastvid.motion.flow import FLOW_METHODS, FlowEstimator
 from fastvid.motion.occlusion import consistency_mask
-from fastvid.overlap import Overlap, seams
 from fastvid.runfile.reader import RunFile
-from fastvid.seam_report import seam_ratios
-from fastvid.settings import recorded_overlap
-from fastvid.video.decode import open_source
+from fastvid.stages.overlap import Overlap, seams
+from fastvid.stages.seam_report import seam_ratios
 from report import write_json
 
 # How much of the past the first layer of the made-up model takes for a part of the frame.

@@ -1,4 +1,4 @@
-"""How steady and sharp a style is on one film: the real stages, judged by `fastvid.evaluate`."""
+"""How steady and sharp a style is on one film: the real stages, judged as `evaluate` does."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-from fastvid.evaluate import Evaluation, evaluate
+from fastvid.commands.clip import SyntheticClip
+from fastvid.commands.evaluate.figures import Evaluation, evaluate
+from fastvid.commands.plan.forecast import shot_lengths
+from fastvid.decode.cuts import mark_cuts
+from fastvid.decode.film import open_source
+from fastvid.job.identity import picture_settings
+from fastvid.job.options import StylizeOptions
 from fastvid.motion.flow import FlowEstimator
-from fastvid.options import StylizeOptions
-from fastvid.planning.forecast import shot_lengths
-from fastvid.repaint import Repaint
-from fastvid.settings import picture_settings
+from fastvid.stages.repaint import Repaint
 from fastvid.style.loading import load_style
-from fastvid.synthetic import SyntheticClip
-from fastvid.video.cuts import mark_cuts
-from fastvid.video.decode import open_source
 
 GENERATED = "generated"
 _GENERATED_SIZE = (640, 360)
 _GENERATED_FRAMES = 96
-# The filter has DIS; see `fastvid.evaluate`.
+# The filter has DIS; see `fastvid.commands.evaluate.figures`.
 JUDGE = "deepflow"
 
 

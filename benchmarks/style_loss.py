@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fastvid.style.cards import bundled_styles
 from fastvid.style.loading import load_style
+from fastvid.style.losses import StyleTarget, content_loss, style_loss, style_target
+from fastvid.style.lossnet import LossNetwork, load_loss_network
 from fastvid.style.model import set_threads
-from fastvid.style.registry import bundled_styles
-from fastvid.training.losses import StyleTarget, content_loss, style_loss, style_target
-from fastvid.training.lossnet import LossNetwork, load_loss_network
 from fastvid.training.photos import find_photos, read_painting, read_photo
 from fastvid.training.report import square
 from fastvid.training.sampling import as_images

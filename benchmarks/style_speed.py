@@ -22,11 +22,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from fastvid.allocator import keep_freed_memory
+from fastvid.style.cards import bundled_styles
 from fastvid.style.loading import load_style
 from fastvid.style.model import set_threads
 from fastvid.style.network import InstanceNorm, build_network
-from fastvid.style.registry import bundled_styles
+from fastvid.system.allocator import keep_freed_memory
 
 FAV_ARCH = "c9s1-32,d64,d128,R128,R128,R128,R128,R128,U2,c3s1-64,U2,c9s1-3"
 FAV_CHANNELS = 7

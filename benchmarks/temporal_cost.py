@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from fastvid.allocator import keep_freed_memory
+from fastvid.commands.clip import SyntheticClip
 from fastvid.motion.flow import DEFAULT_FLOW_METHOD, FLOW_METHODS, FlowEstimator
 from fastvid.motion.occlusion import reliable_mask
-from fastvid.resources import processor_name
+from fastvid.stages.temporal import DEFAULT_STRENGTH, plan_step, trust_gate
 from fastvid.style.model import set_threads
-from fastvid.synthetic import SyntheticClip
-from fastvid.temporal import DEFAULT_STRENGTH, plan_step, trust_gate
+from fastvid.system.allocator import keep_freed_memory
+from fastvid.system.resources import processor_name
 
 SERIAL_BAR_MS = 4.0
 Result = TypeVar("Result")

@@ -1,7 +1,7 @@
 """fastvid: repaints a whole video in the style of a painting, without flicker, in parallel."""
 
 from fastvid.errors import FastvidError, InputError, RemoteError, StorageError
-from fastvid.version import __version__
+from fastvid.system.version import __version__
 
 __all__ = ["FastvidError", "InputError", "RemoteError", "StorageError", "__version__", "stylize"]
 
@@ -9,7 +9,7 @@ __all__ = ["FastvidError", "InputError", "RemoteError", "StorageError", "__versi
 def __getattr__(name: str) -> object:
     # MPI, OpenCV and the rest are imported only by those who stylize.
     if name == "stylize":
-        from fastvid.api import stylize
+        from fastvid.commands.api import stylize
 
         return stylize
     raise AttributeError(f"module 'fastvid' has no attribute {name!r}")

@@ -6,14 +6,15 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from fastvid.allocator import keep_freed_memory
+from fastvid.commands.serve import serve
 from fastvid.errors import EXIT_BAD_INPUT, EXIT_FAILURE, FastvidError, Stopped
-from fastvid.parallel.communicator import (FAILED_PATIENCE_S, GOOD_PATIENCE_S, REFUSED_PATIENCE_S,
-                                           Communicator, connect, finalize, leave)
-from fastvid.parallel.engine import still_computing
-from fastvid.parallel.launch import LaunchError, launched_rank
-from fastvid.parallel.stopping import ignore_warning_signals, signals_stop
-from fastvid.serve import serve
+from fastvid.parallel.engine.engine import still_computing
+from fastvid.parallel.mpi.communicator import (FAILED_PATIENCE_S, GOOD_PATIENCE_S,
+                                               REFUSED_PATIENCE_S, Communicator, connect, finalize,
+                                               leave)
+from fastvid.parallel.mpi.launch import LaunchError, launched_rank
+from fastvid.parallel.mpi.stopping import ignore_warning_signals, signals_stop
+from fastvid.system.allocator import keep_freed_memory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _lead(comm: Communicator, arguments: Sequence[str]) -> int:
     """Rank 0: runs the command line and sends the others home with its exit status."""
-    from fastvid.cli import run_command_line
+    from fastvid.commands.cli import run_command_line
 
     leave_by = None
     try:

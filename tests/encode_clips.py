@@ -8,9 +8,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from fastvid.video.encode import OutputPlan
-from fastvid.video.output import open_encoder
-from fastvid.video.frame import ColorTags, VideoInfo
+from fastvid.decode.frame import ColorTags, VideoInfo
+from fastvid.encode.output import open_encoder
+from fastvid.encode.plan import OutputPlan
 
 AUDIO_RATE = 48000
 

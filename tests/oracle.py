@@ -9,8 +9,8 @@ import numpy as np
 
 from fastvid.motion.flow import FlowEstimator
 from fastvid.motion.occlusion import consistency_mask
+from fastvid.stages.temporal import DEFAULT_STRENGTH, blend, trust_gate
 from fastvid.style.model import StyleModel, set_threads
-from fastvid.temporal import DEFAULT_STRENGTH, blend, trust_gate
 
 
 def repaint(frames: Sequence[np.ndarray], cuts: Collection[int], style: StyleModel,

@@ -9,7 +9,7 @@ import numpy as np
 from fastvid.motion.flow import FlowEstimator
 from fastvid.motion.occlusion import consistency_mask
 from fastvid.motion.warp import warp
-from fastvid.overlap import Overlap
+from fastvid.stages.overlap import Overlap
 from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.recurrent import RecurrentModel
 

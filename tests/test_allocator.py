@@ -15,7 +15,7 @@ _PAINT = """
 import resource, threading
 import numpy as np
 from fastvid.__main__ import main
-from fastvid.allocator import give_back_freed_memory
+from fastvid.system.allocator import give_back_freed_memory
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from fastvid.parallel import bell as bell_module
-from fastvid.parallel.bell import Bell, Ropes
+from fastvid.parallel.mpi import bell as bell_module
+from fastvid.parallel.mpi.bell import Bell, Ropes
 from launching import REPOSITORY
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"),
@@ -182,7 +182,7 @@ def test_a_system_without_a_free_descriptor_for_ropes(bell: Bell,
 def test_another_network_is_another_host(bell: Bell) -> None:
     """Two containers of one machine, with networks of their own, do not reach each other."""
     program = shutil.which("unshare")
-    script = ("import sys; from fastvid.parallel.bell import Ropes; "
+    script = ("import sys; from fastvid.parallel.mpi.bell import Ropes; "
               "print(sorted(Ropes({0: sys.argv[1]}).ranks))")
     command = [sys.executable, "-c", script, bell.name]
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}

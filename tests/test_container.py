@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from decode_clips import numbered_clip, numbered_picture, read_number, to_yuv, yuv_frame
+from fastvid.decode.film import open_source
 from fastvid.errors import InputError
-from fastvid.video.decode import open_source
 
 
 def write_with_cover(path: Path, video: bool) -> None:

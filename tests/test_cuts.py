@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import job_clips
+from fastvid.decode.cuts import check_cuts, mark_cuts, read_cuts
+from fastvid.decode.frame import Frame
 from fastvid.errors import InputError
-from fastvid.video.cuts import check_cuts, mark_cuts, read_cuts
-from fastvid.video.frame import Frame
 
 
 def frames(images: list[np.ndarray]) -> Iterator[Frame]:

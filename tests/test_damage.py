@@ -6,9 +6,9 @@ import av
 import pytest
 
 from decode_clips import numbered_clip, read_number, spoil
+from fastvid.decode.film import open_source
+from fastvid.decode.truncation import ends_early
 from fastvid.errors import InputError
-from fastvid.video.decode import open_source
-from fastvid.video.truncation import ends_early
 
 COUNT = 40
 # Container, codec, pixel format: with and without time stamps of their own, inter and intra coded.

@@ -9,9 +9,9 @@ import pytest
 
 from decode_clips import (PATCHES, numbered_clip, numbered_picture, patches, read_number,
                           write_clip)
+from fastvid.decode.film import VideoSource, fingerprint, open_source
+from fastvid.decode.frame import ColorTags, Frame
 from fastvid.errors import InputError
-from fastvid.video.decode import VideoSource, fingerprint, open_source
-from fastvid.video.frame import ColorTags, Frame
 
 DATA = Path(__file__).parent.parent / ".." / "shared" / "data" / "videos"
 

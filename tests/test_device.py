@@ -14,14 +14,14 @@ import torch
 import job_clips
 from conftest import Clip
 from fastvid.errors import InputError
-from fastvid.options import StylizeOptions
-from fastvid.parallel.communicator import Communicator
-from fastvid.parallel.engine import Engine, Failed, LastFrame, Task
-from fastvid.parallel.peer import Peer
-from fastvid.repaint import Repaint
+from fastvid.job.options import StylizeOptions
+from fastvid.parallel.engine.engine import Engine, Failed, LastFrame, Task
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.peer import Peer
 from fastvid.runfile.reader import RunFile
-from fastvid.stage_settings import PictureSettings
-from fastvid.stages import Motion, Stage
+from fastvid.stages.interface import Motion, Stage
+from fastvid.stages.repaint import Repaint
+from fastvid.stages.settings import PictureSettings
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.style.device import choose_device, rank_device
 from fastvid.style.loading import load_frame_model, load_style
@@ -244,7 +244,7 @@ def test_a_job_in_batches(cut_clip: Clip, tiny_style: Path, tmp_path: Path,
                           monkeypatch: pytest.MonkeyPatch,
                           run_main: Callable[..., tuple[int, str]]) -> None:
     """The whole program with a device that paints four frames at a time."""
-    import fastvid.job
+    import fastvid.job.run
     from fastvid.parallel.setup import JobSetup
 
     def batch_stages(setup: JobSetup) -> Repaint:
@@ -253,9 +253,9 @@ def test_a_job_in_batches(cut_clip: Clip, tiny_style: Path, tmp_path: Path,
 
     for name in ("single", "batches"):
         if name == "batches":
-            defaults = list(fastvid.job.run_job.__defaults__ or ())
+            defaults = list(fastvid.job.run.run_job.__defaults__ or ())
             defaults[-1] = batch_stages
-            monkeypatch.setattr(fastvid.job.run_job, "__defaults__", tuple(defaults))
+            monkeypatch.setattr(fastvid.job.run.run_job, "__defaults__", tuple(defaults))
         status, text = run_main(cut_clip.path, "-o", tmp_path / f"{name}.mkv", "--style",
                                 tiny_style, "--cuts", cut_clip.cuts_option, "--threads", "1",
                                 "--codec", "ffv1", "--progress", "none", "--device", "cpu")

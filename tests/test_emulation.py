@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastvid.stages import RecurrentStages
+from fastvid.stages.interface import RecurrentStages
 from fastvid.style.loading import load_model, load_style
 from fastvid.style.recurrent import RecurrentModel
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from encode_clips import decoded, encode_parts, info_of, moving, noise, packets
 
+from fastvid.decode.frame import ColorTags
+from fastvid.encode.codecs import CODECS, available_codecs, codec_help
+from fastvid.encode.mux import mux
+from fastvid.encode.output import open_encoder, plan_output
 from fastvid.errors import InputError, StorageError
-from fastvid.video.codecs import CODECS, available_codecs, codec_help
-from fastvid.video.frame import ColorTags
-from fastvid.video.mux import mux
-from fastvid.video.output import open_encoder, plan_output
 
 
 def _written(folder: Path, name: str, images: list[np.ndarray], *, color: ColorTags = ColorTags(),

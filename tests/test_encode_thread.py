@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import job_clips
-from fastvid.encode_thread import EncoderThread, part_folder
-from fastvid.video.encode import OutputPlan
-from fastvid.video.frame import ColorTags, VideoInfo
-from fastvid.video.mux import mux
-from fastvid.video.output import plan_output
+from fastvid.decode.frame import ColorTags, VideoInfo
+from fastvid.encode.mux import mux
+from fastvid.encode.output import plan_output
+from fastvid.encode.plan import OutputPlan
+from fastvid.encode.thread import EncoderThread, part_folder
 
 COUNT = 11
 PART_FRAMES = 4

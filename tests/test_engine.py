@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fastvid.errors import InputError
-from fastvid.parallel.engine import Engine, Failed, LastFrame, Task, still_computing
-from fastvid.stages import Motion, Stage
+from fastvid.parallel.engine.engine import Engine, Failed, LastFrame, Task, still_computing
+from fastvid.stages.interface import Motion, Stage
 
 _PATIENCE_S = 30.0
 

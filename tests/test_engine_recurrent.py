@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from fastvid.overlap import Overlap
-from fastvid.parallel.engine import READY_FRAMES, Engine, LastFrame
-from fastvid.parallel.task import Task
-from fastvid.stages import Motion
+from fastvid.parallel.engine.engine import READY_FRAMES, Engine, LastFrame
+from fastvid.parallel.engine.task import Task
+from fastvid.stages.interface import Motion
+from fastvid.stages.overlap import Overlap
 
 _PATIENCE_S = 30.0
 OVERLAP = Overlap(segment=9, warm_up=2, recompute=2, fade=1, tolerance=0.0)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-import fastvid.estimate
+import fastvid.job.estimate
+from fastvid.decode.frame import ColorTags, VideoInfo
 from fastvid.errors import InputError
-from fastvid.estimate import check_disk, check_memory, frame_bytes, rank_bytes, run_file_bytes
-from fastvid.options import StylizeOptions
-from fastvid.parallel.peer import Peer
-from fastvid.video.frame import ColorTags, VideoInfo
+from fastvid.job.estimate import check_disk, check_memory, frame_bytes, rank_bytes, run_file_bytes
+from fastvid.job.options import StylizeOptions
+from fastvid.parallel.mpi.peer import Peer
 
 GB = 10**9
 
@@ -46,13 +46,13 @@ def test_discarding_frames_bounds_the_run_file() -> None:
 
 
 def test_an_unknown_length_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fastvid.estimate, "free_disk_bytes", lambda path: 0)
+    monkeypatch.setattr(fastvid.job.estimate, "free_disk_bytes", lambda path: 0)
     assert run_file_bytes(info(640, 360, None), options()) is None
     check_disk(info(640, 360, None), options(), stored_frames=0)
 
 
 def test_a_disk_that_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fastvid.estimate, "free_disk_bytes", lambda path: 5 * GB)
+    monkeypatch.setattr(fastvid.job.estimate, "free_disk_bytes", lambda path: 5 * GB)
     check_disk(info(640, 360, 1000), options(), stored_frames=0)
     long = info(640, 360, 10000)
     with pytest.raises(InputError, match="only 5.0 GB are free") as error:

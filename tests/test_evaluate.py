@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from fastvid.commands.clip import SyntheticClip
+from fastvid.commands.evaluate.figures import LONG_RANGE_FRAMES, evaluate, format_table, judge_for
+from fastvid.commands.evaluate.metrics import (fav_temporal_error, lai_temporal_error, sharpness,
+                                               temporal_rmse)
 from fastvid.errors import InputError
-from fastvid.evaluate import LONG_RANGE_FRAMES, evaluate, format_table, judge_for
-from fastvid.metrics import fav_temporal_error, lai_temporal_error, sharpness, temporal_rmse
 from fastvid.motion.flow import FlowEstimator
 from fastvid.motion.occlusion import consistency_mask, motion_boundaries
-from fastvid.synthetic import SyntheticClip
 
 SHOTS = [(0, 10), (10, 20), (20, 30)]
 

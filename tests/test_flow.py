@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
+from fastvid.commands.clip import SyntheticClip
 from fastvid.errors import InputError
 from fastvid.motion.flo import read_flo, write_flo
 from fastvid.motion.flow import FLOW_METHODS, FlowEstimator
 from fastvid.motion.warp import warp
-from fastvid.synthetic import SyntheticClip
 
 # Mean end-point error in pixels over the visible pixels of the generated clip at 320x180; measured
 # 0.51, 0.43, 0.29, 0.21 and 0.38.

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from fastvid.encode_thread import PART_FRAMES
-from fastvid.overlap import Overlap
-from fastvid.planning.costs import Cluster, Dealing, FrameCosts
-from fastvid.planning.forecast import (Forecast, best_value, film_seconds, first_frames, forecast,
-                                       own_cores, shared_cores, shot_lengths)
-from fastvid.planning.stretches import stretches_of
-from fastvid.planning.wavefront import segments_of, simulate
+from fastvid.commands.plan.costs import Cluster, Dealing, FrameCosts
+from fastvid.commands.plan.forecast import (Forecast, best_value, film_seconds, first_frames,
+                                            forecast, own_cores, shared_cores, shot_lengths)
+from fastvid.commands.plan.stretches import stretches_of
+from fastvid.commands.plan.wavefront import segments_of, simulate
+from fastvid.encode.thread import PART_FRAMES
+from fastvid.stages.overlap import Overlap
 
 # The costs and the cluster of the design's simulated figures.
 COSTS = FrameCosts(motion=0.08, paint=0.64, blend=0.008)

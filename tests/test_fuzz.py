@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastvid.arguments import stylize_options, stylize_parser
+from fastvid.commands.stylize import stylize_options, stylize_parser
 from fastvid.errors import InputError
 from fastvid.motion.flo import write_flo
 from fastvid.motion.pgm import write_pgm

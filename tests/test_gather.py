@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastvid import gather
-from fastvid.gather import Gatherer
+from fastvid.job import gather
+from fastvid.job.gather import Gatherer
 from fastvid.runfile.writer import RunWriter, SegmentRecord
-from fastvid.stages import STAGES
+from fastvid.stages.interface import STAGES
 
 HEIGHT, WIDTH, LENGTH = 24, 32, 4
 SEGMENT_BYTES = LENGTH * HEIGHT * WIDTH * 3

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from encode_clips import encode_parts, info_of, noise
 
+from fastvid.encode.images import image_name
+from fastvid.encode.mux import mux
+from fastvid.encode.output import open_encoder, plan_output
 from fastvid.errors import InputError, StorageError
-from fastvid.video.image_sink import image_name
-from fastvid.video.mux import mux
-from fastvid.video.output import open_encoder, plan_output
 
 
 def _read(path: Path) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from decode_clips import PATCHES, numbered_picture, patches, read_number
+from fastvid.decode.film import open_source
 from fastvid.errors import InputError
-from fastvid.video.decode import open_source
 
 FPS = Fraction(30000, 1001)
 

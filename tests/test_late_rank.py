@@ -7,7 +7,7 @@ import pytest
 
 from conftest import Clip
 from fastvid.errors import EXIT_RUN_AGAIN
-from fastvid.parallel.communicator import FAILED_PATIENCE_S
+from fastvid.parallel.mpi.communicator import FAILED_PATIENCE_S
 from fastvid.runfile.reader import RunFile
 from launching import PROGRAMS, RunningJob, run_program, wait_for_frames
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fastvid.parallel.launch import (LaunchError, check_launch, launched_by_srun, launched_rank,
-                                     launched_size)
+from fastvid.parallel.mpi.launch import (LaunchError, check_launch, launched_by_srun,
+                                         launched_rank, launched_size)
 
 ALONE: dict[str, str] = {}
 HYDRA = {"PMI_SIZE": "4", "PMI_RANK": "2"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastvid.metrics import (
+from fastvid.commands.evaluate.metrics import (
     Mean, fav_temporal_error, lai_temporal_error, sharpness, temporal_rmse,
 )
 

@@ -14,11 +14,11 @@ from av.container import OutputContainer
 from av.stream import Stream
 from encode_clips import (AUDIO_RATE, decoded, encode_parts, info_of, moving, packets, write_source)
 
+from fastvid.encode.mux import mux
+from fastvid.encode.output import plan_output
+from fastvid.encode.side_streams import add_copies
+from fastvid.encode.track import decoding_times
 from fastvid.errors import StorageError
-from fastvid.video.mux import mux
-from fastvid.video.output import plan_output
-from fastvid.video.side_streams import add_copies
-from fastvid.video.video_track import decoding_times
 
 VIDEOS = Path(__file__).resolve().parents[2] / "shared" / "data" / "videos"
 TICK = Fraction(1, 12800)
@@ -218,7 +218,7 @@ def test_a_stream_that_the_muxer_breaks_off_over_does_not_cost_the_video(
             raise av.ArgumentError(22, "Invalid argument")
         return add_copies(output, streams)
 
-    monkeypatch.setattr("fastvid.video.mux.add_copies", refuse_subtitles)
+    monkeypatch.setattr("fastvid.encode.mux.add_copies", refuse_subtitles)
     path, notes = _mux(tmp_path, "out.mp4", source)
     assert len(decoded(path)[0]) == 25
     assert packets(path, "audio") == packets(source, "audio")
@@ -268,9 +268,9 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from encode_clips import encode_parts, info_of, noise
 from fastvid.errors import StorageError
-from fastvid.video.encode import plan_output
-from fastvid.video.mux import mux
-from fastvid.video.side_streams import add_copies
+from fastvid.encode.plan import plan_output
+from fastvid.encode.mux import mux
+from fastvid.encode.side_streams import add_copies
 folder = Path({folder!r})
 plan = plan_output(folder / "out.mkv", info=info_of(64, 48), codec="ffv1")
 parts = encode_parts(plan, folder, noise(20, 64, 48), range(20), 1)

@@ -4,11 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from fastvid.commands.clip import SyntheticClip
 from fastvid.motion.flow import FlowEstimator
-from fastvid.motion.occlusion import (
-    consistency_mask, motion_boundaries, network_mask, reliable_mask, shrink,
-)
-from fastvid.synthetic import SyntheticClip
+from fastvid.motion.occlusion import (consistency_mask, motion_boundaries, network_mask,
+                                      reliable_mask, shrink)
 
 # Closer to a threshold than this, float32 and float64 may decide differently.
 MARGIN = 1e-4

@@ -13,16 +13,16 @@ import pytest
 import job_clips
 import recurrent_oracle
 from conftest import Clip
+from fastvid.decode.frame import Frame
 from fastvid.errors import InputError
-from fastvid.opening import check_kind
-from fastvid.options import StylizeOptions
-from fastvid.overlap import Break, Overlap, mark_stretches, seams
+from fastvid.job.opening import check_kind
+from fastvid.job.options import StylizeOptions
 from fastvid.parallel.segments import Segment
 from fastvid.parallel.stretches import cut_into_stretches
 from fastvid.runfile.reader import RunFile
-from fastvid.seam_report import SeamReport
+from fastvid.stages.overlap import Break, Overlap, mark_stretches, seams
+from fastvid.stages.seam_report import SeamReport
 from fastvid.style.loading import load_model, load_recurrent
-from fastvid.video.frame import Frame
 from launching import PROGRAMS, TIMEOUT_S, RunningJob, run_program, stored_count
 
 # Two seams in the uncut clip of 23 frames, the last stretch of which is longer than a stretch; one

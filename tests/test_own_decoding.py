@@ -14,12 +14,12 @@ import pytest
 
 import decode_clips
 import job_clips
-from fastvid.decoding import decoded_a_frame, marked_frames
+from fastvid.decode.entry_points import EntryPoints
+from fastvid.decode.film import open_source
+from fastvid.decode.fingerprint import sample_fingerprint
 from fastvid.errors import InputError
+from fastvid.job.decoding import decoded_a_frame, marked_frames
 from fastvid.runfile.reader import RunFile
-from fastvid.video.decode import open_source
-from fastvid.video.entry_points import EntryPoints
-from fastvid.video.fingerprint import sample_fingerprint
 from launching import PROGRAMS, Finished, RunningJob, run_program, stored_count
 
 COUNT = 37

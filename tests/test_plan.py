@@ -12,21 +12,21 @@ import torch
 import decode_clips
 import job_clips
 from bad_inputs import CASES, Place
+from fastvid.commands.plan.measure import (FRAMES_A_PLACE, PLACES, Stopwatch, measure_film,
+                                           paint_seconds, places)
+from fastvid.commands.plan.plan import make_plan, rank_counts
+from fastvid.commands.plan.report import format_plan
+from fastvid.decode.film import open_source
+from fastvid.encode.output import plan_output
 from fastvid.errors import InputError
+from fastvid.job.identity import picture_settings
+from fastvid.job.options import StylizeOptions
 from fastvid.motion.flow_folder import FlowFolder
 from fastvid.motion.source import EstimatedMotion
-from fastvid.options import StylizeOptions
-from fastvid.plan import make_plan, rank_counts
-from fastvid.planning.measure import (FRAMES_A_PLACE, PLACES, Stopwatch, measure_film,
-                                      paint_seconds, places)
-from fastvid.planning.report import format_plan
-from fastvid.repaint import Repaint
 from fastvid.runfile.writer import RunWriter
-from fastvid.settings import picture_settings
-from fastvid.stages import Stage
+from fastvid.stages.interface import Stage
+from fastvid.stages.repaint import Repaint
 from fastvid.style.loading import load_style
-from fastvid.video.decode import open_source
-from fastvid.video.output import plan_output
 
 
 def options_of(clip, style, tmp_path, **more):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fastvid.arguments import stylize_options, stylize_parser
+from fastvid.commands.plan.plan import make_plan, write_script
+from fastvid.commands.plan.script import stylize_arguments, submission_script
+from fastvid.commands.stylize import stylize_options, stylize_parser
 from fastvid.errors import InputError
-from fastvid.options import StylizeOptions
-from fastvid.plan import make_plan, write_script
-from fastvid.planning.script import stylize_arguments, submission_script
+from fastvid.job.options import StylizeOptions
 
 JOBS = Path(__file__).parent.parent / "jobs"
 

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-import fastvid.progress
-from fastvid.progress import Progress
+import fastvid.job.progress
+from fastvid.job.progress import Progress
 
 
 class Clock:
@@ -19,7 +19,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(fastvid.progress.time, "monotonic", clock)
+    monkeypatch.setattr(fastvid.job.progress.time, "monotonic", clock)
     return clock
 
 

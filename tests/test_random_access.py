@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from decode_clips import join_clips, numbered_clip, numbered_picture, spoil, write_clip
+from fastvid.decode import random_access
+from fastvid.decode.entry_points import EntryPoints, NotSeekable
+from fastvid.decode.film import open_source
+from fastvid.decode.film_index import FilmIndex, index_arrays, index_from_arrays
+from fastvid.decode.random_access import FrameReader, checksum, entry_to_seek, open_reader
 from fastvid.errors import InputError
-from fastvid.video import random_access
-from fastvid.video.decode import open_source
-from fastvid.video.entry_points import EntryPoints, NotSeekable
-from fastvid.video.film_index import FilmIndex, index_arrays, index_from_arrays
-from fastvid.video.random_access import FrameReader, checksum, entry_to_seek, open_reader
 
 COUNT = 41
 # Uneven steps in milliseconds, none a multiple of another frame's.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fastvid.video.readahead import ReadAhead
+from fastvid.system.readahead import ReadAhead
 
 
 def wait_until(condition: object) -> None:

@@ -6,10 +6,10 @@ import av
 import numpy as np
 import pytest
 
+from fastvid.decode.recovery import Failure, Recovery
+from fastvid.decode.scan import Scan
+from fastvid.decode.timeline import Timeline
 from fastvid.errors import InputError
-from fastvid.video.recovery import Failure, Recovery
-from fastvid.video.scan import Scan
-from fastvid.video.timeline import Timeline
 
 TIMES = np.arange(6, dtype=np.int64) * 10
 

@@ -12,8 +12,8 @@ import job_clips
 import recurrent_oracle
 from conftest import Clip
 from fastvid.errors import InputError
-from fastvid.opening import check_kind
-from fastvid.options import StylizeOptions
+from fastvid.job.opening import check_kind
+from fastvid.job.options import StylizeOptions
 from fastvid.runfile.reader import RunFile
 from fastvid.style.loading import load_frame_model, load_model, load_recurrent
 from launching import PROGRAMS, TIMEOUT_S, RunningJob, run_fastvid, run_program, stored_count

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import fastvid.resources
-from fastvid.resources import (available_memory_bytes, free_disk_bytes, human_bytes,
-                               human_seconds, processor_name, usable_cores)
+import fastvid.system.resources
+from fastvid.system.resources import (available_memory_bytes, free_disk_bytes, human_bytes,
+                                      human_seconds, processor_name, usable_cores)
 
 
 @pytest.mark.parametrize(("count", "text"), [
@@ -29,7 +29,7 @@ def test_durations(seconds: float, text: str) -> None:
 def test_cores_are_cut_to_the_quota(quota: str, cores: int, tmp_path: Path,
                                     monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(fastvid.resources, "_CGROUP", tmp_path)
+    monkeypatch.setattr(fastvid.system.resources, "_CGROUP", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
     assert usable_cores() == cores
 
@@ -39,7 +39,7 @@ def test_cores_are_cut_to_the_quota(quota: str, cores: int, tmp_path: Path,
     (str(2**63 - 4096), "400000", None)])
 def test_memory_is_cut_to_the_limit(limit: str, used: str, left: int | None, tmp_path: Path,
                                     monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fastvid.resources, "_CGROUP", tmp_path)
+    monkeypatch.setattr(fastvid.system.resources, "_CGROUP", tmp_path)
     host = available_memory_bytes()
     assert host > 1 << 20
     (tmp_path / "memory.max").write_text(limit)

@@ -13,8 +13,8 @@ import oracle
 from conftest import Clip
 from fastvid.errors import InputError
 from fastvid.runfile.reader import RunFile
+from fastvid.stages.temporal import DEFAULT_STRENGTH
 from fastvid.style.loading import load_style
-from fastvid.temporal import DEFAULT_STRENGTH
 from launching import PROGRAMS, TIMEOUT_S, RunningJob, run_fastvid, stored_count, run_program
 
 pytestmark = pytest.mark.mpi

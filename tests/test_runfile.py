@@ -15,7 +15,7 @@ from fastvid.errors import InputError, StorageError
 from fastvid.runfile import layout
 from fastvid.runfile.reader import RunFile
 from fastvid.runfile.writer import RunWriter, SegmentRecord
-from fastvid.stages import STAGES
+from fastvid.stages.interface import STAGES
 
 HEIGHT, WIDTH = 24, 32
 ATTRIBUTES = {"settings": json.dumps({"flow": "dis-medium"}), "time_base": [1, 1000],

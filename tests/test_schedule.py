@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastvid.parallel.schedule import NOBODY, Deal, Dealer, HandOver
+from fastvid.parallel.dealer import NOBODY, Deal, Dealer, HandOver
 
 
 def test_an_example() -> None:

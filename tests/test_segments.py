@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastvid.decode.frame import Frame
 from fastvid.parallel.segments import Segment, cut_into_segments
-from fastvid.video.frame import Frame
 
 _IMAGE = np.zeros((1, 1, 3), np.uint8)
 

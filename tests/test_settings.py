@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fastvid.errors import InputError
-from fastvid.options import StylizeOptions
-from fastvid.settings import check_same_run, run_identity
-from fastvid.stage_settings import PictureSettings
+from fastvid.job.identity import check_same_run, run_identity
+from fastvid.job.options import StylizeOptions
+from fastvid.stages.settings import PictureSettings
 
 SETTINGS = PictureSettings("dis-medium", 1.0, False, 0.85, 1.0, False, 2, "a processor")
 OPTIONS = StylizeOptions(Path("in.mp4"), Path("out.mp4"))

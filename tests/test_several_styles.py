@@ -9,7 +9,7 @@ import job_clips
 import oracle
 from conftest import Clip
 from fastvid.errors import InputError
-from fastvid.options import StylizeOptions
+from fastvid.job.options import StylizeOptions
 from fastvid.runfile.reader import RunFile
 from fastvid.style.loading import load_style
 from launching import run_fastvid

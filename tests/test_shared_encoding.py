@@ -14,18 +14,18 @@ import pytest
 import job_clips
 import oracle
 from conftest import Clip
-from fastvid.encode_thread import EncoderThread, part_folder
-from fastvid.gather import Gatherer
-from fastvid.parallel import encoding
-from fastvid.parallel.encoding import Encoding, PartOrder
+from fastvid.decode.frame import ColorTags, VideoInfo
+from fastvid.encode.mux import mux
+from fastvid.encode.output import open_encoder, plan_output
+from fastvid.encode.plan import OutputPlan, plan_of_text
+from fastvid.encode.pool import PartPool
+from fastvid.encode.thread import EncoderThread, part_folder
+from fastvid.job.gather import Gatherer
+from fastvid.parallel.engine import encoding
+from fastvid.parallel.engine.encoding import Encoding, PartOrder
 from fastvid.runfile.writer import RunWriter, SegmentRecord
-from fastvid.shared_parts import PartPool
-from fastvid.stages import STAGES
+from fastvid.stages.interface import STAGES
 from fastvid.style.loading import load_style
-from fastvid.video.encode import OutputPlan, plan_of_text
-from fastvid.video.frame import ColorTags, VideoInfo
-from fastvid.video.mux import mux
-from fastvid.video.output import open_encoder, plan_output
 from launching import PROGRAMS, TIMEOUT_S, RunningJob, run_fastvid, run_program, stored_count
 
 PART_FRAMES = 5

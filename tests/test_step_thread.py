@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from encode_clips import info_of
-from fastvid.encode_thread import EncoderThread
-from fastvid.parallel.step_thread import Step, StepThread
-from fastvid.video.output import plan_output
+from fastvid.encode.output import plan_output
+from fastvid.encode.thread import EncoderThread
+from fastvid.parallel.engine.threads import Step, StepThread
 
 PATIENCE_S = 60.0
 

@@ -14,9 +14,9 @@ import job_clips
 import oracle
 from conftest import Clip
 from fastvid.errors import EXIT_RUN_AGAIN
-from fastvid.parallel.communicator import Communicator
-from fastvid.parallel.launch import launched_rank
-from fastvid.parallel.stopping import Deadline
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.launch import launched_rank
+from fastvid.parallel.mpi.stopping import Deadline
 from fastvid.runfile.reader import RunFile
 from fastvid.style.loading import load_style
 from launching import (PROGRAMS, Finished, RunningJob, run_fastvid, stored_count,

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 
 from fastvid.errors import InputError
+from fastvid.style.cards import bundled_styles, find_style
 from fastvid.style.checkpoint import checkpoint_bytes, read_checkpoint
 from fastvid.style.loading import load_frame_model, load_style, read_style
 from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.network import build_network
-from fastvid.style.registry import bundled_styles, find_style
 
 ARCH = "c5s1-4,d6,d8,R8,U2,c3s1-6,U2,c5s1-3"
 

@@ -5,12 +5,11 @@ import cv2
 import numpy as np
 import pytest
 
+from fastvid.commands.clip import SyntheticClip, bay, flowers, village, write_clip
+from fastvid.commands.clip.layers import Layer, exact_flow, render, unseen
+from fastvid.commands.clip.motions import translation
 from fastvid.errors import InputError
 from fastvid.motion.warp import warp
-from fastvid.synthetic import SyntheticClip, write_clip
-from fastvid.synthetic import bay, flowers, village
-from fastvid.synthetic.layers import Layer, exact_flow, render, unseen
-from fastvid.synthetic.motions import translation
 
 
 def square_layer(color, x, step):

@@ -4,15 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
+from fastvid.commands.clip import SyntheticClip
+from fastvid.commands.evaluate.metrics import temporal_rmse
 from fastvid.errors import InputError
-from fastvid.metrics import temporal_rmse
 from fastvid.motion.flow import FlowEstimator
 from fastvid.motion.occlusion import consistency_mask
 from fastvid.motion.warp import warp
-from fastvid.synthetic import SyntheticClip
-from fastvid.temporal import (
-    DEFAULT_STRENGTH, MAX_STRENGTH, blend, plan_step, trust_gate,
-)
+from fastvid.stages.temporal import DEFAULT_STRENGTH, MAX_STRENGTH, blend, plan_step, trust_gate
 
 
 def oracle_gate(frame, previous_frame, backward, reliable, strength):

@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from fastvid.video.timeline import (NO_TIME, PacketTable, build_timeline, strictly_increasing,
-                                    with_lost_tail, with_missing_frames, without_second_fields)
+from fastvid.decode.timeline import (NO_TIME, PacketTable, build_timeline, strictly_increasing,
+                                     with_lost_tail, with_missing_frames, without_second_fields)
 
 
 def table(pts: list[int], dts: list[int] | None = None, keys: set[int] | None = None,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from decode_clips import write_clip
-from fastvid.video.decode import open_source
-from fastvid.video.frame import ColorTags
-from fastvid.video.tonemap import (BT709_TO_BT2020, BT2020_TO_BT709, SDR_WHITE_NITS, WHITE_CODE,
-                                   ToneMapper, bt2390_curve, hlg_to_scene, nits_to_pq, pq_to_nits)
+from fastvid.decode.film import open_source
+from fastvid.decode.frame import ColorTags
+from fastvid.decode.tonemap import (BT2020_TO_BT709, BT709_TO_BT2020, SDR_WHITE_NITS, WHITE_CODE,
+                                    ToneMapper, bt2390_curve, hlg_to_scene, nits_to_pq, pq_to_nits)
 
 
 @pytest.mark.parametrize("nits, code", [(0, 0.0), (100, 0.5081), (203, 0.5807), (1000, 0.7518),

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from fastvid.errors import InputError
-from fastvid.training import losses
-from fastvid.training.lossnet import _FIRE, _VGG16, _VGG19, load_loss_network
+from fastvid.style import losses
+from fastvid.style.lossnet import _FIRE, _VGG16, _VGG19, load_loss_network
 
 
 def images(count=1, height=40, width=44, seed=0):

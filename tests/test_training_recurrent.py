@@ -7,8 +7,8 @@ import torch
 import job_clips
 from fastvid.errors import InputError
 from fastvid.style.loading import load_recurrent, load_style
+from fastvid.style.losses import masked_difference
 from fastvid.training import command, recurrent_trainer, sequence_sampling
-from fastvid.training.losses import masked_difference
 from fastvid.training.photos import find_photos
 from fastvid.training.recurrent_bank import RecurrentBank
 from fastvid.training.sampling import Sampler

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from fastvid import files
 from fastvid.errors import FastvidError, InputError, StorageError
 from fastvid.style.loading import load_style
 from fastvid.style.network import build_network, for_painting
+from fastvid.system import files
 from fastvid.training import command
 from fastvid.training.bank import StyleBank, pick_style
 from fastvid.training.photos import find_photos, read_painting

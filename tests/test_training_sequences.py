@@ -6,10 +6,10 @@ import torch
 
 from fastvid.errors import InputError
 from fastvid.motion.occlusion import network_mask
+from fastvid.motion.warp import warp
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.style.loading import load_recurrent
 from fastvid.style.model import set_threads
-from fastvid.motion.warp import warp
 from fastvid.training import pairs, sequences
 from fastvid.training.recurrent_bank import Past, RecurrentBank
 from fastvid.training.recurrent_trainer import past_of

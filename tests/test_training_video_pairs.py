@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from fastvid.errors import InputError
+from fastvid.style.losses import warp_images
 from fastvid.training import video_pairs
-from fastvid.training.losses import warp_images
 from fastvid.training.sampling import as_images
 from panning_clip import panning_clip
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from fastvid.style.registry import DEFAULT_STYLE
+from fastvid.style.cards import DEFAULT_STYLE
 
 
 @pytest.mark.parametrize("chosen, spins", [

@@ -11,17 +11,17 @@ from typing import Protocol
 
 import numpy as np
 
+from fastvid.decode.frame import NO_IMAGE
 from fastvid.errors import ReadingRefused, RemoteError
-from fastvid.parallel.communicator import Communicator, Kind, Message
-from fastvid.parallel.reading import ReadRequest
-from fastvid.parallel.schedule import Dealer
+from fastvid.parallel.dealer import Dealer
+from fastvid.parallel.engine.reading import ReadRequest
+from fastvid.parallel.engine.task import Place
+from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
 from fastvid.parallel.segments import Segment
-from fastvid.parallel.task import Place
 from fastvid.runfile.writer import SegmentRecord
-from fastvid.seam_report import SeamReport
-from fastvid.stages import STAGES
-from fastvid.video.frame import NO_IMAGE
-from fastvid.video.readahead import ReadAhead
+from fastvid.stages.interface import STAGES
+from fastvid.stages.seam_report import SeamReport
+from fastvid.system.readahead import ReadAhead
 
 # Segments that are decoded and announced beyond those that somebody has asked for.
 _READY_SEGMENTS = 2

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-from fastvid.parallel.communicator import Communicator, Kind, Message
-from fastvid.video.fingerprint import sample_fingerprint
+from fastvid.decode.fingerprint import sample_fingerprint
+from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
 
 
 def answer_look(comm: Communicator, message: Message) -> None:

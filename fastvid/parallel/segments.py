@@ -8,7 +8,7 @@ never stretched.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from fastvid.video.frame import Frame
+from fastvid.decode.frame import Frame
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Segment:
 
     index: number of the segment in the video. shot: number of the shot. shot_start: first frame of
     the shot. halo: frame start - 1, or None where the segment begins its shot or its stretch.
-    stretch: number of the first segment of its stretch (see `fastvid.overlap`), if segments are
-    computed in stretches. lead: the frames before it with which its stretch warms up.
+    stretch: number of the first segment of its stretch (see `fastvid.stages.overlap`), if segments
+    are computed in stretches. lead: the frames before it with which its stretch warms up.
     """
 
     index: int

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from fastvid.errors import EXIT_FAILURE, FastvidError
-from fastvid.logs import log_to
-from fastvid.parallel.communicator import Communicator, Kind, Message
-from fastvid.parallel.engine import Engine
-from fastvid.parallel.pulse import Pulse
+from fastvid.parallel.engine.engine import Engine
+from fastvid.parallel.heartbeat import Pulse
+from fastvid.parallel.logs import log_to
+from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.stopping import signals_stop
 from fastvid.parallel.setup import JobSetup, StageFactory, real_stages
-from fastvid.parallel.stopping import signals_stop
 from fastvid.parallel.turn import take_turn
 from fastvid.parallel.worker import Worker
 

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from fastvid.overlap import Overlap
-from fastvid.parallel.communicator import Message
-from fastvid.stage_settings import PictureSettings
-from fastvid.stages import Stages
+from fastvid.parallel.mpi.communicator import Message
+from fastvid.stages.interface import Stages
+from fastvid.stages.overlap import Overlap
+from fastvid.stages.settings import PictureSettings
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def real_stages(setup: JobSetup) -> Stages:
     lacks the GPU that the run paints on."""
     # torch takes two seconds to import: only a rank that has a job pays for it.
     from fastvid.motion.source import FiledMotion
-    from fastvid.stage_choice import choose_stages
+    from fastvid.stages.choice import choose_stages
     from fastvid.style.device import GPU_BATCH_SIZE, rank_device
     from fastvid.style.loading import load_frame_model, load_style
 

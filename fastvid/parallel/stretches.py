@@ -1,4 +1,4 @@
-"""Cutting a video into segments that belong to stretches (see `fastvid.overlap`).
+"""Cutting a video into segments that belong to stretches (see `fastvid.stages.overlap`).
 
 Segments stay the unit of dealing, gathering and checkpoint; all of a stretch go to one rank.
 """
@@ -6,9 +6,9 @@ Segments stay the unit of dealing, gathering and checkpoint; all of a stretch go
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from fastvid.overlap import Break, Overlap, mark_stretches
+from fastvid.decode.frame import Frame
 from fastvid.parallel.segments import Segment
-from fastvid.video.frame import Frame
+from fastvid.stages.overlap import Break, Overlap, mark_stretches
 
 
 def cut_into_stretches(frames: Iterable[tuple[Frame, bool]], length: int,

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from fastvid.parallel.communicator import Communicator, Kind, Message
-from fastvid.parallel.pulse import Pulse
+from fastvid.parallel.heartbeat import Pulse
+from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
 from fastvid.parallel.worker import Worker
 
 _WORKER_KINDS = (Kind.FILM, Kind.SEGMENT, Kind.READ, Kind.SUCCESSOR, Kind.COMING, Kind.BOUNDARY,

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastvid.parallel.communicator import Communicator, Kind, Message
-from fastvid.parallel.encoding import Encoding, PartOrder
-from fastvid.parallel.engine import Engine, Failed, LastFrame
-from fastvid.parallel.reading import Reading, ReadRequest
-from fastvid.parallel.schedule import NOBODY
-from fastvid.parallel.task import Place, Task
-from fastvid.parallel.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
-from fastvid.stages import STAGES, kept_flow, kept_occlusion
-from fastvid.video.encode import plan_of_text
-from fastvid.video.film_index import SourceIndex, index_from_arrays
+from fastvid.decode.film_index import SourceIndex, index_from_arrays
+from fastvid.encode.plan import plan_of_text
+from fastvid.parallel.dealer import NOBODY
+from fastvid.parallel.engine.encoding import Encoding, PartOrder
+from fastvid.parallel.engine.engine import Engine, Failed, LastFrame
+from fastvid.parallel.engine.reading import ReadRequest, Reading
+from fastvid.parallel.engine.task import Place, Task
+from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
+from fastvid.stages.interface import STAGES, kept_flow, kept_occlusion
 
 # Where ranks do not ring, a boundary frame is announced so many ranks ahead: a hop may be shorter
 # than the longest sleep of a rank. For so long each of them looks out for it.

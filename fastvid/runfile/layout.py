@@ -24,7 +24,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fastvid.stages import STAGES
+from fastvid.stages.interface import STAGES
 
 FORMAT_NAME = "fastvid run file"
 FORMAT_VERSION = 1

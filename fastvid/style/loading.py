@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 from fastvid.errors import InputError
+from fastvid.style.cards import find_style
 from fastvid.style.checkpoint import read_checkpoint, read_checkpoint_bytes
 from fastvid.style.model import StyleModel
 from fastvid.style.recurrent import RecurrentModel
-from fastvid.style.registry import find_style
 
 
 def load_model(data: bytes, name: str) -> StyleModel:

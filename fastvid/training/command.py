@@ -12,20 +12,15 @@ from pathlib import Path
 import torch
 
 from fastvid.errors import InputError, Stopped
-from fastvid.files import write_atomically
 from fastvid.runfile.lock import RunLock
 from fastvid.style.checkpoint import checkpoint_bytes
-from fastvid.training.lossnet import load_loss_network
+from fastvid.style.lossnet import load_loss_network
+from fastvid.system.files import write_atomically
 from fastvid.training.photos import PhotoSet, find_photos, read_painting, read_photo
 from fastvid.training.recurrent_trainer import RecurrentTrainer
 from fastvid.training.report import SHEET_PHOTOS, SHEET_SIDE, LossTable, square, write_sheet
 from fastvid.training.settings import TrainingSettings, choose_device
-from fastvid.training.state import (
-    STATE_NAME,
-    parse_state,
-    read_state_bytes,
-    state_bytes,
-)
+from fastvid.training.state import STATE_NAME, parse_state, read_state_bytes, state_bytes
 from fastvid.training.trainer import TERMS, Trainer
 from fastvid.training.video_pairs import find_videos, load_video_pairs
 from fastvid.training.video_sequences import load_video_sequences

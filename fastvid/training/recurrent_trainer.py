@@ -12,17 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from fastvid.training import losses
+from fastvid.style import losses
+from fastvid.style.lossnet import LossNetwork
 from fastvid.training.bank import StyleBank
-from fastvid.training.lossnet import LossNetwork
 from fastvid.training.photos import PhotoSet
 from fastvid.training.recurrent_bank import Past, RecurrentBank
 from fastvid.training.sampling import Sample
-from fastvid.training.sequence_sampling import (
-    FIRST_FRAME_SHARE,
-    SequenceSample,
-    SequenceSampler,
-)
+from fastvid.training.sequence_sampling import FIRST_FRAME_SHARE, SequenceSample, SequenceSampler
 from fastvid.training.settings import TrainingSettings
 from fastvid.training.trainer import Trainer
 from fastvid.training.video_sequences import VideoSequences

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from fastvid.files import write_atomically
+from fastvid.system.files import write_atomically
 from fastvid.training.sampling import as_images
 from fastvid.training.trainer import TERMS, Trainer
 

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from fastvid.errors import FastvidError
-from fastvid.training import losses
+from fastvid.style import losses
+from fastvid.style.lossnet import LossNetwork
 from fastvid.training.bank import StyleBank
-from fastvid.training.lossnet import LossNetwork
 from fastvid.training.photos import PhotoSet
 from fastvid.training.sampling import Sample, Sampler, as_images, jittered
 from fastvid.training.settings import TrainingSettings

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastvid.decode.film import open_source
+from fastvid.decode.source import VideoSource
 from fastvid.errors import InputError
 from fastvid.motion.flow import FlowEstimator
 from fastvid.motion.occlusion import reliable_mask
 from fastvid.training.pairs import FramePair, within
-from fastvid.video.decode import open_source
-from fastvid.video.source import VideoSource
 
 # One pair in so many frames: neighbours of neighbours teach nothing new.
 PAIR_EVERY = 10

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastvid.decode.film import open_source
 from fastvid.errors import InputError
 from fastvid.motion.flow import FlowEstimator
 from fastvid.training.pairs import FramePair
 from fastvid.training.sequences import FrameSequence
 from fastvid.training.video_pairs import MIN_VISIBLE, cropped, frame_size, measured_pair
-from fastvid.video.decode import open_source
 
 # Five frames are the longest sequence that a step trains on.
 SEQUENCE_FRAMES = 5

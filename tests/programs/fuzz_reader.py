@@ -26,8 +26,8 @@ def read_checkpoint(path: Path) -> None:
 
 
 def read_run(path: Path) -> None:
+    from fastvid.commands.status import describe_run
     from fastvid.runfile.reader import RunFile
-    from fastvid.status import describe_run
 
     describe_run(path)
     with RunFile(path) as run:
@@ -50,7 +50,7 @@ def read_mask(path: Path) -> None:
 
 
 def read_cut_list(path: Path) -> None:
-    from fastvid.video.cuts import read_cuts
+    from fastvid.decode.cuts import read_cuts
 
     read_cuts(path)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 import fastvid.__main__ as program
-from fastvid.parallel.communicator import Communicator
-from fastvid.parallel.launch import launched_rank
-from fastvid.repaint import Repaint
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.launch import launched_rank
+from fastvid.stages.repaint import Repaint
 
 POLL_S = 0.02
 PAINT_S = 0.4

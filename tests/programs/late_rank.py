@@ -6,10 +6,10 @@
 import sys
 import time
 
-from fastvid.parallel.communicator import Kind, connect
+from fastvid.commands.serve import serve
+from fastvid.parallel.mpi.communicator import Kind, connect
 from fastvid.parallel.setup import JobSetup
-from fastvid.serve import serve
-from fastvid.stage_settings import PictureSettings
+from fastvid.stages.settings import PictureSettings
 
 STATUS = 7
 LATE_S = 1.0

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fastvid.parallel import bell, waiting
-from fastvid.parallel.communicator import Communicator, Kind, Message, connect
-from fastvid.parallel.launch import launched_rank
+from fastvid.parallel.mpi import bell, waiting
+from fastvid.parallel.mpi.communicator import Communicator, Kind, Message, connect
+from fastvid.parallel.mpi.launch import launched_rank
 
 SIZES = (0, 1, 7, 4096, 65537, 1_000_003, 6_000_000)
 DTYPES = ("uint8", "int64", "float32", "float64")

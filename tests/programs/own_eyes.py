@@ -12,10 +12,10 @@ import time
 import numpy as np
 
 from fastvid.__main__ import run
+from fastvid.decode import random_access
 from fastvid.parallel import same_input
-from fastvid.parallel.launch import launched_rank
-from fastvid.repaint import Repaint
-from fastvid.video import random_access
+from fastvid.parallel.mpi.launch import launched_rank
+from fastvid.stages.repaint import Repaint
 
 _PATIENT_S = 8.0
 _PAINT_S = 0.1

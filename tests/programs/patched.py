@@ -17,14 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fastvid.job
-import fastvid.recurrent
-import fastvid.repaint
+import fastvid.job.run
+import fastvid.stages.recurrent
+import fastvid.stages.repaint
 from fastvid.__main__ import run
-from fastvid.encode_thread import EncoderThread
+from fastvid.encode.encoder import VideoEncoder
+from fastvid.encode.thread import EncoderThread
 from fastvid.errors import InputError
-from fastvid.parallel.launch import launched_rank
-from fastvid.video.video_encoder import VideoEncoder
+from fastvid.parallel.mpi.launch import launched_rank
 
 
 def _raise(error: BaseException) -> None:
@@ -56,14 +56,14 @@ def install(rule: dict[str, Any]) -> None:
     """Puts a rule in front of the stage that it names."""
     if "part_frames" in rule:
         parts = functools.partial(EncoderThread, part_frames=rule["part_frames"])
-        setattr(fastvid.job, "EncoderThread", parts)
+        setattr(fastvid.job.run, "EncoderThread", parts)
         return
     if launched_rank(os.environ) not in rule.get("ranks", range(1000)):
         return
     if rule["stage"] == "encode":
         _patch(VideoEncoder, "write", rule)
         return
-    for owner in (fastvid.repaint.Repaint, fastvid.recurrent.RecurrentRepaint):
+    for owner in (fastvid.stages.repaint.Repaint, fastvid.stages.recurrent.RecurrentRepaint):
         _patch(owner, rule["stage"], rule)
 
 

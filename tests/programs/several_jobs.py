@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fastvid.cli import run_command_line
-from fastvid.parallel.communicator import Kind, connect
-from fastvid.recurrent import RecurrentRepaint
-from fastvid.repaint import Repaint
-from fastvid.serve import serve
+from fastvid.commands.cli import run_command_line
+from fastvid.commands.serve import serve
+from fastvid.parallel.mpi.communicator import Kind, connect
+from fastvid.stages.recurrent import RecurrentRepaint
+from fastvid.stages.repaint import Repaint
 
 LONGEST_DELAY_S = 0.012
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fastvid.__main__ import run
-from fastvid.repaint import Repaint
+from fastvid.stages.repaint import Repaint
 
 _paint = Repaint.paint
 

@@ -1,0 +1,1 @@
+"""Measuring a finished run, beside the film and frame-by-frame painting."""

@@ -1,0 +1,102 @@
+"""Judging a finished run: its frames beside the input and beside frame-by-frame painting."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastvid.commands.evaluate.figures import Evaluation, evaluate, judge_for
+from fastvid.decode.film import VideoSource, fingerprint, open_source
+from fastvid.errors import InputError
+from fastvid.job.identity import recorded_overlap
+from fastvid.motion.flow import FlowEstimator
+from fastvid.runfile.reader import RunFile
+from fastvid.stages.interface import paints_alone
+from fastvid.stages.overlap import seams
+from fastvid.stages.settings import PictureSettings
+
+
+def evaluate_run(run_path: Path, input_path: Path, *, judge: str | None, style: str | None,
+                 with_painting: bool, limit: int | None, threads: int) -> Evaluation:
+    """Judges the frames of a run file.
+
+    judge: the flow that judges; None for another than the run used. style: where the checkpoint of
+    the run is, None for the name that the run file gives. with_painting: paint every frame on its
+    own too, which takes the network's time. limit: only so many frames from the beginning. Raises
+    InputError if the run is not complete or if input or style are not those of the run.
+    """
+    with RunFile(run_path) as run:
+        if not run.complete:
+            raise InputError(f"The run of {run_path} is not complete; start its command again to "
+                             "finish it.")
+        settings = run.settings
+        if fingerprint(str(input_path)) != settings.get("input_sha256"):
+            raise InputError(f"{input_path} is not the input of {run_path} (which was "
+                             f"{run.attributes.get('input')}).")
+        count = run.frame_count if limit is None else min(limit, run.frame_count)
+        shots = [(start, min(stop, count)) for start, stop in run.shots() if start < count]
+        overlap = recorded_overlap(settings)
+        joined = [first for start, stop in run.shots() if overlap is not None
+                  for first in seams(start, stop, overlap)]
+        seam_frames = overlap.seam_frames if overlap is not None else 0
+        flow = judge_for(str(settings["flow"])) if judge is None else FlowEstimator(judge)
+        painter = _Painter(run, style, threads) if with_painting else None
+        with _open_input(input_path, settings) as source:
+            films = (frame.image for frame in islice(source, count))
+            outputs = (run.frame(index) for index in range(count))
+            if painter is None:
+                return evaluate(outputs, films, shots, flow, seams=joined,
+                                seam_frames=seam_frames)
+            shared = _Tee(films)
+            return evaluate(outputs, shared.originals(), shots, flow,
+                            painted=(painter.paint(shared.latest) for _ in range(count)),
+                            seams=joined, seam_frames=seam_frames)
+
+
+class _Tee:
+    """Passes frames through and keeps the latest, so that each is decoded once."""
+
+    def __init__(self, frames: Iterator[np.ndarray]) -> None:
+        self._frames = frames
+        self.latest = np.empty((0, 0, 3), dtype=np.uint8)
+
+    def originals(self) -> Iterator[np.ndarray]:
+        for self.latest in self._frames:
+            yield self.latest
+
+
+class _Painter:
+    """Paints single frames as the run did, without its temporal pass."""
+
+    def __init__(self, run: RunFile, style: str | None, threads: int) -> None:
+        from fastvid.stages.choice import choose_stages
+        from fastvid.style.loading import load_style, read_style
+
+        name, data = read_style(style or str(run.attributes["style"]))
+        if hashlib.sha256(data).hexdigest() != run.settings.get("style_sha256"):
+            raise InputError(f"The style {style or name} is not the one that {run.path} was "
+                             "painted with. Say where that is with --style.")
+        names = PictureSettings.__dataclass_fields__
+        recorded = PictureSettings(**{setting: value for setting, value in run.settings.items()
+                                      if setting in names})
+        stages = choose_stages([load_style(data, name)], replace(recorded, threads=threads))
+        self._paint_alone = paints_alone(stages)
+
+    def paint(self, frame: np.ndarray) -> np.ndarray:
+        """The frame painted on its own, looks included."""
+        return self._paint_alone(frame)[0]
+
+
+def _open_input(path: Path, settings: dict[str, Any]) -> VideoSource:
+    """The input, as the run opened it."""
+    width, height = settings["size"]
+    frames = settings["frames"]
+    fps = settings["fps"]
+    return open_source(str(path), size=(int(width), int(height)),
+                       frames=(int(frames[0]), frames[1]) if frames else None,
+                       fps=Fraction(fps) if fps else None, on_error="keep-going")

@@ -1,0 +1,87 @@
+"""What a frame costs, and who works on it: all that a forecast is made of."""
+
+from dataclasses import dataclass, replace
+
+from fastvid.encode.thread import PART_FRAMES
+from fastvid.stages.overlap import Overlap
+
+
+@dataclass(frozen=True)
+class FrameCosts:
+    """Seconds a frame. motion, paint, blend: of the ranks, and read, where they decode for
+    themselves. decode, cuts (looking for them), deal and fetch (sending and receiving frames),
+    store and encode are rank 0's own. shares_encoding: what is left to encode when all frames are
+    stored is shared among the ranks."""
+
+    motion: float
+    paint: float
+    blend: float
+    read: float = 0.0
+    decode: float = 0.0
+    cuts: float = 0.0
+    deal: float = 0.0
+    fetch: float = 0.0
+    store: float = 0.0
+    encode: float = 0.0
+    shares_encoding: bool = True
+
+    @property
+    def compute(self) -> float:
+        """What is shared among the ranks."""
+        return self.motion + self.paint + self.blend
+
+    @property
+    def side(self) -> float:
+        """What rank 0 does besides."""
+        return self.take_in + self.deal + self.fetch + self.store + self.encode
+
+    @property
+    def take_in(self) -> float:
+        """What rank 0 does before a frame can be dealt."""
+        return self.decode + self.cuts
+
+    def encoding_left(self, seconds: float, ranks: int) -> float:
+        """How long it takes to encode what takes one encoder so many seconds, once all frames are
+        stored. A part is encoded by one rank."""
+        if not self.shares_encoding:
+            return seconds
+        return max(seconds / ranks, min(seconds, PART_FRAMES * self.encode))
+
+    def read_by_ranks(self, decoded: float, cuts_known: bool) -> "FrameCosts":
+        """The same where every rank reads its own frames. decoded: frames that it decodes for each
+        that it uses. cuts_known: rank 0 need not look at the film for cuts."""
+        return replace(self, read=decoded * self.decode, deal=0.0,
+                       decode=0.0 if cuts_known else self.decode)
+
+
+@dataclass(frozen=True)
+class Dealing:
+    """How a job is dealt. segment_length: frames. lookahead: segments that a rank may hold. hop_s:
+    from the sending of a message to its handling. preempts: whether the temporal pass interrupts a
+    heavy step (motion, paint) at work, as the program does, instead of waiting for its end.
+    overlap: how shots are cut into stretches, None if they are not."""
+
+    segment_length: int
+    lookahead: int
+    hop_s: float
+    preempts: bool = True
+    overlap: Overlap | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Who works on a job.
+
+    speeds: of each rank against the costs, rank 0 first. side_share: the part of rank 0's own work,
+    and of what a rank reads itself, that is taken from its steps: 1 where both have one core, 1/N
+    where they share N, 0 where a core is spare.
+    """
+
+    speeds: tuple[float, ...]
+    dealing: Dealing
+    side_share: float
+
+    @property
+    def ranks(self) -> int:
+        """How many there are."""
+        return len(self.speeds)

@@ -1,0 +1,138 @@
+"""A submission script for Slurm that runs what was planned. Pure functions."""
+
+import math
+import os
+import shlex
+from dataclasses import fields, replace
+from pathlib import Path
+
+from fastvid.job.options import StylizeOptions
+
+# Room for a slower processor and for waiting disks; a job that needs more requeues itself.
+_TIME_RESERVE = 1.5
+_SHORTEST_MINUTES = 10
+_MEGABYTE = 1 << 20
+_POSITIONAL = ("input", "output")
+# The script says these itself.
+_LEFT_OUT = ("threads", "device")
+
+_HEADER = """#!/usr/bin/env bash
+# Written by `fastvid plan`: {ranks} ranks of {threads} threads, about {minutes:.0f} minutes.
+#
+#SBATCH --job-name=fastvid
+{tasks}
+#SBATCH --cpus-per-task={threads}
+#SBATCH --mem-per-cpu={memory_mb}M
+#SBATCH --time={limit}
+#SBATCH --signal=B:USR1@60
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --output=%x-%j.log
+
+set -uo pipefail
+
+"""
+# As in jobs/stylize-gpu.sbatch: a rank for each GPU.
+_GPU_TASKS = """#SBATCH --nodes={nodes}
+#SBATCH --ntasks={ranks}
+#SBATCH --ntasks-per-node={per_node}
+#SBATCH --gres=gpu:{per_node}"""
+# jobs/lib.sh passes signals on, requeues, and finds Python and mpirun.
+_WITH_LIBRARY = """jobs=${{FASTVID_JOBS:-{jobs}}}
+source "$jobs/lib.sh" || exit
+stylize {arguments}
+"""
+# Without it the job ends in good order when it is warned; the same submission goes on.
+_ALONE = """export SLURM_WHOLE=1
+exec mpirun -n {ranks} {python} -m fastvid stylize {arguments} --threads {threads}
+"""
+# Sent back to the queue it must go on, not start over; lib.sh sees to that by itself.
+_RESTART_ONCE = """restart=(--restart)
+((${SLURM_RESTART_COUNT:-0} == 0)) || restart=()
+"""
+
+
+def submission_script(options: StylizeOptions, *, ranks: int, threads: int, gpus: int,
+                      seconds: float, rank_bytes: int, python: str, jobs: Path | None) -> str:
+    """The text of a script for `sbatch`.
+
+    gpus: that a node has, 0 to paint on CPUs. seconds: what the job is expected to take.
+    rank_bytes: memory of a rank, rank 0's for all. python: the interpreter that has fastvid. jobs:
+    the folder with `lib.sh`, None where there is none. Paths in the script are absolute: it can be
+    submitted anywhere.
+    """
+    minutes = max(_SHORTEST_MINUTES, math.ceil(_TIME_RESERVE * seconds / 60))
+    header = _HEADER.format(
+        ranks=ranks, threads=threads, minutes=max(1.0, seconds / 60), tasks=_tasks(ranks, gpus),
+        memory_mb=-(-rank_bytes // (threads * _MEGABYTE)),
+        limit=f"{minutes // 60:02d}:{minutes % 60:02d}:00")
+    places = [_absolute(options.input), _output_text(options)]
+    device = f"--device={'cuda' if gpus else 'cpu'}"
+    if jobs is not None:
+        words = [*places, device, *stylize_arguments(options)]
+        return header + _WITH_LIBRARY.format(jobs=shlex.quote(str(jobs)),
+                                             arguments=shlex.join(words))
+    words = [places[0], "-o", places[1], device,
+             *stylize_arguments(replace(options, restart=False))]
+    restart = (_RESTART_ONCE, ' "${restart[@]}"') if options.restart else ("", "")
+    return header + restart[0] + _ALONE.format(
+        ranks=ranks, threads=threads, arguments=shlex.join(words) + restart[1],
+        python=shlex.quote(python))
+
+
+def _tasks(ranks: int, gpus: int) -> str:
+    """The lines that ask for tasks, on as few nodes as have a GPU for each, evenly."""
+    if not gpus:
+        return f"#SBATCH --ntasks={ranks}"
+    nodes = math.ceil(ranks / gpus)
+    return _GPU_TASKS.format(nodes=nodes, ranks=ranks, per_node=math.ceil(ranks / nodes))
+
+
+def stylize_arguments(options: StylizeOptions) -> list[str]:
+    """What differs from the defaults, as arguments of `fastvid stylize`, places made absolute; not
+    what the script says itself."""
+    default = StylizeOptions(options.input, options.output)
+    words: list[str] = []
+    for name in (field.name for field in fields(options)):
+        value = getattr(options, name)
+        if name in (*_POSITIONAL, *_LEFT_OUT) or value == getattr(default, name):
+            continue
+        option = "--" + name.replace("_", "-")
+        # The = keeps a size like -1x360, or a style called -x, from being taken for an option.
+        if name == "style":
+            words += [f"{option}={_style(style)}" for style in options.styles]
+        elif value is True:
+            words.append(option)
+        else:
+            words.append(f"{option}={_text(name, value)}")
+    return words
+
+
+def _style(name_or_path: str) -> str:
+    return _absolute(name_or_path) if Path(name_or_path).is_file() else name_or_path
+
+
+def _text(name: str, value: object) -> str:
+    if name == "frames" and isinstance(value, tuple):
+        return ":".join("" if part is None else str(part) for part in value)
+    if name == "size" and isinstance(value, tuple):
+        return "x".join(str(part) for part in value)
+    if name == "first_frame_model":
+        return _style(str(value))
+    if name == "cuts" and value not in ("auto", "none"):
+        return _absolute(str(value))
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, Path):
+        return _absolute(value)
+    return str(value)
+
+
+def _absolute(path: str | Path) -> str:
+    return os.path.abspath(path)
+
+
+def _output_text(options: StylizeOptions) -> str:
+    """The output; a folder of images keeps the slash that says so."""
+    text = _absolute(options.output)
+    return text + "/" if options.codec == "png" else text

@@ -1,0 +1,311 @@
+"""A job played through without computing: the same dealing, the same order of steps, only seconds.
+
+Every rank does one step at a time, and interrupts a heavy one for the temporal pass, as
+`fastvid.parallel.engine.engine` does; segments are dealt by the real `Dealer`. What rank 0 does
+besides (decode, store, encode, pass on frames) takes its time from rank 0's steps, unless a core is
+spare.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+
+from fastvid.commands.plan.costs import Cluster, FrameCosts
+from fastvid.parallel.dealer import NOBODY, Dealer, HandOver
+
+# These mirror the program: see `parallel.worker`, `parallel.coordinator` and `job`.
+_PREFETCH_FRAMES = 1
+# The read-ahead and the segments that are announced beyond those that were asked for.
+_AHEAD_SEGMENTS = 6
+_COMPUTE_BELOW_LOAD = 0.5
+_LOAD_SINCE_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Segment:
+    index: int
+    length: int
+    begins_shot: bool
+
+
+@dataclass
+class _Task:
+    """A segment at work; how many of its frames have come how far."""
+
+    segment: _Segment
+    has_boundary: bool
+    moved: int = 0
+    painted: int = 0
+    finished: int = 0
+
+    def can_blend(self) -> bool:
+        return self.finished < self.painted and (self.finished > 0 or self.has_boundary)
+
+
+@dataclass
+class _Step:
+    """A heavy step at work: what of `task` it counts up, when it ends; paused, what is left."""
+
+    task: _Task
+    counter: str
+    left_s: float
+    ends_s: float = 0.0
+    paused: bool = True
+
+
+@dataclass
+class _Rank:
+    number: int
+    speed: float
+    tasks: list[_Task] = field(default_factory=list)
+    blending: bool = False
+    heavy: _Step | None = None
+    asked: bool = False
+    held: int = 0
+    owed_s: float = 0.0
+
+    def heavy_frames_left(self) -> int:
+        return sum(task.segment.length - task.painted for task in self.tasks)
+
+
+def simulate(shots: Sequence[int], costs: FrameCosts, cluster: Cluster) -> float:
+    """Seconds from the first decoded frame to the last encoded one.
+
+    shots: the number of frames of each. Pure; the same every time.
+    """
+    return _Simulation(shots, costs, cluster).run()
+
+
+def segments_of(shots: Iterable[int], length: int) -> Iterator[tuple[int, bool]]:
+    """(frames, whether it begins its shot) of each segment of shots of so many frames."""
+    for frames in shots:
+        for start in range(0, frames, length):
+            yield min(length, frames - start), start == 0
+
+
+class _Simulation:
+    """The state of the job at `self.now`; events are functions that are called when due."""
+
+    def __init__(self, shots: Sequence[int], costs: FrameCosts, cluster: Cluster) -> None:
+        self._costs = costs
+        self._cluster = cluster
+        self._segments = [_Segment(index, length, begins) for index, (length, begins)
+                          in enumerate(segments_of(shots, cluster.dealing.segment_length))]
+        self._ranks = [_Rank(number, speed) for number, speed in enumerate(cluster.speeds)]
+        self._now = 0.0
+        self._order = count()
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._dealer = Dealer()
+        self._decoded = 0
+        self._decoding = False
+        self._dealt = 0
+        self._hungry = 0
+        self._own_request = False
+        self._side_s = 0.0
+        self._stored_until = self._encoded_until = 0.0
+        self._successors: dict[int, int] = {}
+        self._ended: set[int] = set()
+        self._early: set[int] = set()
+        self._unencoded: dict[int, _Segment] = {}
+        self._next_encoded = 0
+
+    def run(self) -> float:
+        for rank in self._ranks:
+            self._ask(rank)
+        self._decode()
+        while self._due:
+            self._now, _, event = heapq.heappop(self._due)
+            event()
+        stored = max(self._now, self._stored_until)
+        left = max(0.0, self._encoded_until - stored)
+        shared = self._costs.encoding_left(left, self._cluster.ranks)
+        side = (self._side_s - left + shared) * self._cluster.side_share
+        return max(stored + shared, side)
+
+    def _after(self, seconds: float, event: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (self._now + seconds, next(self._order), event))
+
+    def _hop(self, rank: int) -> float:
+        return self._cluster.dealing.hop_s if rank else 0.0
+
+    def _side_work(self, seconds: float) -> None:
+        self._side_s += seconds
+        self._ranks[0].owed_s += seconds * self._cluster.side_share
+
+    # -- rank 0: decode, deal, gather ------------------------------------------------------------
+
+    def _decode(self) -> None:
+        ahead = self._decoded - self._dealt
+        if self._decoding or ahead >= _AHEAD_SEGMENTS + self._hungry:
+            return
+        if self._decoded < len(self._segments):
+            self._decoding = True
+            seconds = self._segments[self._decoded].length * self._costs.take_in
+            self._side_work(seconds)
+            self._after(seconds, self._have_decoded)
+
+    def _have_decoded(self) -> None:
+        self._decoding = False
+        segment = self._segments[self._decoded]
+        self._decoded += 1
+        self._dealer.add(segment.index, segment.begins_shot)
+        if self._decoded == len(self._segments):
+            self._dealer.close()
+        self._deal()
+        self._decode()
+
+    def _request(self, rank: _Rank) -> None:
+        if rank.number == 0:
+            self._own_request = True
+        else:
+            self._dealer.request(rank.number)
+            self._hungry += 1
+        self._deal()
+        self._decode()
+
+    def _may_compute_here(self) -> bool:
+        if self._cluster.ranks == 1:
+            return True
+        return self._side_s / max(self._now, _LOAD_SINCE_S) < _COMPUTE_BELOW_LOAD
+
+    def _deal(self) -> None:
+        if self._own_request and self._may_compute_here():
+            self._own_request = False
+            self._dealer.request(0)
+            self._hungry += 1
+        deals, hand_overs = self._dealer.deal()
+        for deal in deals:
+            self._dealt += 1
+            self._hungry -= 1
+            rank, segment = self._ranks[deal.rank], self._segments[deal.segment]
+            self._side_work(segment.length * self._costs.deal)
+            self._after(self._hop(deal.rank), partial(self._take, rank, segment))
+        for hand_over in hand_overs:
+            self._after(self._hop(hand_over.owner), partial(self._successor, hand_over))
+
+    def _gather(self, segment: _Segment) -> None:
+        costs = self._costs
+        self._side_work(segment.length * (costs.fetch + costs.store + costs.encode))
+        self._stored_until = max(self._stored_until, self._now) + segment.length * costs.store
+        self._unencoded[segment.index] = segment
+        while self._next_encoded in self._unencoded:
+            frames = self._unencoded.pop(self._next_encoded).length
+            begins = max(self._encoded_until, self._stored_until)
+            self._encoded_until = begins + frames * costs.encode
+            self._next_encoded += 1
+        self._deal()
+
+    # -- every rank: take, compute, hand over ----------------------------------------------------
+
+    def _ask(self, rank: _Rank) -> None:
+        if rank.asked or rank.held >= self._cluster.dealing.lookahead:
+            return
+        if rank.heavy_frames_left() <= _PREFETCH_FRAMES:
+            rank.asked = True
+            self._after(self._hop(rank.number), lambda: self._request(rank))
+
+    def _take(self, rank: _Rank, segment: _Segment) -> None:
+        rank.asked = False
+        rank.held += 1
+        has_boundary = segment.begins_shot or segment.index in self._early
+        rank.tasks.append(_Task(segment, has_boundary))
+        self._ask(rank)
+        self._compute(rank)
+
+    def _compute(self, rank: _Rank) -> None:
+        """Begins the most urgent step, if the rank may begin one."""
+        if rank.blending:
+            return
+        urgent = next((task for task in rank.tasks if task.can_blend()), None)
+        if urgent is not None and (rank.heavy is None or self._cluster.dealing.preempts):
+            self._blend(rank, urgent)
+            return
+        if rank.heavy is None:
+            rank.heavy = self._next_heavy(rank)
+        if rank.heavy is not None and rank.heavy.paused:
+            self._resume(rank, rank.heavy)
+
+    def _blend(self, rank: _Rank, task: _Task) -> None:
+        if rank.heavy is not None:
+            rank.heavy.left_s = rank.heavy.ends_s - self._now
+            rank.heavy.paused = True
+        rank.blending = True
+        first = task.finished == 0 and task.segment.begins_shot
+
+        def done() -> None:
+            rank.blending = False
+            task.finished += 1
+            if task.finished == task.segment.length:
+                self._complete(rank, task)
+            self._ask(rank)
+            self._compute(rank)
+
+        self._after(0.0 if first else self._costs.blend / rank.speed, done)
+
+    def _next_heavy(self, rank: _Rank) -> _Step | None:
+        """The next heavy step, with what rank 0 owes to its own work on top."""
+        costs = self._costs
+        for task in rank.tasks:
+            if task.moved > task.painted:
+                counter, seconds = "painted", costs.paint
+            elif task.moved < task.segment.length:
+                first = task.moved == 0 and task.segment.begins_shot
+                read_s = costs.read * self._cluster.side_share
+                counter, seconds = "moved", read_s + (0.0 if first else costs.motion)
+            else:
+                continue
+            seconds = (seconds + rank.owed_s) / rank.speed
+            rank.owed_s = 0.0
+            return _Step(task, counter, seconds)
+        return None
+
+    def _resume(self, rank: _Rank, step: _Step) -> None:
+        step.paused = False
+        step.ends_s = self._now + step.left_s
+        ends_s = step.ends_s
+
+        def done() -> None:
+            if step.paused or step.ends_s != ends_s:
+                return  # it was paused meanwhile, and ends later
+            rank.heavy = None
+            setattr(step.task, step.counter, getattr(step.task, step.counter) + 1)
+            self._ask(rank)
+            self._compute(rank)
+
+        self._after(step.left_s, done)
+
+    def _complete(self, rank: _Rank, task: _Task) -> None:
+        rank.tasks.remove(task)
+        index = task.segment.index
+        self._ended.add(index)
+        if index in self._successors:
+            self._hand_over(index)
+        hop = self._hop(rank.number)
+
+        def fetched() -> None:  # rank 0 was told, asked for it, and it is on its way
+            rank.held -= 1
+            self._ask(rank)
+            self._after(hop, lambda: self._gather(task.segment))
+
+        self._after(2 * hop, fetched)
+
+    def _successor(self, hand_over: HandOver) -> None:
+        self._successors[hand_over.segment] = hand_over.successor
+        if hand_over.segment in self._ended:
+            self._hand_over(hand_over.segment)
+
+    def _hand_over(self, segment: int) -> None:
+        successor = self._successors.pop(segment)
+        self._ended.discard(segment)
+        if successor != NOBODY:
+            rank = self._ranks[successor]
+            self._after(self._cluster.dealing.hop_s, lambda: self._boundary(rank, segment + 1))
+
+    def _boundary(self, rank: _Rank, segment: int) -> None:
+        self._early.add(segment)
+        for task in rank.tasks:
+            if task.segment.index == segment:
+                task.has_boundary = True
+        self._compute(rank)

@@ -1,0 +1,79 @@
+"""Runs the decoder over a file: frames and failures as they come, and a first look."""
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av.video.frame import VideoFrame
+
+from fastvid.decode.container import best_video_stream, open_container, reason
+from fastvid.decode.recovery import Failure
+from fastvid.errors import InputError
+
+# Interlaced streams: decoded frames from which the frame period is measured.
+_PROBE_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class Probe:
+    """First decoded frame of a stream; times of the first few frames if it is interlaced."""
+
+    frame: VideoFrame
+    pixel_aspect: Fraction | None
+    times: tuple[int, ...]
+
+
+def decoder_events(path: str, packet_count: int) -> Generator[VideoFrame | Failure, None, None]:
+    """Decoded frames in presentation order, and failures where they surface.
+
+    packet_count: packets after this many are not worth decoding (cut off).
+    """
+    with open_container(path) as container:
+        stream = best_video_stream(container, path)
+        context = stream.codec_context
+        count = 0
+        try:
+            for packet in container.demux(stream):
+                if packet.size == 0:
+                    continue
+                count += 1
+                if count > packet_count:
+                    break
+                if packet.is_corrupt:
+                    yield Failure("the packet is damaged", loses_frame=False)
+                try:
+                    yield from context.decode(packet)
+                except av.FFmpegError as error:
+                    yield Failure(reason(error))
+        except av.FFmpegError as error:
+            yield Failure(reason(error), loses_frame=False)
+        try:
+            yield from context.decode(None)
+        except av.EOFError:
+            return
+        except av.FFmpegError as error:
+            yield Failure(reason(error), loses_frame=False)
+
+
+def probe_file(path: str, packet_count: int) -> Probe:
+    """Decodes the first good frame. Raises InputError if there is none."""
+    first: VideoFrame | None = None
+    times: list[int] = []
+    failure = "the decoder gives no picture"
+    with closing(decoder_events(path, packet_count)) as events:
+        for event in events:
+            if isinstance(event, Failure):
+                failure = event.reason
+                continue
+            first = first or event
+            if event.pts is not None:
+                times.append(event.pts)
+            if not first.interlaced_frame or len(times) >= _PROBE_FRAMES:
+                break
+    if first is None:
+        raise InputError(f"{path}: none of its {packet_count} frames can be decoded ({failure})")
+    with open_container(path) as container:
+        pixel_aspect = best_video_stream(container, path).sample_aspect_ratio
+    return Probe(first, pixel_aspect, tuple(times))

@@ -1,0 +1,1 @@
+"""One run as rank 0 leads it: options, making ready, the run itself, gathering, progress."""

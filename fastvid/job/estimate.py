@@ -1,0 +1,122 @@
+"""Whether a run fits: the room on the disk and the memory of every host, estimated before the
+start."""
+
+from collections.abc import Sequence
+
+from fastvid.decode.frame import VideoInfo
+from fastvid.encode.thread import PART_FRAMES
+from fastvid.errors import InputError
+from fastvid.job.options import StylizeOptions
+from fastvid.parallel.engine.engine import READY_FRAMES
+from fastvid.parallel.mpi.peer import Peer
+from fastvid.system.resources import free_disk_bytes, human_bytes
+
+# Bytes a pixel of one frame in a task: input, sampling map, gate and deblurring factors; and for
+# each style a painted frame, which gives way to the finished one.
+_TASK_BYTES_PER_PX = 3 + 8 + 6
+_STYLE_BYTES_PER_PX = 3
+# With recurrent models: the image alone, and what the network is told of its past (`recurrent`).
+_IMAGE_BYTES_PER_PX = 3
+_PAST_BYTES_PER_PX = 8 + 1
+# DIS and the masks while they work on one pair (measured at 1280x720: 55 bytes a pixel).
+_FLOW_BYTES_PER_PX = 64
+# A decoder with the 16 pictures that H.264 and HEVC may refer to, and those on their way, 4:2:0.
+_DECODER_BYTES_PER_PX = 20 * 3 // 2
+# Interpreter, libraries and the frame model's weights (measured: 330 MB).
+_BASE_BYTES = 400 << 20
+# Rank 0 besides: frames decoded ahead, fetched ones, the encoder's look-ahead (libx264, medium: 60
+# frames at 1.5 bytes a pixel and their references).
+_RANK0_FRAMES = 48
+_ENCODER_BYTES_PER_PX = 160
+# What encoded video and tables may take beside the frames.
+_ENCODED_SHARE = 0.10
+_RESERVE_BYTES = 64 << 20
+
+
+def frame_bytes(info: VideoInfo, keep: Sequence[str]) -> int:
+    """Bytes that a frame takes in the run file, uncompressed."""
+    pixels = info.width * info.height
+    return pixels * (3 + (8 if "flow" in keep else 0) + (1 if "occlusion" in keep else 0))
+
+
+def run_file_bytes(info: VideoInfo, options: StylizeOptions) -> int | None:
+    """Bytes that the run file will grow to, None where the number of frames is not known."""
+    count = info.frame_count_estimate
+    if options.discard_frames:
+        count = 2 * PART_FRAMES if count is None else min(count, 2 * PART_FRAMES)
+    if count is None:
+        return None
+    return count * frame_bytes(info, options.keep) * len(options.styles)
+
+
+def check_disk(info: VideoInfo, options: StylizeOptions, stored_frames: int) -> None:
+    """Raises InputError if the run file and the output will not fit where they are to be
+    written."""
+    needed = run_file_bytes(info, options)
+    if needed is None:
+        return
+    stored = stored_frames * frame_bytes(info, options.keep) * len(options.styles)
+    needed = max(0, needed - stored)
+    needed += int(_ENCODED_SHARE * needed) + _RESERVE_BYTES
+    free = free_disk_bytes(options.run_path)
+    if needed <= free:
+        return
+    ways = ["a --run-file on a larger file system", "a smaller --size"]
+    if not options.discard_frames:
+        ways.insert(0, "--discard-frames (keeps only frames that are not yet encoded)")
+    raise InputError(
+        f"The run needs about {human_bytes(needed)} in {options.run_path.parent.absolute()}, but "
+        f"only {human_bytes(free)} are free.\nUse {' or '.join(ways)}."
+    )
+
+
+def rank_bytes(info: VideoInfo, options: StylizeOptions, paint_bytes: int,
+               recurrent: bool = False) -> int:
+    """Memory that a rank needs at most, whatever the length of the video."""
+    pixels = info.width * info.height
+    held = options.held_at_most(recurrent)
+    kept = 9 if options.keep else 0
+    styles = _STYLE_BYTES_PER_PX * len(options.styles)
+    if options.overlap is not None:
+        waiting = held * options.overlap.segment * (_IMAGE_BYTES_PER_PX + styles + kept)
+        task = waiting + (held * options.overlap.seam_frames + READY_FRAMES) * _PAST_BYTES_PER_PX
+    elif recurrent:
+        frames = held * (options.segment_length + 1)
+        task = (frames * (_IMAGE_BYTES_PER_PX + styles + kept)
+                + READY_FRAMES * _PAST_BYTES_PER_PX)
+    else:
+        task = held * (options.segment_length + 1) * (_TASK_BYTES_PER_PX + styles + kept)
+    decoder = _DECODER_BYTES_PER_PX if options.decode != "rank0" else 0
+    return _BASE_BYTES + pixels * (task + decoder + _FLOW_BYTES_PER_PX) + paint_bytes
+
+
+def rank0_extra_bytes(info: VideoInfo, options: StylizeOptions) -> int:
+    """What rank 0 needs beyond the other ranks."""
+    pixels = info.width * info.height
+    frames = _RANK0_FRAMES + 4 * options.segment_length
+    if options.overlap is not None:
+        frames += 2 * (options.overlap.seam_frames + options.overlap.warm_up)
+    return pixels * (3 * frames + _ENCODER_BYTES_PER_PX) * len(options.styles)
+
+
+def check_memory(info: VideoInfo, options: StylizeOptions, paint_bytes: int,
+                 peers: Sequence[Peer], recurrent: bool = False) -> None:
+    """Raises InputError if the ranks of a host need more memory than it has left.
+
+    paint_bytes: what painting one frame takes at its peak.
+    """
+    each = rank_bytes(info, options, paint_bytes, recurrent)
+    for host in dict.fromkeys(peer.host for peer in peers):
+        here = [peer for peer in peers if peer.host == host]
+        needed = each * len(here)
+        if here[0].rank == 0:
+            needed += rank0_extra_bytes(info, options)
+        available = min(peer.memory_bytes for peer in here)
+        if needed > available:
+            raise InputError(
+                f"{info.width}x{info.height} frames need about {human_bytes(each)} a rank, "
+                f"{human_bytes(needed)} for the {len(here)} on {host}, which has "
+                f"{human_bytes(available)} left.\n"
+                "Use a smaller --size, fewer ranks a host, or less of --segment-length, "
+                "--lookahead or --overlap-segment."
+            )

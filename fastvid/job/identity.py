@@ -1,0 +1,106 @@
+"""What makes a run this run: its settings as they stand in the run file, and what continues it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from fastvid.decode.cuts import read_cuts
+from fastvid.errors import InputError
+from fastvid.job.options import StylizeOptions
+from fastvid.stages.overlap import Overlap
+from fastvid.stages.settings import PictureSettings
+from fastvid.system.resources import processor_name
+
+
+def picture_settings(options: StylizeOptions, *, threads: int, device: str = "cpu",
+                     recurrent: bool = False, flow_sha256: str | None = None) -> PictureSettings:
+    """The settings of a run with these options on this kind of processor."""
+    return PictureSettings(
+        flow=options.flow,
+        flow_scale=options.flow_scale,
+        mask_boundaries=options.mask_boundaries,
+        temporal_strength=0.0 if recurrent else options.temporal_strength,
+        strength=options.strength,
+        keep_colors=options.keep_colors,
+        threads=threads,
+        processor=processor_name(),
+        device=device,
+        pipeline=options.pipeline if recurrent else None,
+        overlap=options.overlap,
+        flow_sha256=flow_sha256,
+    )
+
+
+# How the settings in a run file are called on the command line.
+_OPTION_NAMES = {
+    "software": "the software",
+    "input_sha256": "the content of the input",
+    "style_sha256": "the style",
+    "first_frame_sha256": "--first-frame-model",
+    "flow_sha256": "--flow-dir",
+    "frames": "--frames",
+    "size": "the size of the frames",
+    "fps": "--fps",
+    "cuts": "--cuts",
+    "processor": "the kind of processor",
+}
+
+
+def run_identity(options: StylizeOptions, settings: PictureSettings, *, software: str,
+                 input_sha256: str, style_sha256: str, size: tuple[int, int],
+                 encoding: tuple[str, float | None, str | None],
+                 first_frame_sha256: str | None = None) -> dict[str, Any]:
+    """What must be the same for a run to be continued, as a table for the run file.
+
+    software: the versions that the pixels depend on. encoding: codec, crf and preset; they count
+    only where encoded frames are discarded, because those can't be encoded again.
+    first_frame_sha256: of the model of first frames, None without one.
+    """
+    identity = asdict(settings)
+    for name, value in (identity.pop("overlap") or {}).items():
+        identity[f"overlap_{name}"] = value
+    if settings.pipeline is None:
+        del identity["pipeline"]
+    else:
+        identity["first_frame_sha256"] = first_frame_sha256
+    cuts = options.cuts
+    if cuts not in ("auto", "none"):
+        cuts = ",".join(str(cut) for cut in sorted(read_cuts(Path(cuts))))
+    identity.update(
+        software=software,
+        input_sha256=input_sha256,
+        style_sha256=style_sha256,
+        frames=list(options.frames) if options.frames else None,
+        size=list(size),
+        fps=str(options.fps) if options.fps else None,
+        cuts=cuts,
+        keep=sorted(options.keep),
+        discard_frames=" ".join(map(str, encoding)) if options.discard_frames else None,
+    )
+    return identity
+
+
+def recorded_overlap(identity: Mapping[str, Any]) -> Overlap | None:
+    """How the shots of a run were cut into stretches, by the table in its run file."""
+    if identity.get("pipeline") != "overlap":
+        return None
+    return Overlap(**{field.name: identity[f"overlap_{field.name}"] for field in fields(Overlap)})
+
+
+def check_same_run(path: object, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raises InputError that names what changed since the run file was begun."""
+    changed = [name for name in wanted if recorded.get(name) != wanted[name]]
+    if not changed:
+        return
+    words = []
+    for name in changed:
+        label = _OPTION_NAMES.get(name, "--" + name.replace("_", "-"))
+        if name.endswith("sha256"):
+            words.append(f"{label} is another")
+        else:
+            words.append(f"{label} was {recorded.get(name)}, is {wanted[name]}")
+    raise InputError(
+        f"{path} was begun with other settings: {'; '.join(words)}.\n"
+        "Give the old settings to continue it, --restart to start over, or another --run-file."
+    )

@@ -1,0 +1,83 @@
+"""A rank's own decoding: segments dealt as numbers become tasks with frames, in a thread.
+
+Memory: a decoder, a halo frame, and the segments that were asked for, at most as many as the rank
+may hold.
+"""
+
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from fastvid.decode.film_index import SourceIndex
+from fastvid.decode.random_access import WAY_OUT, FrameReader, checksum, open_reader
+from fastvid.errors import OrderNeeded
+from fastvid.parallel.engine.task import Place, Task
+from fastvid.parallel.engine.threads import HEAVY_NICE, Failed, SideThread, Step
+
+
+@dataclass(frozen=True)
+class ReadRequest:
+    """A segment to be read, with the frames before it that it takes.
+
+    checksums: of the frames to be read, as rank 0 has decoded them; empty where it has not.
+    """
+
+    place: Place
+    checksums: tuple[int, ...] = ()
+
+    def numbers(self) -> tuple[list[int], list[np.ndarray]]:
+        """As header and arrays of a message."""
+        arrays = [np.array(self.checksums, np.int64)] if self.checksums else []
+        return self.place.numbers(), arrays
+
+    @classmethod
+    def from_numbers(cls, header: tuple[int, ...],
+                     arrays: tuple[np.ndarray, ...]) -> "ReadRequest":
+        """The inverse of `numbers`."""
+        return cls(Place.from_numbers(header), tuple(arrays[0].tolist()) if arrays else ())
+
+
+class Reading:
+    """Reads the segments that it is asked for, in that order, in a thread of low priority.
+
+    events: a `Task` for each, or what went wrong. thread: takes the requests. wake: called at each
+    event.
+    """
+
+    def __init__(self, index: SourceIndex, wake: Callable[[], object]) -> None:
+        self.events: queue.SimpleQueue[Task | Failed] = queue.SimpleQueue()
+        self._index = index
+        self._wake = wake
+        self._reader: FrameReader | None = None
+        # As nice as the heavy stages: the temporal pass goes first.
+        self.thread: SideThread[ReadRequest] = SideThread(self._step, self._report, HEAVY_NICE,
+                                                          self._close)
+
+    def _report(self, event: Task | Failed) -> None:
+        self.events.put(event)
+        self._wake()
+
+    def _step(self, request: ReadRequest) -> Step:
+        place = request.place
+        return Step(f"reading frames {place.first} to {place.stop - 1}",
+                    partial(self._read, request))
+
+    def _close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+    def _read(self, request: ReadRequest) -> None:
+        if self._reader is None:
+            self._reader = open_reader(self._index)
+        place = request.place
+        images = self._reader.read(place.first, place.stop)
+        for number, image, expected in zip(range(place.first, place.stop), images,
+                                           request.checksums):
+            if checksum(image) != expected:
+                raise OrderNeeded(
+                    f"{self._index.path}: frame {number} comes out differently here than on rank "
+                    f"0: the file or the hosts' libraries differ.\n{WAY_OUT}")
+        self._report(place.task(images))

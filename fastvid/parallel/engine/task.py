@@ -1,0 +1,119 @@
+"""A segment at work on a rank: how far it has come, and how long it took."""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field
+
+import numpy as np
+
+from fastvid.stages.interface import STAGES, Motion, Stage
+
+
+@dataclass
+class StageTime:
+    """When a stage of a segment first began (seconds since the epoch), and the seconds it took."""
+
+    start: float = 0.0
+    seconds: float = 0.0
+
+    def add(self, began: float, seconds: float) -> None:
+        """Counts a step that began at `began` (seconds since the epoch)."""
+        self.start = self.start or began
+        self.seconds += seconds
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a segment belongs, as it travels to its rank.
+
+    Frames [start, stop) are its own. Before them come `lead` frames for it to warm up or, with
+    `has_halo`, the one before it. group: see `Task`.
+    """
+
+    index: int
+    start: int
+    stop: int
+    has_halo: bool = False
+    lead: int = 0
+    group: int = -1
+
+    @property
+    def first(self) -> int:
+        """The first of the frames that the segment takes."""
+        return self.start - self.lead - self.has_halo
+
+    def numbers(self) -> list[int]:
+        """As the header of a message."""
+        return [int(number) for number in astuple(self)]
+
+    @classmethod
+    def from_numbers(cls, header: Sequence[int]) -> "Place":
+        """The inverse of `numbers`."""
+        index, start, stop, has_halo, lead, group = header
+        return cls(index, start, stop, bool(has_halo), lead, group)
+
+    def task(self, images: Sequence[np.ndarray]) -> "Task":
+        """The task with these images, from frame `first` on."""
+        return Task(self.index, self.start - self.lead, images[self.has_halo:],
+                    images[0] if self.has_halo else None, lead=self.lead, group=self.group)
+
+
+@dataclass
+class Task:
+    """A segment at work on a rank.
+
+    frames: its input images. halo: the input image before them, None where the segment begins its
+    shot. boundary: the finished frame before the segment, once it is there. lead: so many of the
+    frames come before the segment, for it to warm up without its past, and the segment waits for
+    its correction; `start` is the first of all frames. group: segments of one stretch have the
+    same. errors: temporal errors of the finished frames, if somebody wants them.
+    """
+
+    index: int
+    start: int
+    frames: Sequence[np.ndarray]
+    halo: np.ndarray | None
+    boundary: np.ndarray | None = None
+    lead: int = 0
+    group: int = -1
+    motions: list[Motion | None] = field(default_factory=list)
+    painted: list[np.ndarray | None] = field(default_factory=list)
+    finished: list[np.ndarray] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+    times: dict[Stage, StageTime] = field(
+        default_factory=lambda: {stage: StageTime() for stage in STAGES}
+    )
+
+    def next_step(self) -> Stage | None:
+        """The next heavy stage of a rank that paints frame by frame, None if all are done."""
+        if len(self.motions) > len(self.painted):
+            return Stage.PAINT
+        return Stage.MOTION if self.needs_motion() else None
+
+    def needs_motion(self) -> bool:
+        """Whether there is a frame whose motion is not known yet."""
+        return len(self.motions) < len(self.frames)
+
+    def heavy_frames_left(self) -> int:
+        """How many frames still need motion or paint, the one at work included."""
+        return len(self.frames) - min(len(self.motions), len(self.painted))
+
+    def can_blend(self) -> bool:
+        """Whether the next frame in order is ready and the frame before it is finished."""
+        position = len(self.finished)
+        return (position < min(len(self.motions), len(self.painted))) and self.past_is_known()
+
+    def past_is_known(self) -> bool:
+        """Whether the frame before the next one in order is finished, if it takes one."""
+        return bool(self.finished) or self.halo is None or self.boundary is not None
+
+    def frames_left(self) -> int:
+        """How many frames are not finished."""
+        return len(self.frames) - len(self.finished)
+
+    def frames_ahead(self) -> int:
+        """Of how many unfinished frames the motion is known."""
+        return len(self.motions) - len(self.finished)
+
+    def complete(self) -> bool:
+        """Whether all frames are finished."""
+        return len(self.finished) == len(self.frames)

@@ -1,0 +1,1 @@
+"""The mailbox of a rank: every MPI call, messages, bells, signals, launch."""

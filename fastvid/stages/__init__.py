@@ -1,0 +1,1 @@
+"""What is done to a frame: motion, paint, blend; recurrent models, stretches."""

@@ -1,0 +1,111 @@
+"""The stages of a frame, as the ranks see them: what is computed, not how.
+
+The real ones are in `fastvid.stages.repaint`; benchmarks put sleeping ones in their place.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+
+class Stage(Enum):
+    """The stages that a segment is timed by."""
+
+    MOTION = "motion"  # optical flow, consistency mask, trust gate
+    PAINT = "paint"  # the frame model and the looks
+    BLEND = "blend"  # the temporal pass
+
+
+STAGES = tuple(Stage)
+
+
+@dataclass
+class Motion:
+    """What the temporal pass needs to know of one frame against the frame before it.
+
+    prepared: whatever `Stages.blend` wants. backward: (H, W, 2) float32 and reliable: (H, W) bool,
+    kept only where they are to be stored.
+    """
+
+    prepared: object
+    backward: np.ndarray | None = None
+    reliable: np.ndarray | None = None
+
+
+class Stages(Protocol):
+    """The work on a frame. Film images are (H, W, 3) uint8 RGB, painted and finished ones
+    (styles, H, W, 3) uint8 RGB. `blend` is called from a thread of its
+    own, beside the others, all other methods from one thread."""
+
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion | None:
+        """Flow, mask and gate of `frame` against the frame before it; None if they do not
+        matter. number: of `frame` in the run, from 0."""
+
+    def paint(self, frame: np.ndarray) -> np.ndarray:
+        """The frame painted on its own."""
+
+    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
+        """The finished frame, from the painted one and the finished frame before it."""
+
+
+@runtime_checkable
+class RecurrentStages(Stages, Protocol):
+    """Stages whose painting is part of the recursion: `blend` is the heavy one, `paint` passes the
+    frame itself on to it."""
+
+    def begin(self, frame: np.ndarray) -> np.ndarray:
+        """The finished first frame of a shot, which has no frame before it."""
+
+    def carry(self, difference: np.ndarray, motion: Motion) -> np.ndarray:
+        """Differences of finished frames, (styles, H, W, 3) float32, moved on to the next frame;
+        zero where the past can't be trusted."""
+
+    def temporal_error(self, finished: np.ndarray, previous: np.ndarray, motion: Motion) -> float:
+        """How far a finished frame is from the one before it, moved along the flow: root mean
+        square in 8-bit levels, where the past can be trusted; NaN where that is nowhere."""
+
+
+def paints_alone(stages: Stages) -> Callable[[np.ndarray], np.ndarray]:
+    """What makes the finished frame of a film image that has no frame before it."""
+    return stages.begin if isinstance(stages, RecurrentStages) else stages.paint
+
+
+class PendingBatch(Protocol):
+    """Frames that are being painted."""
+
+    def ready(self) -> bool:
+        """Whether `images` would not have to wait."""
+
+    def images(self) -> list[np.ndarray]:
+        """The painted frames, in the order in which they were given; waits for them."""
+
+
+@runtime_checkable
+class BatchStages(Stages, Protocol):
+    """Stages that can paint several frames at a time, beside what else the thread does.
+
+    batch_size: at most so many at a time; with 1, frames are painted one by one with `paint`. How
+    a frame is painted must not depend on the others of its batch, nor on their number.
+    """
+
+    batch_size: int
+
+    def begin_batch(self, frames: Sequence[np.ndarray]) -> PendingBatch:
+        """Begins to paint frames of one size, at least one."""
+
+
+def kept_flow(motion: Motion | None, frame: np.ndarray) -> np.ndarray:
+    """The backward flow to store, (H, W, 2) float32; zero where `frame` has none."""
+    if motion is None or motion.backward is None:
+        return np.zeros((*frame.shape[:2], 2), dtype=np.float32)
+    return motion.backward
+
+
+def kept_occlusion(motion: Motion | None, frame: np.ndarray) -> np.ndarray:
+    """The mask to store, (H, W) uint8: 1 where the flow can't be trusted or is not known."""
+    if motion is None or motion.reliable is None:
+        return np.ones(frame.shape[:2], dtype=np.uint8)
+    return (~motion.reliable).astype(np.uint8)

@@ -1,0 +1,91 @@
+"""The real stages of a frame: flow and masks, painting and looks, temporal pass."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fastvid.motion.source import MotionSource
+from fastvid.stages.interface import Motion
+from fastvid.stages.settings import PictureSettings, estimated_motion
+from fastvid.stages.temporal import TemporalStep, plan_step, trust_gate
+from fastvid.style.looks import keep_colors, mix
+from fastvid.style.model import PendingFrames, StyleModel, set_threads
+
+
+class Repaint:
+    """The stages of some styles with one set of settings (see `fastvid.stages.interface.Stages`).
+
+    keep: "flow" and "occlusion" keep what is to be stored. batch_size: how many frames are painted
+    at a time, 1 on a CPU. source: of flow and masks; None estimates them as the settings say.
+    """
+
+    def __init__(self, styles: Sequence[StyleModel], settings: PictureSettings,
+                 keep: tuple[str, ...] = (), batch_size: int = 1,
+                 source: MotionSource | None = None) -> None:
+        self.batch_size = batch_size
+        self._styles = styles
+        self._settings = settings
+        self._keep = keep
+        self._source = source or estimated_motion(settings)
+        set_threads(settings.threads)
+
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion | None:
+        """Flow, mask and gate of `frame` against the frame before it.
+
+        None where nobody needs them: frame by frame, with nothing of them to be kept.
+        """
+        strength = self._settings.temporal_strength
+        if strength == 0 and not self._keep:
+            return None
+        backward, reliable = self._source(frame, previous, number)
+        step = None
+        if strength > 0:
+            gate = trust_gate(frame, previous, backward, reliable, strength)
+            step = plan_step(backward, gate)
+        return Motion(
+            prepared=step,
+            backward=backward if "flow" in self._keep else None,
+            reliable=reliable if "occlusion" in self._keep else None,
+        )
+
+    def paint(self, frame: np.ndarray) -> np.ndarray:
+        """The frame painted on its own in each style, with the looks that were asked for."""
+        return np.stack([self.look(style.paint([frame])[0], frame) for style in self._styles])
+
+    def begin_batch(self, frames: Sequence[np.ndarray]) -> "PaintedBatch":
+        """Begins to paint frames as `paint` does."""
+        pending = [style.begin(frames, self.batch_size) for style in self._styles]
+        return PaintedBatch(self, frames, pending)
+
+    def look(self, painted: np.ndarray, frame: np.ndarray) -> np.ndarray:
+        """A painted frame with the looks that were asked for."""
+        if self._settings.keep_colors:
+            painted = keep_colors(painted, frame)
+        return mix(painted, frame, self._settings.strength)
+
+    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
+        """The finished frame in each style, from the painted and the finished one before it."""
+        if not isinstance(motion.prepared, TemporalStep):
+            return painted
+        step = motion.prepared
+        return np.stack([step.apply(now, before) for now, before in zip(painted, previous)])
+
+
+class PaintedBatch:
+    """Frames that are being painted, in each style (see `PendingBatch`)."""
+
+    def __init__(self, stages: Repaint, frames: Sequence[np.ndarray],
+                 pending: Sequence[PendingFrames]) -> None:
+        self._stages = stages
+        self._frames = frames
+        self._pending = pending
+
+    def ready(self) -> bool:
+        """Whether all styles are done."""
+        return all(style.ready() for style in self._pending)
+
+    def images(self) -> list[np.ndarray]:
+        """The frames, (styles, H, W, 3) uint8 RGB each; waits for them."""
+        in_styles = [style.images() for style in self._pending]
+        return [np.stack([self._stages.look(painted, frame) for painted in paintings])
+                for frame, *paintings in zip(self._frames, *in_styles, strict=True)]
