@@ -1,22 +1,13 @@
 """What the tests of whole jobs share: small clips and a small style, made once a session."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-import job_clips
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A clip and the first frames of its shots but the first, also as the value of --cuts."""
-
-    path: Path
-    cuts: tuple[int, ...]
-    cuts_option: str
-    frame_count: int
+from support import job_clips
+from support.job_clips import Clip
+from support.places import VIDEOS
 
 
 @pytest.fixture(scope="session")
@@ -55,10 +46,9 @@ def uncut_clip(material: Path) -> Clip:
 @pytest.fixture(scope="session")
 def sample_videos() -> Path:
     """The folder of sample films beside the repository."""
-    folder = Path(__file__).parent.parent.parent / "shared" / "data" / "videos"
-    if not folder.is_dir():
+    if not VIDEOS.is_dir():
         pytest.skip("the sample films are not beside the repository")
-    return folder
+    return VIDEOS
 
 
 @pytest.fixture

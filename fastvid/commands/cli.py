@@ -2,11 +2,12 @@
 
 import sys
 
-from fastvid.commands.stylize import DESCRIPTION, Parser, stylize_options, stylize_parser
+from fastvid.commands.stylize import DESCRIPTION, stylize_options, stylize_parser
 from fastvid.commands.table import COMMANDS
 from fastvid.errors import EXIT_BAD_INPUT
 from fastvid.job.progress import Progress
 from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.system.arguments import Parser
 from fastvid.system.version import __version__
 
 _EPILOG = """commands:

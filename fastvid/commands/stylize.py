@@ -11,15 +11,9 @@ from fastvid.job.progress import PROGRESS_MODES
 from fastvid.motion.flow import FLOW_METHODS
 from fastvid.parallel.logs import LOG_LEVELS
 from fastvid.stages.temporal import MAX_STRENGTH
+from fastvid.system.arguments import Parser
 
 DESCRIPTION = "Repaints a whole video in the style of a painting, without flicker, in parallel."
-
-
-class Parser(argparse.ArgumentParser):
-    """Usage errors as one message with exit status 2, like every other bad input."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise InputError(f"{message}\nSee `python -m {self.prog} --help`.")
 
 
 def stylize_parser() -> argparse.ArgumentParser:

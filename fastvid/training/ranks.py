@@ -7,10 +7,10 @@ import time
 
 import torch
 
-from fastvid.commands.stylize import Parser
 from fastvid.errors import FastvidError
 from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
 from fastvid.parallel.mpi.stopping import signals_stop
+from fastvid.system.arguments import Parser
 from fastvid.training.command import add_arguments, owned_state, run
 from fastvid.training.world import World, from_rank_0
 

@@ -1,0 +1,1 @@
+"""What tests share: clips, small models, oracles, started programs, clusters of their own."""
