@@ -5,7 +5,6 @@ from fractions import Fraction
 from pathlib import Path
 
 from fastvid.encode.codecs import FOLDER_CODEC, available_codecs
-from fastvid.errors import InputError
 from fastvid.job.options import DECODERS, DEVICES, KEEPABLE, PIPELINES, StylizeOptions
 from fastvid.job.progress import PROGRESS_MODES
 from fastvid.motion.flow import FLOW_METHODS
