@@ -93,9 +93,15 @@ class Tally:
         cells = [sum(self.kills.values()), *map(self.total, COUNTS)]
         lines.append("| all | " + " | ".join(map(str, cells)) + " |")
         moments = ", ".join(f"{self.moments[name]} {name}" for name in MOMENTS)
-        return "\n".join([*lines, "", f"{self.runs} videos; kills while {moments}; the slowest "
-                          f"program was gone {self.slowest_end_s:.1f} s after its kill "
-                          f"({self.slowest})."])
+        return "\n".join(
+            [
+                *lines,
+                "",
+                f"{self.runs} videos; kills while {moments}; the slowest "
+                f"program was gone {self.slowest_end_s:.1f} s after its kill "
+                f"({self.slowest}).",
+            ]
+        )
 
 
 class Run:
@@ -104,15 +110,35 @@ class Run:
     def __init__(self, folder: Path, ranks: int) -> None:
         self.folder, self.mark = folder, f"{os.getpid()}-{time.monotonic_ns()}"
         self.log = (folder / "log.txt").open("ab")
-        launcher = shutil.which("mpirun", path=os.pathsep.join(
-            [str(Path(sys.executable).parent), os.environ["PATH"]]))
+        launcher = shutil.which(
+            "mpirun", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        )
         if launcher is None:
             raise SystemExit("There is no mpirun beside this Python or on the PATH.")
         self.mpirun = subprocess.Popen(
-            [launcher, "-n", str(ranks), sys.executable, "-m", "fastvid", "clip.mp4", "-o",
-             "out.mkv", "--style", "style.pt", "--threads", "1", "--codec", "ffv1"],
-            cwd=folder, env={**os.environ, _MARK: self.mark, "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+            [
+                launcher,
+                "-n",
+                str(ranks),
+                sys.executable,
+                "-m",
+                "fastvid",
+                "clip.mp4",
+                "-o",
+                "out.mkv",
+                "--style",
+                "style.pt",
+                "--threads",
+                "1",
+                "--codec",
+                "ffv1",
+            ],
+            cwd=folder,
+            env={**os.environ, _MARK: self.mark, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+        )
 
     def processes(self, only_ranks: bool = False) -> list[int]:
         """What is still there of the program."""
@@ -168,8 +194,10 @@ def main() -> int:
         dice = random.Random(parsed.seed)
         while sum(tally.kills.values()) < parsed.kills:
             one_video(folder / f"run-{tally.runs}", peace, dice, parsed.kills, tally)
-            sys.stderr.write(f"{sum(tally.kills.values())} kills, {tally.runs} videos, "
-                             f"{len(tally.stories)} findings\n")
+            sys.stderr.write(
+                f"{sum(tally.kills.values())} kills, {tally.runs} videos, "
+                f"{len(tally.stories)} findings\n"
+            )
     finally:
         if parsed.folder is None and not tally.stories:
             shutil.rmtree(folder, ignore_errors=True)
@@ -252,8 +280,9 @@ def one_video(folder: Path, peace: Peace, dice: random.Random, most: int, tally:
         tally.blame(way, "hangs", story + "and started again in peace")
     run.close()
     if status:
-        tally.blame(way, "files that do not open", f"{story}ended with {status}: "
-                    + last_words(folder))
+        tally.blame(
+            way, "files that do not open", f"{story}ended with {status}: " + last_words(folder)
+        )
         return
     check(folder, peace, set(range(FRAMES)), way, story, tally)
     check_video(folder, peace, way, story, tally)
@@ -297,8 +326,9 @@ def kill(run: Run, way: str, dice: random.Random) -> bool:
     return run.wait_gone(deadline - time.monotonic())
 
 
-def check(folder: Path, peace: Peace, before: set[int], way: str, story: str,
-          tally: Tally) -> set[int]:
+def check(
+    folder: Path, peace: Peace, before: set[int], way: str, story: str, tally: Tally
+) -> set[int]:
     """Opens what the kill has left; returns the frames in it."""
     if not (folder / "out.h5").exists():
         if before:
@@ -307,27 +337,31 @@ def check(folder: Path, peace: Peace, before: set[int], way: str, story: str,
     try:
         with RunFile(folder / "out.h5") as file:
             stored = set(np.flatnonzero(file.stored).tolist())
-            wrong = [index for index in stored
-                     if not np.array_equal(file.frame(index), peace.frames[index])]
+            wrong = [
+                index
+                for index in stored
+                if not np.array_equal(file.frame(index), peace.frames[index])
+            ]
     except InputError as error:
         tally.blame(way, "files that do not open", f"{story}{error}")
         return before
     if wrong:
         tally.blame(way, "wrong bytes", f"{story}frames {wrong}", len(wrong))
     if before - stored:
-        tally.blame(way, "frames lost", f"{story}frames {sorted(before - stored)}",
-                    len(before - stored))
+        tally.blame(
+            way, "frames lost", f"{story}frames {sorted(before - stored)}", len(before - stored)
+        )
     return stored
 
 
 def check_video(folder: Path, peace: Peace, way: str, story: str, tally: Tally) -> None:
     """The video holds every frame as it is in the run file (the codec is lossless)."""
-    with open_source(str(folder / "out.mkv"), size=None, frames=None, fps=None,
-                     on_error="stop") as source:
+    with open_source(
+        str(folder / "out.mkv"), size=None, frames=None, fps=None, on_error="stop"
+    ) as source:
         frames = [frame.image for frame in source]
     if len(frames) < FRAMES:
-        tally.blame(way, "frames lost", f"{story}the video has {len(frames)}",
-                    FRAMES - len(frames))
+        tally.blame(way, "frames lost", f"{story}the video has {len(frames)}", FRAMES - len(frames))
     wrong = sum(not np.array_equal(a, b) for a, b in zip(frames, peace.frames))
     if wrong:
         tally.blame(way, "wrong bytes", f"{story}in the video", wrong)

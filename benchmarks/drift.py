@@ -36,14 +36,23 @@ def panned(photo: np.ndarray, frames: int = FRAMES) -> Iterator[np.ndarray]:
     for index in range(frames):
         x = reach - abs(PAN_PX_A_FRAME * index - reach)
         shift = np.array([[1.0, 0.0, -x], [0.0, 1.0, 0.0]])
-        window = cv2.warpAffine(photo, shift, (width, height), flags=cv2.INTER_CUBIC,
-                                borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+        window = cv2.warpAffine(
+            photo, shift, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        ).astype(np.float32)
         window += NOISE_SIGMA_LEVELS * noise.standard_normal(window.shape, dtype=np.float32)
         yield np.rint(window).clip(0, 255).astype(np.uint8)
 
 
-def drift(style: str, painting: Path, photo: str, network: LossNetwork, *, frames: int,
-          temporal_strength: float | None, threads: int) -> tuple[float, float]:
+def drift(
+    style: str,
+    painting: Path,
+    photo: str,
+    network: LossNetwork,
+    *,
+    frames: int,
+    temporal_strength: float | None,
+    threads: int,
+) -> tuple[float, float]:
     """Style loss of the last frame over that of the first: finished, and painted frame by frame."""
     options = StylizeOptions(Path(), Path())
     if temporal_strength is not None:

@@ -65,8 +65,10 @@ class Costs:
 
 def rank_speeds(ranks: int, slow: bool) -> list[float]:
     """The speed of each rank against the costs: 1, with `slow` one half for every fourth rank."""
-    return [_SLOW_SPEED if slow and rank % _SLOW_EVERY == _SLOW_EVERY - 1 else 1.0
-            for rank in range(ranks)]
+    return [
+        _SLOW_SPEED if slow and rank % _SLOW_EVERY == _SLOW_EVERY - 1 else 1.0
+        for rank in range(ranks)
+    ]
 
 
 class SleepingStages:
@@ -112,8 +114,9 @@ class SleepingStages:
         began = time.perf_counter()
         _sleep_until(self._blend_ends)
         starts, stolen = max(began, self._blend_ends), self._stolen_s
-        while (ends := starts + seconds + self._stolen_s - stolen) - self._heavy_late_s \
-                > time.perf_counter():
+        while (
+            ends := starts + seconds + self._stolen_s - stolen
+        ) - self._heavy_late_s > time.perf_counter():
             _sleep_until(ends - self._heavy_late_s)
         self._heavy_late_s = max(0.0, self._heavy_late_s + time.perf_counter() - ends)
 
@@ -139,7 +142,8 @@ def give_each_rank_a_node(comm: Communicator) -> None:
     """Lets the program believe that every rank has one core and a host's memory to itself."""
     comm.peers = tuple(
         replace(peer, host=f"node{peer.rank:02d}", cores=1, memory_bytes=_NODE_MEMORY_BYTES)
-        for peer in comm.peers)
+        for peer in comm.peers
+    )
 
 
 def uneven_cuts(frames: int, shots: int) -> list[int]:
@@ -159,8 +163,9 @@ def uneven_cuts(frames: int, shots: int) -> list[int]:
     return cuts
 
 
-def make_clip(folder: Path, size: tuple[int, int], frames: int,
-              key_interval: int = _KEY_INTERVAL) -> Path:
+def make_clip(
+    folder: Path, size: tuple[int, int], frames: int, key_interval: int = _KEY_INTERVAL
+) -> Path:
     """An H.264 clip of moving noise of photographic smoothness; made once and kept in `folder`.
 
     key_interval: frames from key frame to key frame.
@@ -175,8 +180,9 @@ def make_clip(folder: Path, size: tuple[int, int], frames: int,
     folder.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part.mp4")
     with av.open(str(part), "w") as container:
-        stream = container.add_stream("libx264", rate=_RATE,
-                                      options={"preset": "veryfast", "crf": "23"})
+        stream = container.add_stream(
+            "libx264", rate=_RATE, options={"preset": "veryfast", "crf": "23"}
+        )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.gop_size = key_interval
         stream.codec_context.time_base = Fraction(1, _RATE)
@@ -192,7 +198,7 @@ def _moving_noise(width: int, height: int, frames: int) -> Iterator[np.ndarray]:
     for index in range(frames):
         x = int(width / 2 * (1 + math.sin(index / 40)))
         y = int(height / 2 * (1 + math.cos(index / 56)))
-        yield np.ascontiguousarray(picture[y: y + height, x: x + width])
+        yield np.ascontiguousarray(picture[y : y + height, x : x + width])
 
 
 def _smooth_noise(height: int, width: int) -> np.ndarray:
@@ -200,7 +206,7 @@ def _smooth_noise(height: int, width: int) -> np.ndarray:
     noise = np.random.default_rng(0)
     picture = np.zeros((height, width, 3), dtype=np.float32)
     for octave in range(2, 8):
-        step = 2 ** octave
+        step = 2**octave
         coarse = noise.random((height // step + 2, width // step + 2, 3), dtype=np.float32)
         picture += step * coarse.repeat(step, axis=0).repeat(step, axis=1)[:height, :width]
     picture *= 255 / picture.max()

@@ -43,21 +43,27 @@ def main() -> int:
     parsed.folder.mkdir(parents=True, exist_ok=True)
 
     rows = _in_rows(repainted(parsed.styles, (640, 360), _SHOWN, parsed.threads))
-    _write(parsed.folder / "styles.jpg", [[_shrunk(image, _WIDTH_PX) for image in row]
-                                          for row in rows])
-    pairs = [[_shrunk(row[column], _BEFORE_AFTER_WIDTH_PX) for row in rows[:2]]
-             for column in range(2)]
+    _write(
+        parsed.folder / "styles.jpg", [[_shrunk(image, _WIDTH_PX) for image in row] for row in rows]
+    )
+    pairs = [
+        [_shrunk(row[column], _BEFORE_AFTER_WIDTH_PX) for row in rows[:2]] for column in range(2)
+    ]
     _write(parsed.folder / "before-after.jpg", pairs, gap_px=0)
 
-    large = _in_rows(repainted(parsed.styles, (1920, 1080), [at for at, _ in _DETAILS],
-                               parsed.threads))
-    _write(parsed.folder / "details.jpg", [[_cut_out(image, corner) for image, (_, corner)
-                                            in zip(row, _DETAILS)] for row in large])
+    large = _in_rows(
+        repainted(parsed.styles, (1920, 1080), [at for at, _ in _DETAILS], parsed.threads)
+    )
+    _write(
+        parsed.folder / "details.jpg",
+        [[_cut_out(image, corner) for image, (_, corner) in zip(row, _DETAILS)] for row in large],
+    )
     return 0
 
 
-def repainted(styles: Sequence[str], size: tuple[int, int], shown: Sequence[int],
-              threads: int) -> Iterator[list[np.ndarray]]:
+def repainted(
+    styles: Sequence[str], size: tuple[int, int], shown: Sequence[int], threads: int
+) -> Iterator[list[np.ndarray]]:
     """For each frame shown: the film's, then the finished one in each style, (H, W, 3) RGB."""
     clip = SyntheticClip(*size, FRAMES)
     for last in shown:
@@ -79,18 +85,21 @@ def _shrunk(image: np.ndarray, width: int) -> np.ndarray:
 
 def _cut_out(image: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
     (left, top), (width, height) = corner, _DETAIL_PX
-    return image[top:top + height, left:left + width]
+    return image[top : top + height, left : left + width]
 
 
 def _write(path: Path, rows: list[list[np.ndarray]], gap_px: int = _GAP_PX) -> None:
     """Writes pictures of one size side by side."""
     height, width = rows[0][0].shape[:2]
-    sheet = np.full((len(rows) * (height + gap_px) - gap_px,
-                     len(rows[0]) * (width + gap_px) - gap_px, 3), 255, np.uint8)
+    sheet = np.full(
+        (len(rows) * (height + gap_px) - gap_px, len(rows[0]) * (width + gap_px) - gap_px, 3),
+        255,
+        np.uint8,
+    )
     for row, images in enumerate(rows):
         for column, image in enumerate(images):
             top, left = row * (height + gap_px), column * (width + gap_px)
-            sheet[top:top + height, left:left + width] = image
+            sheet[top : top + height, left : left + width] = image
     cv2.imwrite(str(path), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
 
 

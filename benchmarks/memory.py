@@ -28,26 +28,43 @@ WAITING_BAR = 0.02
 def main() -> int:
     """Measures and prints the tables."""
     parsed = _parse()
-    results = {name: _peaks(parsed, name, size) for name, size in (
-        ("sleeping", SIZE), ("computing", REAL_SIZE))}
+    results = {
+        name: _peaks(parsed, name, size)
+        for name, size in (("sleeping", SIZE), ("computing", REAL_SIZE))
+    }
     waiting = _waiting(parsed)
-    sys.stdout.write(f"share of a core that a waiting rank uses (bar {WAITING_BAR:.0%}): "
-                     + ", ".join(f"{share:.2%}" for share in waiting) + "\n")
+    sys.stdout.write(
+        f"share of a core that a waiting rank uses (bar {WAITING_BAR:.0%}): "
+        + ", ".join(f"{share:.2%}" for share in waiting)
+        + "\n"
+    )
     if parsed.json:
-        write_json(parsed.json, {"machine": machine(), "frames": parsed.frames, **results,
-                                 "waiting_cpu_share": waiting})
+        write_json(
+            parsed.json,
+            {
+                "machine": machine(),
+                "frames": parsed.frames,
+                **results,
+                "waiting_cpu_share": waiting,
+            },
+        )
     return 0
 
 
 def _peaks(parsed: argparse.Namespace, how: str, size: tuple[int, int]) -> dict[str, Any]:
     """Measures all lengths and prints the table of one size. how: sleeping or computing."""
-    points = [_point(parsed, size, frames, parsed.cost, real=how == "computing")
-              for frames in parsed.frames]
+    points = [
+        _point(parsed, size, frames, parsed.cost, real=how == "computing")
+        for frames in parsed.frames
+    ]
     peaks = [[fact["peak_kb"] / 1024 for fact in point["rank_facts"]] for point in points]
     growth = [last / first - 1 for first, last in zip(peaks[0], peaks[-1])]
     sys.stdout.write(f"peak resident memory, MiB, {size[0]}x{size[1]}, {how}\n")
-    sys.stdout.write("rank   " + "".join(f"{frames:>8} frames" for frames in parsed.frames)
-                     + f"  growth (bar {GROWTH_BAR:.0%})\n")
+    sys.stdout.write(
+        "rank   "
+        + "".join(f"{frames:>8} frames" for frames in parsed.frames)
+        + f"  growth (bar {GROWTH_BAR:.0%})\n"
+    )
     for rank, grown in enumerate(growth):
         row = "".join(f"{peak[rank]:>15.1f}" for peak in peaks)
         sys.stdout.write(f"{rank:<7}{row}{grown:>8.1%}\n")
@@ -63,27 +80,48 @@ def _waiting(parsed: argparse.Namespace) -> list[float]:
     return shares[:-1]  # the one with the most has computed
 
 
-def _point(parsed: argparse.Namespace, size: tuple[int, int], frames: int, costs: Costs,
-           real: bool = False) -> dict[str, Any]:
+def _point(
+    parsed: argparse.Namespace, size: tuple[int, int], frames: int, costs: Costs, real: bool = False
+) -> dict[str, Any]:
     clip = make_clip(CACHE, size, frames)
-    return start_point(PointSettings(
-        clip=str(clip), cuts="none", folder=str(parsed.folder or ""), costs=costs, slow=False,
-        preset=parsed.preset, nice=parsed.nice, leader_computes=real, digest=False, real=real),
-        parsed.ranks)
+    return start_point(
+        PointSettings(
+            clip=str(clip),
+            cuts="none",
+            folder=str(parsed.folder or ""),
+            costs=costs,
+            slow=False,
+            preset=parsed.preset,
+            nice=parsed.nice,
+            leader_computes=real,
+            digest=False,
+            real=real,
+        ),
+        parsed.ranks,
+    )
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ranks", type=int, default=4)
-    parser.add_argument("--frames", type=lambda text: [int(part) for part in text.split(",")],
-                        default=[300, 3000], help="lengths, the shortest first")
-    parser.add_argument("--cost", type=Costs.parse, default=Costs(0.0, 0.1, 0.0),
-                        metavar="flow=S,stylize=S,temporal=S", help="seconds a frame (default: what"
-                        " rank 0 can keep up with, as in any real run)")
+    parser.add_argument(
+        "--frames",
+        type=lambda text: [int(part) for part in text.split(",")],
+        default=[300, 3000],
+        help="lengths, the shortest first",
+    )
+    parser.add_argument(
+        "--cost",
+        type=Costs.parse,
+        default=Costs(0.0, 0.1, 0.0),
+        metavar="flow=S,stylize=S,temporal=S",
+        help="seconds a frame (default: what rank 0 can keep up with, as in any real run)",
+    )
     parser.add_argument("--preset", default="ultrafast", help="of libx264")
     parser.add_argument("--nice", type=int, default=0)
-    parser.add_argument("--folder", type=Path, help="where run files are written: 8.3 GB for 3,000 "
-                        "frames")
+    parser.add_argument(
+        "--folder", type=Path, help="where run files are written: 8.3 GB for 3,000 frames"
+    )
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 

@@ -25,17 +25,23 @@ _RANKS_TRIED = 4
 _SEGMENTS_TRIED = 8
 # Values of the cost of seeking: the first leaves no choice. For the second the reader forgets where
 # it is before each segment.
-_WAYS = {"on": 1 << 30, "seek": random_access._SEEK_COST_FRAMES,
-         "chosen": random_access._SEEK_COST_FRAMES}
+_WAYS = {
+    "on": 1 << 30,
+    "seek": random_access._SEEK_COST_FRAMES,
+    "chosen": random_access._SEEK_COST_FRAMES,
+}
 
 
 def main() -> int:
     """Measures each clip and prints the table."""
     parsed = _parse()
     points = []
-    sys.stdout.write("ms of processor time a frame that is used, and frames decoded for it\n"
-                     f"{'size':<10} {'group':>5} {'ranks':>5} {'in order':>9} "
-                     + "".join(f"{way:>9}" for way in _WAYS) + f"{'decoded':>9}\n")
+    sys.stdout.write(
+        "ms of processor time a frame that is used, and frames decoded for it\n"
+        f"{'size':<10} {'group':>5} {'ranks':>5} {'in order':>9} "
+        + "".join(f"{way:>9}" for way in _WAYS)
+        + f"{'decoded':>9}\n"
+    )
     for size in parsed.sizes:
         for group in parsed.groups:
             clip = make_clip(CACHE, size, parsed.frames, group)
@@ -45,17 +51,22 @@ def main() -> int:
                 in_order = _in_order(source, parsed.repeats)
             for ranks in parsed.ranks:
                 point: dict[str, Any] = {
-                    "size": f"{size[0]}x{size[1]}", "group": group, "ranks": ranks,
-                    "in order": in_order}
-                point["decoded"] = decoded_a_frame(index.entries, index.stop,
-                                                   DEFAULT_SEGMENT_LENGTH, ranks)
+                    "size": f"{size[0]}x{size[1]}",
+                    "group": group,
+                    "ranks": ranks,
+                    "in order": in_order,
+                }
+                point["decoded"] = decoded_a_frame(
+                    index.entries, index.stop, DEFAULT_SEGMENT_LENGTH, ranks
+                )
                 for way in _WAYS:
                     point[way] = _own_segments(index, ranks, way, parsed)
                 points.append(point)
                 sys.stdout.write(
                     f"{point['size']:<10} {group:>5} {ranks:>5} {1000 * in_order:>9.2f} "
                     + "".join(f"{1000 * point[way]:>9.2f}" for way in _WAYS)
-                    + f"{point['decoded']:>9.1f}\n")
+                    + f"{point['decoded']:>9.1f}\n"
+                )
                 sys.stdout.flush()
     if parsed.json:
         write_json(parsed.json, {"machine": machine(), "points": points})
@@ -102,8 +113,9 @@ def _own_segments(index: FilmIndex, ranks: int, way: str, parsed: argparse.Names
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=_sizes, default=_sizes("640x360,1280x720"))
-    parser.add_argument("--groups", type=_numbers, default=[12, 250],
-                        help="frames from key frame to key frame")
+    parser.add_argument(
+        "--groups", type=_numbers, default=[12, 250], help="frames from key frame to key frame"
+    )
     parser.add_argument("--ranks", type=_numbers, default=[2, 4, 16, 64])
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)

@@ -28,8 +28,14 @@ from fastvid.commands.clip import SyntheticClip
 from fastvid.style.checkpoint import read_checkpoint
 from fastvid.style.loading import load_style, read_style
 from fastvid.style.model import BORDER, set_threads
-from fastvid.style.network import (InstanceNorm, UpsampledConv2d, build_network, downsampling,
-                                   for_painting, parse_arch)
+from fastvid.style.network import (
+    InstanceNorm,
+    UpsampledConv2d,
+    build_network,
+    downsampling,
+    for_painting,
+    parse_arch,
+)
 from fastvid.style.upsampling import PhasedConv2d, phase_weights
 from fastvid.system.allocator import keep_freed_memory
 from fastvid.system.resources import processor_name
@@ -100,8 +106,13 @@ def with_norm(network: nn.Module, norm: type[MomentsNorm]) -> nn.Module:
 
 def for_runtimes(network: nn.Sequential) -> nn.Module:
     """The network in operators with fixed weights only."""
-    fixed = [FixedConv(layer) if isinstance(layer, (UpsampledConv2d, PhasedConv2d))
-             or getattr(layer, "padding_mode", "") == "replicate" else layer for layer in network]
+    fixed = [
+        FixedConv(layer)
+        if isinstance(layer, (UpsampledConv2d, PhasedConv2d))
+        or getattr(layer, "padding_mode", "") == "replicate"
+        else layer
+        for layer in network
+    ]
     return with_norm(nn.Sequential(*fixed), PlainNorm).eval()
 
 
@@ -119,8 +130,9 @@ def load(style: str) -> tuple[nn.Sequential, nn.Sequential, int]:
     return networks[0], networks[1], downsampling(parse_arch(checkpoint.arch))
 
 
-def torch_ways(trained: nn.Sequential, painting: nn.Sequential, pixels: torch.Tensor,
-               compiled: bool) -> dict[str, Way]:
+def torch_ways(
+    trained: nn.Sequential, painting: nn.Sequential, pixels: torch.Tensor, compiled: bool
+) -> dict[str, Way]:
     """Everything that torch itself offers."""
     last = torch.channels_last
     rows = pixels.to(memory_format=last)
@@ -147,13 +159,16 @@ def torch_ways(trained: nn.Sequential, painting: nn.Sequential, pixels: torch.Te
     return ways
 
 
-def runtime_ways(trained: nn.Sequential, painting: nn.Sequential, pixels: torch.Tensor,
-                 threads: int) -> dict[str, Way]:
+def runtime_ways(
+    trained: nn.Sequential, painting: nn.Sequential, pixels: torch.Tensor, threads: int
+) -> dict[str, Way]:
     """ONNX Runtime and OpenVINO, as far as they are installed."""
     ways: dict[str, Way] = {}
     array = pixels.numpy()
-    models = {"": to_onnx(for_runtimes(painting), pixels),
-              ", as trained": to_onnx(for_runtimes(trained), pixels)}
+    models = {
+        "": to_onnx(for_runtimes(painting), pixels),
+        ", as trained": to_onnx(for_runtimes(trained), pixels),
+    }
     try:
         import onnxruntime
     except ImportError:
@@ -162,29 +177,45 @@ def runtime_ways(trained: nn.Sequential, painting: nn.Sequential, pixels: torch.
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         for note, model in models.items():
-            session = onnxruntime.InferenceSession(model, options,
-                                                   providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"]
+            )
             ways[f"ONNX Runtime{note}"] = lambda session=session: torch.from_numpy(
-                session.run(None, {"pixels": array})[0])
+                session.run(None, {"pixels": array})[0]
+            )
     try:
         import openvino
     except ImportError:
         return ways
     core = openvino.Core()
-    for note, model, precision in (("", models[""], "f32"), (", as trained", models[
-            ", as trained"], "f32"), (", bfloat16", models[""], "bf16")):
-        compiled = core.compile_model(core.read_model(io.BytesIO(model)), "CPU", {
-            "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision})
+    for note, model, precision in (
+        ("", models[""], "f32"),
+        (", as trained", models[", as trained"], "f32"),
+        (", bfloat16", models[""], "bf16"),
+    ):
+        compiled = core.compile_model(
+            core.read_model(io.BytesIO(model)),
+            "CPU",
+            {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision},
+        )
         ways[f"OpenVINO{note}"] = lambda compiled=compiled: torch.from_numpy(
-            np.array(compiled([array])[0]))
+            np.array(compiled([array])[0])
+        )
     return ways
 
 
 def to_onnx(network: nn.Module, pixels: torch.Tensor) -> bytes:
     """The network as an ONNX model."""
     buffer = io.BytesIO()
-    torch.onnx.export(network, (pixels,), buffer, opset_version=17, dynamo=False,
-                      input_names=["pixels"], output_names=["painted"])
+    torch.onnx.export(
+        network,
+        (pixels,),
+        buffer,
+        opset_version=17,
+        dynamo=False,
+        input_names=["pixels"],
+        output_names=["painted"],
+    )
     return buffer.getvalue()
 
 
@@ -192,16 +223,19 @@ def frame_and_pixels(size: str, multiple: int) -> tuple[np.ndarray, torch.Tensor
     """A frame of the generated clip, and the same as the network sees it."""
     width, height = (int(side) for side in size.split("x"))
     frame = SyntheticClip(width, height, frame_count=1).frame(0)
-    rows, columns = ((-(-(side + 2 * BORDER) // multiple) * multiple - side)
-                     for side in (height, width))
-    padded = np.pad(frame, ((BORDER, rows - BORDER), (BORDER, columns - BORDER), (0, 0)),
-                    mode="symmetric")
+    rows, columns = (
+        (-(-(side + 2 * BORDER) // multiple) * multiple - side) for side in (height, width)
+    )
+    padded = np.pad(
+        frame, ((BORDER, rows - BORDER), (BORDER, columns - BORDER), (0, 0)), mode="symmetric"
+    )
     bgr = padded[None, :, :, ::-1].transpose(0, 3, 1, 2) - np.float32(118)
     return frame, torch.from_numpy(np.ascontiguousarray(bgr, np.float32))
 
 
-def measure(ways: dict[str, Way], exact: torch.Tensor,
-            repeats: int) -> list[dict[str, float | str]]:
+def measure(
+    ways: dict[str, Way], exact: torch.Tensor, repeats: int
+) -> list[dict[str, float | str]]:
     """Medians of each way; the ways take turns."""
     outputs = {name: way() for name, way in ways.items()}
     processor: dict[str, list[float]] = {name: [] for name in ways}
@@ -216,8 +250,14 @@ def measure(ways: dict[str, Way], exact: torch.Tensor,
     rows: list[dict[str, float | str]] = []
     for name in ways:
         different = (outputs[name] - exact)[inner].abs().max().item() * 150.0
-        rows.append({"way": name, "cpu_s": statistics.median(processor[name]),
-                     "wall_s": statistics.median(wall[name]), "levels": different})
+        rows.append(
+            {
+                "way": name,
+                "cpu_s": statistics.median(processor[name]),
+                "wall_s": statistics.median(wall[name]),
+                "levels": different,
+            }
+        )
     return rows
 
 
@@ -228,8 +268,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--compile", action="store_true", help="adds torch.compile")
-    parser.add_argument("--keep-memory", action=argparse.BooleanOptionalAction, default=True,
-                        help="lets the process keep what it frees, as fastvid does")
+    parser.add_argument(
+        "--keep-memory",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="lets the process keep what it frees, as fastvid does",
+    )
     args = parser.parse_args()
     if args.keep_memory:
         keep_freed_memory()
@@ -249,18 +293,32 @@ def main() -> None:
     print(f"{'way':26} {'CPU s':>7} {'wall s':>7} {'speed':>6} {'levels':>7}")
     for row in rows:
         speed = float(rows[0]["cpu_s"]) / float(row["cpu_s"])
-        print(f"{row['way']:26} {row['cpu_s']:7.3f} {row['wall_s']:7.3f} {speed:5.2f}x "
-              f"{row['levels']:7.3f}")
+        print(
+            f"{row['way']:26} {row['cpu_s']:7.3f} {row['wall_s']:7.3f} {speed:5.2f}x "
+            f"{row['levels']:7.3f}"
+        )
     model = load_style(args.style)
     whole = measure_whole(model.paint, frame, args.repeats)
     print(f"StyleModel.paint, from pixels to pixels: {whole:.3f} CPU s")
-    print(json.dumps({"rows": rows, "paint_cpu_s": whole, **vars(args), "torch": torch.__version__,
-                      "processor": processor_name(), "system": platform.platform()}))
+    print(
+        json.dumps(
+            {
+                "rows": rows,
+                "paint_cpu_s": whole,
+                **vars(args),
+                "torch": torch.__version__,
+                "processor": processor_name(),
+                "system": platform.platform(),
+            }
+        )
+    )
 
 
-def measure_whole(paint: Callable[[list[np.ndarray]], object], frame: np.ndarray,
-                  repeats: int) -> float:
+def measure_whole(
+    paint: Callable[[list[np.ndarray]], object], frame: np.ndarray, repeats: int
+) -> float:
     """Median processor time of painting one frame, in a thread, as a run does."""
+
     def run() -> float:
         paint([frame])
         times = []

@@ -65,15 +65,25 @@ class PointSettings:
         """The options of the job."""
         folder = Path(self.folder)
         chosen: dict[str, Any] = {
-            name: getattr(self, name) for name in ("segment_length", "lookahead")
-            if getattr(self, name) is not None}
+            name: getattr(self, name)
+            for name in ("segment_length", "lookahead")
+            if getattr(self, name) is not None
+        }
         if self.pipeline is not None:
             chosen.update(pipeline=self.pipeline, style=str(make_style(folder)))
         output = folder / ("output.mkv" if self.codec == "ffv1" else "output.mp4")
         return StylizeOptions(
-            input=Path(self.clip), output=output, cuts=self.cuts, codec=self.codec,
-            preset=self.preset, decode=self.decode, threads=1, restart=True, overwrite=True,
-            **chosen)
+            input=Path(self.clip),
+            output=output,
+            cuts=self.cuts,
+            codec=self.codec,
+            preset=self.preset,
+            decode=self.decode,
+            threads=1,
+            restart=True,
+            overwrite=True,
+            **chosen,
+        )
 
 
 def start_point(settings: PointSettings, ranks: int) -> dict[str, Any]:
@@ -84,8 +94,11 @@ def start_point(settings: PointSettings, ranks: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="fastvid-point-", dir=settings.folder or None) as own:
         chosen = Path(own) / "settings.json"
         _write(chosen, asdict(replace(settings, folder=own)))
-        subprocess.run(["mpirun", "-n", str(ranks), sys.executable, __file__, str(chosen)],
-                       check=True, timeout=_TIMEOUT_S)
+        subprocess.run(
+            ["mpirun", "-n", str(ranks), sys.executable, __file__, str(chosen)],
+            check=True,
+            timeout=_TIMEOUT_S,
+        )
         return read_point(Path(own))
 
 
@@ -118,20 +131,25 @@ def run_point(settings: PointSettings) -> int:
             _lead(settings, comm, speeds, make_stages)
         else:
             serve(comm, make_stages)
-        _write(Path(settings.folder) / f"rank-{comm.rank}.json", {
-            "rank": comm.rank, "seconds": time.monotonic() - began,
-            "cpu_seconds": _cpu_seconds() - cpu_before,
-            "peak_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-            "bytes_sent": comm.bytes_sent,
-        })
+        _write(
+            Path(settings.folder) / f"rank-{comm.rank}.json",
+            {
+                "rank": comm.rank,
+                "seconds": time.monotonic() - began,
+                "cpu_seconds": _cpu_seconds() - cpu_before,
+                "peak_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+                "bytes_sent": comm.bytes_sent,
+            },
+        )
     except BaseException:  # the other ranks must not wait for this one
         sys.stderr.write(f"rank {comm.rank}: {traceback.format_exc()}")
         comm.abort(1)
     return 0
 
 
-def _lead(settings: PointSettings, comm: Communicator, speeds: list[float],
-          make_stages: Any) -> None:
+def _lead(
+    settings: PointSettings, comm: Communicator, speeds: list[float], make_stages: Any
+) -> None:
     # What a job loads once, whatever its length, is loaded before the clock starts, and by rank 0
     # alone: 64 ranks would keep a small machine busy for minutes.
     from fastvid.job import run as job
@@ -148,8 +166,10 @@ def _lead(settings: PointSettings, comm: Communicator, speeds: list[float],
     comm.send_all(Kind.QUIT, [0])
     comm.drain()
     with RunFile(result.run_files[0]) as run:
-        rows = [{name: row[name].item() for name in row.dtype.names if name != "host"}
-                for row in run.segments()]
+        rows = [
+            {name: row[name].item() for name in row.dtype.names if name != "host"}
+            for row in run.segments()
+        ]
         digest = hashlib.sha256()
         for index in range(run.frame_count if settings.digest else 0):
             digest.update(run.frame(index).tobytes())
@@ -157,15 +177,26 @@ def _lead(settings: PointSettings, comm: Communicator, speeds: list[float],
     after = began_at + seconds - max(row["stored_start"] for row in rows)
     costs = settings.costs
     total = (costs.total if settings.pipeline is None else costs.recurrent_total)(
-        result.frames, result.shots)
+        result.frames, result.shots
+    )
     speed_up = total / seconds
-    _write(Path(settings.folder) / "point.json", {
-        "ranks": comm.size, "frames": result.frames, "shots": result.shots, "seconds": seconds,
-        "speed_up": speed_up, "efficiency": speed_up / sum(speeds),
-        "rank0_seconds": result.stage_seconds, "before_seconds": before, "after_seconds": after,
-        "sha256": digest.hexdigest() if settings.digest else None, "segments": rows,
-        "thread_cpu_seconds": watch.seconds,
-    })
+    _write(
+        Path(settings.folder) / "point.json",
+        {
+            "ranks": comm.size,
+            "frames": result.frames,
+            "shots": result.shots,
+            "seconds": seconds,
+            "speed_up": speed_up,
+            "efficiency": speed_up / sum(speeds),
+            "rank0_seconds": result.stage_seconds,
+            "before_seconds": before,
+            "after_seconds": after,
+            "sha256": digest.hexdigest() if settings.digest else None,
+            "segments": rows,
+            "thread_cpu_seconds": watch.seconds,
+        },
+    )
     result.run_files[0].unlink()
     if result.outputs[0].is_dir():
         shutil.rmtree(result.outputs[0])

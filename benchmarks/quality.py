@@ -66,43 +66,74 @@ def main() -> int:
     set_threads(parsed.threads)
     styles = parsed.styles or [card.name for card in bundled_styles()]
     rows: list[Row] = []
-    measures = {"steadiness": steadiness_rows, "drift": drift_rows, "speed": speed_rows,
-                "loss": loss_rows, "stability": stability_rows}
+    measures = {
+        "steadiness": steadiness_rows,
+        "drift": drift_rows,
+        "speed": speed_rows,
+        "loss": loss_rows,
+        "stability": stability_rows,
+    }
     sys.stdout.write(f"{'figure':<28} {'style':<16} {'input':<14} {'value':>7}\n")
     for figure in parsed.figures:
         for row in measures[figure](parsed, styles):
             rows.append(row)
-            sys.stdout.write(f"{row['figure']:<28} {row['style']:<16} {row['input']:<14} "
-                             f"{row['value']:>7.3f}\n")
+            sys.stdout.write(
+                f"{row['figure']:<28} {row['style']:<16} {row['input']:<14} {row['value']:>7.3f}\n"
+            )
             sys.stdout.flush()
     table = summary(rows)
     sys.stdout.write("\n" + format_summary(table))
     if parsed.json:
         settings = {key: str(value) for key, value in vars(parsed).items()}
-        write_json(parsed.json, {"machine": machine(), "settings": settings, "rows": rows,
-                                 "medians": table})
+        write_json(
+            parsed.json,
+            {"machine": machine(), "settings": settings, "rows": rows, "medians": table},
+        )
     return 0
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--figures", type=_names_of(FIGURES), default=_DEFAULT_FIGURES,
-                        help=f"of {','.join(FIGURES)} (default: all but the last)")
-    parser.add_argument("--styles", type=lambda text: text.split(","),
-                        help="names or checkpoints (default: all bundled ones)")
-    parser.add_argument("--inputs", nargs="+", default=list(INPUTS),
-                        metavar="PATH[@A:B][@WxH]", help=f"films, or {GENERATED}[@WxH]")
+    parser.add_argument(
+        "--figures",
+        type=_names_of(FIGURES),
+        default=_DEFAULT_FIGURES,
+        help=f"of {','.join(FIGURES)} (default: all but the last)",
+    )
+    parser.add_argument(
+        "--styles",
+        type=lambda text: text.split(","),
+        help="names or checkpoints (default: all bundled ones)",
+    )
+    parser.add_argument(
+        "--inputs",
+        nargs="+",
+        default=list(INPUTS),
+        metavar="PATH[@A:B][@WxH]",
+        help=f"films, or {GENERATED}[@WxH]",
+    )
     parser.add_argument("--frames", type=int, help="at most so many frames of each film")
-    parser.add_argument("--no-long-range", action="store_true",
-                        help="leaves out frames 8 apart: half the judging flows")
+    parser.add_argument(
+        "--no-long-range",
+        action="store_true",
+        help="leaves out frames 8 apart: half the judging flows",
+    )
     parser.add_argument("--temporal-strength", type=float, help="instead of the default")
-    parser.add_argument("--flows", type=Path, metavar="FOLDER",
-                        help="keeps the judging flows for the next time (some GB)")
+    parser.add_argument(
+        "--flows",
+        type=Path,
+        metavar="FOLDER",
+        help="keeps the judging flows for the next time (some GB)",
+    )
     parser.add_argument("--photos", type=int, default=3, help="for drift, of those held out")
     parser.add_argument("--drift-frames", type=int, default=FRAMES)
     parser.add_argument("--loss-photos", type=int, default=20, help="for loss, of those held out")
-    parser.add_argument("--unstable", type=Path, metavar="FOLDER",
-                        help="for stability: STYLE.pt of the same training without stability")
+    parser.add_argument(
+        "--unstable",
+        type=Path,
+        metavar="FOLDER",
+        help="for stability: STYLE.pt of the same training without stability",
+    )
     parser.add_argument("--data", default=str(DATA / "train"))
     parser.add_argument("--paintings", type=Path, default=DATA / "styles")
     parser.add_argument("--loss-network", default=str(DATA / "lossnet" / "squeezenet1_0.npz"))
@@ -130,12 +161,16 @@ def steadiness_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterat
     """Rows of every style on every film."""
     for film, flow in _films(parsed):
         for style in styles:
-            result = judge_style(style, film, flow, threads=parsed.threads,
-                                 temporal_strength=parsed.temporal_strength,
-                                 long_range=not parsed.no_long_range)
+            result = judge_style(
+                style,
+                film,
+                flow,
+                threads=parsed.threads,
+                temporal_strength=parsed.temporal_strength,
+                long_range=not parsed.no_long_range,
+            )
             for figure, value in ratios(result).items():
-                yield {"figure": figure, "style": _name(style), "input": film.name,
-                       "value": value}
+                yield {"figure": figure, "style": _name(style), "input": film.name, "value": value}
 
 
 def _films(parsed: argparse.Namespace) -> Iterator[tuple[Film, KeptFlow]]:
@@ -158,33 +193,46 @@ def ratios(result: Evaluation) -> dict[str, float]:
         "RMSE / frame by frame": (output.rmse, painted.rmse),
         "sharpness / frame by frame": (output.sharpness, painted.sharpness),
     }
-    return {name: above / below for name, (above, below) in pairs.items()
-            if above is not None and below}
+    return {
+        name: above / below for name, (above, below) in pairs.items() if above is not None and below
+    }
 
 
 def drift_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row]:
     """Rows of every style on every photograph, frame-by-frame painting beside (without a bar)."""
     network = load_loss_network(parsed.loss_network)
-    photos = find_photos(parsed.data, _MIN_PHOTO_SIDE).held_out[:parsed.photos]
+    photos = find_photos(parsed.data, _MIN_PHOTO_SIDE).held_out[: parsed.photos]
     for style in styles:
         painting = find_painting(_name(style), parsed.paintings)
         if painting is None:
             sys.stderr.write(f"{_name(style)}: no painting in {parsed.paintings}, no drift\n")
             continue
         for photo in photos:
-            finished, alone = drift(style, painting, photo, network, threads=parsed.threads,
-                                    frames=parsed.drift_frames,
-                                    temporal_strength=parsed.temporal_strength)
-            for figure, value in (("style loss last / first", finished),
-                                  ("  the same, frame by frame", alone)):
-                yield {"figure": figure, "style": _name(style), "input": Path(photo).stem,
-                       "value": value}
+            finished, alone = drift(
+                style,
+                painting,
+                photo,
+                network,
+                threads=parsed.threads,
+                frames=parsed.drift_frames,
+                temporal_strength=parsed.temporal_strength,
+            )
+            for figure, value in (
+                ("style loss last / first", finished),
+                ("  the same, frame by frame", alone),
+            ):
+                yield {
+                    "figure": figure,
+                    "style": _name(style),
+                    "input": Path(photo).stem,
+                    "value": value,
+                }
 
 
 def loss_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row]:
     """Rows of every style: content + style loss over that of direct optimisation, medians."""
     network, settings = load_loss_network(parsed.loss_network), TrainingSettings()
-    held_out = find_photos(parsed.data, SIZE).held_out[:parsed.loss_photos]
+    held_out = find_photos(parsed.data, SIZE).held_out[: parsed.loss_photos]
     photos = [square(read_photo(path, SIZE), SIZE) for path in held_out]
     for style in styles:
         painting = find_painting(_name(style), parsed.paintings)
@@ -193,8 +241,12 @@ def loss_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row
             continue
         ours, direct = compare(style, painting, photos, network, settings)
         for figure, value in (("loss / 100 Adam steps", ours / direct), ("  loss", ours)):
-            yield {"figure": figure, "style": _name(style), "input": f"{len(photos)} photographs",
-                   "value": value}
+            yield {
+                "figure": figure,
+                "style": _name(style),
+                "input": f"{len(photos)} photographs",
+                "value": value,
+            }
 
 
 def stability_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row]:
@@ -203,8 +255,12 @@ def stability_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterato
         for style in styles:
             stable = _painted_rmse(style, film, flow)
             unstable = _painted_rmse(str(parsed.unstable / f"{_name(style)}.pt"), film, flow)
-            yield {"figure": "RMSE stable / unstable", "style": _name(style),
-                   "input": film.name, "value": stable / unstable}
+            yield {
+                "figure": "RMSE stable / unstable",
+                "style": _name(style),
+                "input": film.name,
+                "value": stable / unstable,
+            }
 
 
 def _painted_rmse(style: str, film: Film, flow: KeptFlow) -> float:
@@ -223,8 +279,10 @@ def speed_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Ro
     width, height = SPEED_SIZE
     frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     models = [load_style(style) for style in styles]
-    paints = [reference(height, width, plain=True),
-              *((lambda model=model: model.paint([frame])) for model in models)]
+    paints = [
+        reference(height, width, plain=True),
+        *((lambda model=model: model.paint([frame])) for model in models),
+    ]
     seconds: list[list[float]] = [[] for _ in paints]
     for repeat in range(parsed.repeats + 1):
         for times, paint in zip(seconds, paints):
@@ -234,10 +292,16 @@ def speed_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Ro
                 times.append(min(time.perf_counter() - wall, time.process_time() - processor))
     slow, *fast = (statistics.median(times) for times in seconds)
     for style, median in zip(styles, fast):
-        for figure, value in (("speed / FAV network", slow / median),
-                              ("  seconds a frame", median)):
-            yield {"figure": figure, "style": _name(style), "input": f"{width}x{height}",
-                   "value": value}
+        for figure, value in (
+            ("speed / FAV network", slow / median),
+            ("  seconds a frame", median),
+        ):
+            yield {
+                "figure": figure,
+                "style": _name(style),
+                "input": f"{width}x{height}",
+                "value": value,
+            }
 
 
 def summary(rows: Sequence[Row]) -> list[Row]:
@@ -251,9 +315,17 @@ def summary(rows: Sequence[Row]) -> list[Row]:
             groups["all"] = [row["value"] for row in found]
         for name, values in groups.items():
             value = statistics.median(values)
-            table.append({"figure": figure, "input": name, "median": value, "least": least,
-                          "most": most if most < float("inf") else None,
-                          "values": len(values), "meets": least <= value <= most})
+            table.append(
+                {
+                    "figure": figure,
+                    "input": name,
+                    "median": value,
+                    "least": least,
+                    "most": most if most < float("inf") else None,
+                    "values": len(values),
+                    "meets": least <= value <= most,
+                }
+            )
     return table
 
 
@@ -261,12 +333,17 @@ def format_summary(table: Sequence[Row]) -> str:
     """The medians beside the bars."""
     lines = [f"{'median':<28} {'input':<14} {'value':>7}  bar"]
     for row in table:
-        bar = f"at least {row['least']:g}" if row["most"] is None else \
-            f"at most {row['most']:g}" if not row["least"] else \
-            f"{row['least']:g} to {row['most']:g}"
+        bar = (
+            f"at least {row['least']:g}"
+            if row["most"] is None
+            else f"at most {row['most']:g}"
+            if not row["least"]
+            else f"{row['least']:g} to {row['most']:g}"
+        )
         verdict = "" if row["meets"] else "   MISSED"
-        lines.append(f"{row['figure']:<28} {row['input']:<14} {row['median']:>7.3f}  {bar}"
-                     f"{verdict}")
+        lines.append(
+            f"{row['figure']:<28} {row['input']:<14} {row['median']:>7.3f}  {bar}{verdict}"
+        )
     return "\n".join(lines) + "\n"
 
 

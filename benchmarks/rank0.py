@@ -29,8 +29,12 @@ CARRIED_SIZES = "1280x720,1920x1080"
 WAYS = ("rank0:auto",)
 PRESETS = ("medium", "ultrafast")
 # Rank 0's threads (see fastvid.job.run), in the order of the data's way.
-PARTS = {"fastvid-readahead": "decode, cuts", "MainThread": "deal, gather",
-         "fastvid-store": "store", "fastvid-encode": "encode"}
+PARTS = {
+    "fastvid-readahead": "decode, cuts",
+    "MainThread": "deal, gather",
+    "fastvid-store": "store",
+    "fastvid-encode": "encode",
+}
 
 
 @dataclass(frozen=True)
@@ -53,21 +57,26 @@ def main() -> int:
     return 0
 
 
-def print_table(sizes: Sequence[tuple[int, int]], ways: Sequence[str], presets: Sequence[str],
-                how: How) -> list[dict[str, Any]]:
+def print_table(
+    sizes: Sequence[tuple[int, int]], ways: Sequence[str], presets: Sequence[str], how: How
+) -> list[dict[str, Any]]:
     """Measures every combination and prints a row for each as it comes; returns them."""
-    sys.stdout.write(f"{'size':<10} {'way':<11} {'preset':<10} {'ms a frame':<66} {'one core':>9} "
-                     f"{'a core each':>12} {'here':>6}\n")
+    sys.stdout.write(
+        f"{'size':<10} {'way':<11} {'preset':<10} {'ms a frame':<66} {'one core':>9} "
+        f"{'a core each':>12} {'here':>6}\n"
+    )
     results = []
     for size, way, preset in itertools.product(sizes, ways, presets):
         result = measure(size, way, preset, how)
         results.append(result)
-        parts = ", ".join(f"{name} {1000 * seconds:.1f}"
-                          for name, seconds in result["seconds_a_frame"].items())
+        parts = ", ".join(
+            f"{name} {1000 * seconds:.1f}" for name, seconds in result["seconds_a_frame"].items()
+        )
         sys.stdout.write(
             f"{result['size']:<10} {way:<11} {preset:<10} {parts:<66} "
             f"{result['fps_one_core']:>9.1f} {result['fps_core_each']:>12.1f} "
-            f"{result['fps_here']:>6.1f}\n")
+            f"{result['fps_here']:>6.1f}\n"
+        )
         sys.stdout.flush()
     return results
 
@@ -77,13 +86,24 @@ def measure(size: tuple[int, int], way: str, preset: str, how: How) -> dict[str,
     clip = make_clip(CACHE, size, how.frames)
     decoder, _, cuts_option = way.partition(":")
     settings = PointSettings(
-        clip=str(clip), cuts=cuts_option, folder=str(how.folder or ""), costs=Costs(0, 0, 0),
-        slow=False, preset=preset, nice=how.nice, decode=decoder, leader_computes=False,
-        digest=False, watch_threads=True)
+        clip=str(clip),
+        cuts=cuts_option,
+        folder=str(how.folder or ""),
+        costs=Costs(0, 0, 0),
+        slow=False,
+        preset=preset,
+        nice=how.nice,
+        decode=decoder,
+        leader_computes=False,
+        digest=False,
+        watch_threads=True,
+    )
     points = [start_point(settings, ranks=2) for _ in range(how.repeats)]
     parts = [parts_of(point["thread_cpu_seconds"]) for point in points]
-    seconds = {name: statistics.median(part.get(name, 0.0) for part in parts) / how.frames
-               for name in PARTS.values()}
+    seconds = {
+        name: statistics.median(part.get(name, 0.0) for part in parts) / how.frames
+        for name in PARTS.values()
+    }
     decode = seconds.pop("decode, cuts")
     cuts = 0.0
     if cuts_option == "auto":
@@ -92,8 +112,12 @@ def measure(size: tuple[int, int], way: str, preset: str, how: How) -> dict[str,
     seconds = {"decode": decode, "cuts": cuts, **seconds}
     slowest = max(decode + cuts, *(seconds[name] for name in ("deal, gather", "store", "encode")))
     return {
-        "size": f"{size[0]}x{size[1]}", "way": way, "preset": preset, "frames": how.frames,
-        "seconds_a_frame": seconds, "fps_one_core": 1 / sum(seconds.values()),
+        "size": f"{size[0]}x{size[1]}",
+        "way": way,
+        "preset": preset,
+        "frames": how.frames,
+        "seconds_a_frame": seconds,
+        "fps_one_core": 1 / sum(seconds.values()),
         "fps_core_each": 1 / slowest,
         "fps_here": statistics.median(how.frames / point["seconds"] for point in points),
     }
@@ -120,10 +144,15 @@ def decode_seconds(clip: Path) -> float:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=sizes_of, default=sizes_of(CARRIED_SIZES))
-    parser.add_argument("--ways", type=lambda text: text.split(","), default=list(WAYS),
-                        help="who decodes and how cuts are found, such as local:none")
-    parser.add_argument("--presets", type=lambda text: text.split(","),
-                        default=list(PRESETS), help="of libx264")
+    parser.add_argument(
+        "--ways",
+        type=lambda text: text.split(","),
+        default=list(WAYS),
+        help="who decodes and how cuts are found, such as local:none",
+    )
+    parser.add_argument(
+        "--presets", type=lambda text: text.split(","), default=list(PRESETS), help="of libx264"
+    )
     parser.add_argument("--frames", type=int, default=How.frames)
     parser.add_argument("--repeats", type=int, default=How.repeats)
     parser.add_argument("--nice", type=int, default=0)

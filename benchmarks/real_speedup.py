@@ -30,8 +30,21 @@ def main() -> int:
     clip = CACHE / f"demo-{parsed.size}-{parsed.frames}.mp4"
     if not clip.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, "-m", "fastvid", "clip", str(clip), "--size", parsed.size,
-                        "--frames", str(parsed.frames)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "fastvid",
+                "clip",
+                str(clip),
+                "--size",
+                parsed.size,
+                "--frames",
+                str(parsed.frames),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
     job: dict[tuple[int, int], list[float]] = {setting: [] for setting in SETTINGS}
     whole: dict[tuple[int, int], list[float]] = {setting: [] for setting in SETTINGS}
     for number in range(parsed.repeats + 1):
@@ -47,19 +60,30 @@ def main() -> int:
         sys.stdout.write(
             f"{ranks} rank(s) x {threads} thread(s): median {medians[setting]:.2f} s "
             f"({times[0]:.2f} to {times[-1]:.2f}), whole command "
-            f"{statistics.median(whole[setting]):.2f} s\n")
+            f"{statistics.median(whole[setting]):.2f} s\n"
+        )
     speed_up = medians[1, 1] / medians[2, 1]
     against_threads = medians[1, 2] / medians[2, 1]
-    sys.stdout.write(f"2 ranks against 1: {speed_up:.2f} times (bar {SPEED_UP_BAR})\n"
-                     "2 ranks against 1 rank with 2 threads: "
-                     f"{against_threads:.2f} times (bar 1)\n")
+    sys.stdout.write(
+        f"2 ranks against 1: {speed_up:.2f} times (bar {SPEED_UP_BAR})\n"
+        "2 ranks against 1 rank with 2 threads: "
+        f"{against_threads:.2f} times (bar 1)\n"
+    )
     if parsed.json:
-        write_json(parsed.json, {
-            "machine": machine(), "frames": parsed.frames, "size": parsed.size,
-            "style": parsed.style, "bound": parsed.bind, "speed_up": speed_up,
-            "against_threads": against_threads,
-            "job_seconds": {f"{r}x{t}": job[r, t] for r, t in SETTINGS},
-            "command_seconds": {f"{r}x{t}": whole[r, t] for r, t in SETTINGS}})
+        write_json(
+            parsed.json,
+            {
+                "machine": machine(),
+                "frames": parsed.frames,
+                "size": parsed.size,
+                "style": parsed.style,
+                "bound": parsed.bind,
+                "speed_up": speed_up,
+                "against_threads": against_threads,
+                "job_seconds": {f"{r}x{t}": job[r, t] for r, t in SETTINGS},
+                "command_seconds": {f"{r}x{t}": whole[r, t] for r, t in SETTINGS},
+            },
+        )
     return 0
 
 
@@ -67,9 +91,27 @@ def run(clip: Path, ranks: int, threads: int, style: str, bind: bool) -> tuple[f
     """Seconds of the job, as the program itself says, and of the whole command."""
     with tempfile.TemporaryDirectory(prefix="fastvid-real-") as folder:
         binding = ["-bind-to", f"core:{threads}"] if bind else []
-        command = ["mpirun", *binding, "-n", str(ranks), sys.executable, "-m", "fastvid", "stylize",
-                   str(clip), "-o", str(Path(folder) / "out.mp4"), "--style", style,
-                   "--threads", str(threads), "--device", "cpu", "--progress", "lines"]
+        command = [
+            "mpirun",
+            *binding,
+            "-n",
+            str(ranks),
+            sys.executable,
+            "-m",
+            "fastvid",
+            "stylize",
+            str(clip),
+            "-o",
+            str(Path(folder) / "out.mp4"),
+            "--style",
+            style,
+            "--threads",
+            str(threads),
+            "--device",
+            "cpu",
+            "--progress",
+            "lines",
+        ]
         began = time.monotonic()
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         seconds = time.monotonic() - began
@@ -85,8 +127,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--style", default="starry_night")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--bind", action="store_true", help="binds each rank to as many cores as it"
-                        " has threads, as batch systems do")
+    parser.add_argument(
+        "--bind",
+        action="store_true",
+        help="binds each rank to as many cores as it has threads, as batch systems do",
+    )
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 

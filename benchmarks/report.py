@@ -13,8 +13,25 @@ from typing import Any
 
 from fastvid.system.resources import processor_name, usable_cores
 
-_COLUMNS = ("case", "ranks", "frames", "seconds", "speed-up", "efficiency", "bar", "busy", "start",
-            "middle", "end", "before", "after", "cpu 0", "cpu", "store", "sent")
+_COLUMNS = (
+    "case",
+    "ranks",
+    "frames",
+    "seconds",
+    "speed-up",
+    "efficiency",
+    "bar",
+    "busy",
+    "start",
+    "middle",
+    "end",
+    "before",
+    "after",
+    "cpu 0",
+    "cpu",
+    "store",
+    "sent",
+)
 _ROW = "{:<6} {:>5} {:>6} {:>7} {:>8} {:>10} {:>5}" + 10 * " {:>6}" + "\n"
 
 
@@ -28,26 +45,48 @@ def format_row(point: Mapping[str, Any]) -> str:
     shares = point["shares"]
     bar = point["bar"]
     return _ROW.format(
-        point["case"], point["ranks"], point["frames"], f"{point['seconds']:.1f}",
-        f"{point['speed_up']:.2f}", f"{point['efficiency']:.3f}", f"{bar:.2f}" if bar else "",
+        point["case"],
+        point["ranks"],
+        point["frames"],
+        f"{point['seconds']:.1f}",
+        f"{point['speed_up']:.2f}",
+        f"{point['efficiency']:.3f}",
+        f"{bar:.2f}" if bar else "",
         *(f"{shares[name]:.1%}" for name in ("busy", "start", "middle", "end")),
-        f"{point['before_seconds']:.1f}", f"{point['after_seconds']:.1f}",
-        f"{point['cpu_share_rank0']:.1%}", f"{point['cpu_share_others']:.1%}",
-        f"{point['store_share']:.1%}", f"{point['sent_frames']:.2f}")
+        f"{point['before_seconds']:.1f}",
+        f"{point['after_seconds']:.1f}",
+        f"{point['cpu_share_rank0']:.1%}",
+        f"{point['cpu_share_others']:.1%}",
+        f"{point['store_share']:.1%}",
+        f"{point['sent_frames']:.2f}",
+    )
 
 
 def machine() -> dict[str, Any]:
     """Where and when a benchmark ran, and on what code."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent,
-                            capture_output=True, text=True, check=False).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"],
-                             cwd=Path(__file__).parent, capture_output=True, text=True,
-                             check=False).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=no"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
     return {
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "processor": processor_name(), "cores": usable_cores(),
-        "load_average": os.getloadavg(), "system": platform.platform(),
-        "python": platform.python_version(), "commit": commit, "uncommitted": bool(changed),
+        "processor": processor_name(),
+        "cores": usable_cores(),
+        "load_average": os.getloadavg(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "commit": commit,
+        "uncommitted": bool(changed),
     }
 
 
@@ -62,13 +101,17 @@ def check_can_draw() -> None:
         sys.exit("Plots need matplotlib: pip install -c constraints.txt '.[bench]'")
 
 
-def plot_efficiency(points: Sequence[Mapping[str, Any]],
-                    cases: Mapping[str, tuple[str, Mapping[int, float]]], path: Path) -> None:
+def plot_efficiency(
+    points: Sequence[Mapping[str, Any]],
+    cases: Mapping[str, tuple[str, Mapping[int, float]]],
+    path: Path,
+) -> None:
     """Draws efficiency over ranks, the best repeat of each point, and the bars.
 
     cases: name to title and bars (ranks to the efficiency wanted).
     """
     import matplotlib
+
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
@@ -79,9 +122,15 @@ def plot_efficiency(points: Sequence[Mapping[str, Any]],
             if point["case"] == name:
                 best[point["ranks"]] = max(point["efficiency"], best.get(point["ranks"], 0.0))
         ranks = sorted(best)
-        line, = axes.plot(ranks, [best[count] for count in ranks], marker="o", label=title)
-        axes.plot(list(bars), list(bars.values()), linestyle="", marker="_", markersize=16,
-                  color=line.get_color())
+        (line,) = axes.plot(ranks, [best[count] for count in ranks], marker="o", label=title)
+        axes.plot(
+            list(bars),
+            list(bars.values()),
+            linestyle="",
+            marker="_",
+            markersize=16,
+            color=line.get_color(),
+        )
     axes.set(xscale="log", xlabel="ranks", ylabel="parallel efficiency", ylim=(0.5, 1.02))
     ticks = sorted({point["ranks"] for point in points})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])

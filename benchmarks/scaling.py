@@ -51,15 +51,31 @@ CASES = {
     "uncut": Case("one uncut shot", {16: 0.90, 64: 0.80}),
     "shots": Case("26 shots of uneven length", {16: 0.90, 64: 0.80}, shots=26),
     "slow": Case("uncut, one rank in four at half speed", {16: 0.85, 64: 0.75}, slow=True),
-    "light": Case("uncut, the bundled styles' costs", {16: 0.88, 64: 0.70},
-                  costs=Costs(0.08, 0.24, 0.004)),
+    "light": Case(
+        "uncut, the bundled styles' costs", {16: 0.88, 64: 0.70}, costs=Costs(0.08, 0.24, 0.004)
+    ),
     # 12 times as fast as one rank. One stretch a rank, of the default length.
-    "recurrent": Case("uncut, a recurrent model, --pipeline overlap", {16: 12 / 16},
-                      costs=_RECURRENT, pipeline="overlap", frames_a_rank=Overlap.segment),
-    "recurrent-shots": Case("26 shots, a recurrent model, --pipeline exact", {}, costs=_RECURRENT,
-                            shots=26, pipeline="exact"),
-    "recurrent-exact": Case("uncut, a recurrent model, --pipeline exact", {}, costs=_RECURRENT,
-                            pipeline="exact", frames_a_rank=4),
+    "recurrent": Case(
+        "uncut, a recurrent model, --pipeline overlap",
+        {16: 12 / 16},
+        costs=_RECURRENT,
+        pipeline="overlap",
+        frames_a_rank=Overlap.segment,
+    ),
+    "recurrent-shots": Case(
+        "26 shots, a recurrent model, --pipeline exact",
+        {},
+        costs=_RECURRENT,
+        shots=26,
+        pipeline="exact",
+    ),
+    "recurrent-exact": Case(
+        "uncut, a recurrent model, --pipeline exact",
+        {},
+        costs=_RECURRENT,
+        pipeline="exact",
+        frames_a_rank=4,
+    ),
 }
 # The others take half an hour and more.
 _DEFAULT_CASES = [name for name, case in CASES.items() if case.pipeline is None]
@@ -88,9 +104,16 @@ def main() -> int:
     if parsed.json:
         settings = {key: str(value) for key, value in vars(parsed).items()}
         cases = {name: asdict(CASES[name]) for name in parsed.cases}
-        write_json(parsed.json, {"machine": machine(), "settings": settings, "cases": cases,
-                                 "points": [_without_segments(point) for point in points],
-                                 "carried_by_rank0": carried})
+        write_json(
+            parsed.json,
+            {
+                "machine": machine(),
+                "settings": settings,
+                "cases": cases,
+                "points": [_without_segments(point) for point in points],
+                "carried_by_rank0": carried,
+            },
+        )
     if parsed.plot:
         bars = {name: (CASES[name].title, CASES[name].bars) for name in parsed.cases}
         plot_efficiency(points, bars, parsed.plot)
@@ -100,28 +123,50 @@ def main() -> int:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ranks", type=_numbers, default=[2, 4, 8, 16, 32, 64])
-    parser.add_argument("--cases", type=_case_names, default=_DEFAULT_CASES,
-                        help=f"of {','.join(CASES)}")
-    parser.add_argument("--cost", type=Costs.parse, metavar="flow=S,stylize=S,temporal=S",
-                        help="seconds a frame instead of those of the case")
-    parser.add_argument("--frames", type=int, help="instead of 60 a rank (recurrent: 120, "
-                        "recurrent-exact: 4), at most 1920")
+    parser.add_argument(
+        "--cases", type=_case_names, default=_DEFAULT_CASES, help=f"of {','.join(CASES)}"
+    )
+    parser.add_argument(
+        "--cost",
+        type=Costs.parse,
+        metavar="flow=S,stylize=S,temporal=S",
+        help="seconds a frame instead of those of the case",
+    )
+    parser.add_argument(
+        "--frames",
+        type=int,
+        help="instead of 60 a rank (recurrent: 120, recurrent-exact: 4), at most 1920",
+    )
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--carry", type=sizes_of, default=sizes_of(CARRIED_SIZES),
-                        metavar="WxH,...", help="sizes for which it is measured how many frames a "
-                        "second rank 0 alone can carry ('' for none)")
+    parser.add_argument(
+        "--carry",
+        type=sizes_of,
+        default=sizes_of(CARRIED_SIZES),
+        metavar="WxH,...",
+        help="sizes for which it is measured how many frames a "
+        "second rank 0 alone can carry ('' for none)",
+    )
     parser.add_argument("--segment-length", type=int)
     parser.add_argument("--lookahead", type=int)
     parser.add_argument("--codec", default="libx264")
     parser.add_argument("--preset", default="ultrafast", help="of the encoder; '' for its default")
-    parser.add_argument("--folder", type=Path, help="for run files and outputs (default: a new one "
-                        "in the folder for temporary files)")
-    parser.add_argument("--nice", type=int, default=0, help="nice value of the ranks; below 0 (as "
-                        "root) they need not wait for what else runs on this machine")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="for run files and outputs (default: a new one in the folder for temporary files)",
+    )
+    parser.add_argument(
+        "--nice",
+        type=int,
+        default=0,
+        help="nice value of the ranks; below 0 (as "
+        "root) they need not wait for what else runs on this machine",
+    )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path, help="a .png file")
-    parser.add_argument("--timeline", type=Path,
-                        help="a .png file; case and number of ranks are added to its name")
+    parser.add_argument(
+        "--timeline", type=Path, help="a .png file; case and number of ranks are added to its name"
+    )
     return parser.parse_args()
 
 
@@ -166,8 +211,9 @@ def _point(parsed: argparse.Namespace, name: str, ranks: int) -> dict[str, Any]:
         return _judged(start_point(settings, ranks), name)
 
 
-def _settings(parsed: argparse.Namespace, name: str, ranks: int, folder: Path,
-              make: bool) -> PointSettings:
+def _settings(
+    parsed: argparse.Namespace, name: str, ranks: int, folder: Path, make: bool
+) -> PointSettings:
     """The settings of a point. make: make the clip and the file of cuts, which rank 0 needs."""
     case = CASES[name]
     frames = parsed.frames or min(_FRAMES_MAX, case.frames_a_rank * ranks)
@@ -179,9 +225,18 @@ def _settings(parsed: argparse.Namespace, name: str, ranks: int, folder: Path,
             lines = "\n".join(str(cut) for cut in uneven_cuts(frames, case.shots))
             Path(cuts).write_text(lines + "\n", encoding="utf-8")
     return PointSettings(
-        clip=clip, cuts=cuts, folder=str(folder), costs=parsed.cost or case.costs, slow=case.slow,
-        codec=parsed.codec, preset=parsed.preset or None, segment_length=parsed.segment_length,
-        lookahead=parsed.lookahead, pipeline=case.pipeline, nice=parsed.nice)
+        clip=clip,
+        cuts=cuts,
+        folder=str(folder),
+        costs=parsed.cost or case.costs,
+        slow=case.slow,
+        codec=parsed.codec,
+        preset=parsed.preset or None,
+        segment_length=parsed.segment_length,
+        lookahead=parsed.lookahead,
+        pipeline=case.pipeline,
+        nice=parsed.nice,
+    )
 
 
 def _judged(point: dict[str, Any], name: str) -> dict[str, Any]:

@@ -66,8 +66,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--size", default="640x360")
     parser.add_argument("--ranks", type=int, default=4)
     parser.add_argument("--cuts", default="auto")
-    parser.add_argument("--options", default="--overlap-segment 33",
-                        help="of the overlapped run (default: %(default)s)")
+    parser.add_argument(
+        "--options",
+        default="--overlap-segment 33",
+        help="of the overlapped run (default: %(default)s)",
+    )
     parser.add_argument("--judge", choices=FLOW_METHODS, default="deepflow")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--json", type=Path)
@@ -93,15 +96,38 @@ def recurrent_style(style: str, share: float) -> bytes:
     of_frame = weights[first]
     of_mask = torch.zeros_like(of_frame[:, :1])
     weights[first] = torch.cat([(1 - share) * of_frame, share * of_frame, of_mask], dim=1)
-    return checkpoint_bytes(checkpoint.arch, weights, f"{name}, made recurrent",
-                            variant=Variant(in_channels=7))
+    return checkpoint_bytes(
+        checkpoint.arch, weights, f"{name}, made recurrent", variant=Variant(in_channels=7)
+    )
 
 
 def _stylize(parsed: argparse.Namespace, folder: Path, model: Path, pipeline: str) -> None:
-    command = ["mpirun", "-n", str(parsed.ranks), sys.executable, "-m", "fastvid", "stylize",
-               str(parsed.input), "-o", str(folder / f"{pipeline}.mp4"), "--style", str(model),
-               "--size", parsed.size, "--cuts", parsed.cuts, "--preset", "ultrafast", "--threads",
-               "1", "--pipeline", pipeline, "--progress", "lines"]
+    command = [
+        "mpirun",
+        "-n",
+        str(parsed.ranks),
+        sys.executable,
+        "-m",
+        "fastvid",
+        "stylize",
+        str(parsed.input),
+        "-o",
+        str(folder / f"{pipeline}.mp4"),
+        "--style",
+        str(model),
+        "--size",
+        parsed.size,
+        "--cuts",
+        parsed.cuts,
+        "--preset",
+        "ultrafast",
+        "--threads",
+        "1",
+        "--pipeline",
+        pipeline,
+        "--progress",
+        "lines",
+    ]
     if pipeline == "overlap":
         command += parsed.options.split()
     subprocess.run(command, check=True)
@@ -130,38 +156,55 @@ def _frames(path: Path) -> list[np.ndarray]:
         return [run.frame(index) for index in range(run.frame_count)]
 
 
-def _errors(images: list[np.ndarray], shots: list[tuple[int, int]],
-            flows: list[tuple[np.ndarray, np.ndarray]]) -> dict[int, float]:
+def _errors(
+    images: list[np.ndarray],
+    shots: list[tuple[int, int]],
+    flows: list[tuple[np.ndarray, np.ndarray]],
+) -> dict[int, float]:
     """Temporal RMSE of each frame that does not begin a shot."""
     starts = {start for start, _ in shots}
-    errors = {index: temporal_rmse(images[index], images[index - 1], *flows[index - 1])
-              for index in range(1, len(images)) if index not in starts}
+    errors = {
+        index: temporal_rmse(images[index], images[index - 1], *flows[index - 1])
+        for index in range(1, len(images))
+        if index not in starts
+    }
     return {index: error for index, error in errors.items() if error is not None}
 
 
-def _figures(overlap: Overlap, shots: list[tuple[int, int]], frames: dict[str, list[np.ndarray]],
-             errors: dict[str, dict[int, float]]) -> dict[str, float]:
+def _figures(
+    overlap: Overlap,
+    shots: list[tuple[int, int]],
+    frames: dict[str, list[np.ndarray]],
+    errors: dict[str, dict[int, float]],
+) -> dict[str, float]:
     joined = [first for start, stop in shots for first in seams(start, stop, overlap)]
     figures: dict[str, float] = {"seams": len(joined)}
     for name in errors:
         ratios = seam_ratios(errors[name], joined, overlap.seam_frames)
-        figures[f"{name}: error at the seams over the median elsewhere, mean"] = \
-            statistics.mean(ratios)
+        figures[f"{name}: error at the seams over the median elsewhere, mean"] = statistics.mean(
+            ratios
+        )
         figures[f"{name}: the same, worst seam"] = max(ratios)
-    ratios_to_exact = {index: errors["overlap"][index] / errors["exact"][index]
-                       for index in errors["exact"]}
-    at_seams = [ratios_to_exact[first + number] for first in joined
-                for number in range(overlap.seam_frames)]
+    ratios_to_exact = {
+        index: errors["overlap"][index] / errors["exact"][index] for index in errors["exact"]
+    }
+    at_seams = [
+        ratios_to_exact[first + number] for first in joined for number in range(overlap.seam_frames)
+    ]
     figures["overlap over exact, pair by pair: median at the seams"] = statistics.median(at_seams)
     figures["overlap over exact, pair by pair: largest at the seams"] = max(at_seams)
-    figures["overlap over exact, pair by pair: median of all"] = \
-        statistics.median(ratios_to_exact.values())
-    apart = [float(np.abs(one.astype(np.int16) - two).mean())
-             for one, two in zip(frames["exact"], frames["overlap"])]
+    figures["overlap over exact, pair by pair: median of all"] = statistics.median(
+        ratios_to_exact.values()
+    )
+    apart = [
+        float(np.abs(one.astype(np.int16) - two).mean())
+        for one, two in zip(frames["exact"], frames["overlap"])
+    ]
     figures["levels between exact and overlap: largest mean of a frame"] = max(apart)
     for first in joined:
-        figures[f"levels between them, frame {first + overlap.seam_frames} (behind a seam)"] = \
+        figures[f"levels between them, frame {first + overlap.seam_frames} (behind a seam)"] = (
             apart[first + overlap.seam_frames]
+        )
     return figures
 
 

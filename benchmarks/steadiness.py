@@ -63,8 +63,12 @@ def read_film(text: str, limit: int | None) -> Film:
             if begins_shot:
                 cuts.append(frame.index)
     judge = FlowEstimator(JUDGE)
-    return Film(Path(path).stem, frames, _shots(len(frames), cuts),
-                lambda index, other: judge(frames[index], frames[other]))
+    return Film(
+        Path(path).stem,
+        frames,
+        _shots(len(frames), cuts),
+        lambda index, other: judge(frames[index], frames[other]),
+    )
 
 
 def _generated(size: tuple[int, int], count: int) -> Film:
@@ -101,8 +105,9 @@ class KeptFlow:
         return flow
 
 
-def repaint(style: str, film: Film, temporal_strength: float | None,
-            threads: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def repaint(
+    style: str, film: Film, temporal_strength: float | None, threads: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The film's frames finished, and painted frame by frame."""
     options = StylizeOptions(Path(), Path())
     if temporal_strength is not None:
@@ -123,8 +128,15 @@ def repaint(style: str, film: Film, temporal_strength: float | None,
     return outputs, painted
 
 
-def judge_style(style: str, film: Film, flow: KeptFlow, *, temporal_strength: float | None,
-                long_range: bool, threads: int) -> Evaluation:
+def judge_style(
+    style: str,
+    film: Film,
+    flow: KeptFlow,
+    *,
+    temporal_strength: float | None,
+    long_range: bool,
+    threads: int,
+) -> Evaluation:
     """The evaluation of a film in one style."""
     outputs, painted = repaint(style, film, temporal_strength, threads)
     return evaluate(outputs, film.frames, film.shots, flow, painted, long_range)

@@ -32,7 +32,10 @@ CPU = torch.device("cpu")
 
 
 def loss_of(
-    network: LossNetwork, images: torch.Tensor, wanted: torch.Tensor, target: StyleTarget,
+    network: LossNetwork,
+    images: torch.Tensor,
+    wanted: torch.Tensor,
+    target: StyleTarget,
     settings: TrainingSettings,
 ) -> torch.Tensor:
     """Content + style loss with the weights of the settings."""
@@ -43,7 +46,10 @@ def loss_of(
 
 
 def optimised(
-    network: LossNetwork, photo: torch.Tensor, wanted: torch.Tensor, target: StyleTarget,
+    network: LossNetwork,
+    photo: torch.Tensor,
+    wanted: torch.Tensor,
+    target: StyleTarget,
     settings: TrainingSettings,
 ) -> float:
     """The loss after Adam on the pixels, started from the photograph."""
@@ -58,7 +64,10 @@ def optimised(
 
 
 def compare(
-    style: str, painting: Path, photos: list[np.ndarray], network: LossNetwork,
+    style: str,
+    painting: Path,
+    photos: list[np.ndarray],
+    network: LossNetwork,
     settings: TrainingSettings,
 ) -> tuple[float, float]:
     """Median losses over the photographs: of the style's paintings, of direct optimisation."""

@@ -39,8 +39,11 @@ class CroppingBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(channels, channels, 3), InstanceNorm(channels), nn.ReLU(),
-            nn.Conv2d(channels, channels, 3), InstanceNorm(channels),
+            nn.Conv2d(channels, channels, 3),
+            InstanceNorm(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3),
+            InstanceNorm(channels),
         )
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:

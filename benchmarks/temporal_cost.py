@@ -36,8 +36,10 @@ def main() -> None:
     set_threads(args.threads)
     width, height = (int(side) for side in args.size.split("x"))
     seconds = measure(SyntheticClip(width, height, frame_count=args.frames + 1), args.flow)
-    print(f"{args.size}, {args.threads} thread(s) of {processor_name()}, {args.frames} frames, "
-          "ms a frame: median (quartiles)")
+    print(
+        f"{args.size}, {args.threads} thread(s) of {processor_name()}, {args.frames} frames, "
+        "ms a frame: median (quartiles)"
+    )
     for name, times in seconds.items():
         low, middle, high = statistics.quantiles([1000 * one for one in times], n=4)
         bar = f"   bar {SERIAL_BAR_MS:g}" if name.startswith("serial") else ""
@@ -60,11 +62,14 @@ def measure(clip: SyntheticClip, method: str) -> dict[str, list[float]]:
     previous = finished = clip.frame(0)
     for index in range(1, clip.frame_count):
         frame = clip.frame(index)
-        backward = timed(f"{method}, both ways", lambda: (
-            estimate(frame, previous), estimate(previous, frame)))
+        backward = timed(
+            f"{method}, both ways", lambda: (estimate(frame, previous), estimate(previous, frame))
+        )
         reliable = timed("consistency", lambda: reliable_mask(*backward, False))
-        gate = timed("trust gate", lambda: trust_gate(frame, previous, backward[0], reliable,
-                                                      DEFAULT_STRENGTH))
+        gate = timed(
+            "trust gate",
+            lambda: trust_gate(frame, previous, backward[0], reliable, DEFAULT_STRENGTH),
+        )
         step = timed("plan of the serial part", lambda: plan_step(backward[0], gate))
         finished = timed("serial part: warp and mix", lambda: step.apply(frame, finished))
         previous = frame

@@ -39,8 +39,11 @@ def spans(rows: Iterable[Row]) -> list[Span]:
         by_rank.setdefault(row["rank"], []).append(row)
     found = []
     for rank, own in sorted(by_rank.items()):
-        blends = sorted((row["blend_start"], row["blend_start"] + row["blend_seconds"])
-                        for row in own if row["blend_seconds"] > 0)
+        blends = sorted(
+            (row["blend_start"], row["blend_start"] + row["blend_seconds"])
+            for row in own
+            if row["blend_seconds"] > 0
+        )
         found += [Span(rank, "blend", start, stop) for start, stop in blends]
         for row in own:
             found += _heavy_spans(row, rank, blends)
@@ -81,18 +84,27 @@ def shares(rows: Sequence[Row], ranks: int) -> dict[str, float]:
         if not own:
             start += ended - began
             continue
-        stages = [(row[f"{stage}_start"], row[f"{stage}_seconds"])
-                  for row in own for stage in ("motion", "paint", "blend") if row[f"{stage}_start"]]
+        stages = [
+            (row[f"{stage}_start"], row[f"{stage}_seconds"])
+            for row in own
+            for stage in ("motion", "paint", "blend")
+            if row[f"{stage}_start"]
+        ]
         busy += sum(seconds for _, seconds in stages)
         start += min(at for at, _ in stages) - began
         end += ended - max(at + seconds for at, seconds in stages)
-    return {"busy": busy / total, "start": start / total, "end": end / total,
-            "middle": max(0.0, 1 - (busy + start + end) / total)}
+    return {
+        "busy": busy / total,
+        "start": start / total,
+        "end": end / total,
+        "middle": max(0.0, 1 - (busy + start + end) / total),
+    }
 
 
 def draw_timeline(rows: Sequence[Row], ranks: int, path: Path) -> None:
     """Draws one line a rank, stages coloured, waiting white."""
     import matplotlib
+
     matplotlib.use("Agg")
     from matplotlib import pyplot
     from matplotlib.patches import Patch
@@ -102,13 +114,23 @@ def draw_timeline(rows: Sequence[Row], ranks: int, path: Path) -> None:
     groups: dict[tuple[int, str], list[tuple[float, float]]] = {}
     for span in spans(rows):
         groups.setdefault((span.rank, span.stage), []).append(
-            (span.start - began, span.stop - span.start))
+            (span.start - began, span.stop - span.start)
+        )
     for (rank, stage), bars in groups.items():
         axes.broken_barh(bars, (rank - 0.4, 0.8), facecolors=_COLORS[stage], linewidth=0)
-    axes.set(xlabel="seconds", ylabel="rank", ylim=(ranks - 0.5, -0.5),
-             xlim=(0, max(row["stored_start"] for row in rows) - began))
-    axes.legend(handles=[Patch(color=color, label=stage) for stage, color in _COLORS.items()],
-                loc="lower right", ncols=3, fontsize=8, bbox_to_anchor=(1, 1))
+    axes.set(
+        xlabel="seconds",
+        ylabel="rank",
+        ylim=(ranks - 0.5, -0.5),
+        xlim=(0, max(row["stored_start"] for row in rows) - began),
+    )
+    axes.legend(
+        handles=[Patch(color=color, label=stage) for stage, color in _COLORS.items()],
+        loc="lower right",
+        ncols=3,
+        fontsize=8,
+        bbox_to_anchor=(1, 1),
+    )
     figure.tight_layout()
     figure.savefig(path)
     pyplot.close(figure)
@@ -124,8 +146,9 @@ def main() -> int:
         rows = [row for row in run.segments() if row["stop"] > row["start"]]
         ranks = int(run.attributes["ranks"])
     draw_timeline(rows, ranks, parsed.output)
-    sys.stdout.write("".join(f"{name:<7} {share:.1%}\n"
-                             for name, share in shares(rows, ranks).items()))
+    sys.stdout.write(
+        "".join(f"{name:<7} {share:.1%}\n" for name, share in shares(rows, ranks).items())
+    )
     return 0
 
 

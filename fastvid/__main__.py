@@ -9,9 +9,15 @@ from collections.abc import Sequence
 from fastvid.commands.serve import serve
 from fastvid.errors import EXIT_BAD_INPUT, EXIT_FAILURE, FastvidError, Stopped
 from fastvid.parallel.engine.engine import still_computing
-from fastvid.parallel.mpi.communicator import (FAILED_PATIENCE_S, GOOD_PATIENCE_S,
-                                               REFUSED_PATIENCE_S, Communicator, connect, finalize,
-                                               leave)
+from fastvid.parallel.mpi.communicator import (
+    FAILED_PATIENCE_S,
+    GOOD_PATIENCE_S,
+    REFUSED_PATIENCE_S,
+    Communicator,
+    connect,
+    finalize,
+    leave,
+)
 from fastvid.parallel.mpi.launch import LaunchError, launched_rank
 from fastvid.parallel.mpi.stopping import ignore_warning_signals, signals_stop
 from fastvid.system.allocator import keep_freed_memory
@@ -62,7 +68,8 @@ def _lead(comm: Communicator, arguments: Sequence[str]) -> int:
     except SystemExit as request:  # argparse: --help or a usage error, already written
         status = request.code if isinstance(request.code, int) else EXIT_FAILURE
     patience_s = {0: GOOD_PATIENCE_S, EXIT_BAD_INPUT: REFUSED_PATIENCE_S}.get(
-        status, FAILED_PATIENCE_S)
+        status, FAILED_PATIENCE_S
+    )
     if leave_by is not None:
         # A rank that still loads libraries will leave once it has; ended before, it would turn the
         # status into that of a killed program.

@@ -28,8 +28,9 @@ def tiny_style(material: Path) -> Path:
 def cut_clip(material: Path) -> Clip:
     """Three shots of 12, 1 and 17 frames, 25 frames a second, with sound."""
     images = job_clips.cut_scenes()
-    path = job_clips.write_clip(material / "cut.mkv", images,
-                                [40 * i for i in range(len(images))], sound=True)
+    path = job_clips.write_clip(
+        material / "cut.mkv", images, [40 * i for i in range(len(images))], sound=True
+    )
     table = material / "cuts.csv"
     table.write_text("".join(f"{cut}\n" for cut in job_clips.CUTS))
     return Clip(path, job_clips.CUTS, str(table), job_clips.CUT_FRAMES)
@@ -38,8 +39,11 @@ def cut_clip(material: Path) -> Clip:
 @pytest.fixture(scope="session")
 def uncut_clip(material: Path) -> Clip:
     """One shot of 23 frames at uneven times, without sound."""
-    path = job_clips.write_clip(material / "uncut.mkv", job_clips.uncut_scenes(),
-                                job_clips.uneven_times(job_clips.UNCUT_FRAMES))
+    path = job_clips.write_clip(
+        material / "uncut.mkv",
+        job_clips.uncut_scenes(),
+        job_clips.uneven_times(job_clips.UNCUT_FRAMES),
+    )
     return Clip(path, (), "none", job_clips.UNCUT_FRAMES)
 
 

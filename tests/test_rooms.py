@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from support.places import REPOSITORY
 
 PACKAGE = REPOSITORY / "fastvid"
@@ -68,8 +69,11 @@ def test_there_is_an_init_in_every_folder() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_down(module: str) -> None:
     own = room(module)
-    wrong = [other for other in imports(module)
-             if room(other) != own and FLOOR[room(other)] >= FLOOR[own]]
+    wrong = [
+        other
+        for other in imports(module)
+        if room(other) != own and FLOOR[room(other)] >= FLOOR[own]
+    ]
     assert not wrong
 
 

@@ -13,8 +13,9 @@ from fastvid.parallel.mpi.communicator import Communicator, Kind, connect
 _communicator: Communicator | None = None
 
 
-def stylize(input: str | Path, output: str | Path, *, progress: str = "auto",
-            **options: Any) -> Any:
+def stylize(
+    input: str | Path, output: str | Path, *, progress: str = "auto", **options: Any
+) -> Any:
     """Repaints a video.
 
     input: a video or a folder of numbered images. output: a video file or a folder for PNGs.

@@ -27,8 +27,14 @@ def convert(source: str, output: Path, overwrite: bool = False) -> str:
     if path.exists() and not overwrite:
         raise InputError(f"{output} exists already. Use --overwrite to replace it, or another -o.")
     model = read_checkpoint(source)
-    data = checkpoint_bytes(model.arch, model.weights, model.style or Path(source).stem,
-                            model.mean_bgr, model.scale, model.variant)
+    data = checkpoint_bytes(
+        model.arch,
+        model.weights,
+        model.style or Path(source).stem,
+        model.mean_bgr,
+        model.scale,
+        model.variant,
+    )
     write_atomically(path, data)
     return f"{output}: {model.variant.kind} model of {source} ({model.source})"
 
@@ -66,5 +72,7 @@ def _borders(model: Checkpoint) -> list[str]:
     start = variant.start_padding
     first = f"{start} pixels of reflection before the first layer" if start else "as trained"
     blocks = "none, which crops 2 a side" if variant.residual == "crop" else variant.residual
-    return [f"borders      {first}; padding of convolutions: {variant.convolution}, "
-            f"in residual blocks: {blocks}"]
+    return [
+        f"borders      {first}; padding of convolutions: {variant.convolution}, "
+        f"in residual blocks: {blocks}"
+    ]

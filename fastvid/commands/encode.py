@@ -12,9 +12,19 @@ from fastvid.job.progress import Progress
 from fastvid.runfile.reader import RunFile
 
 
-def encode_run(run_path: Path, output: str, *, codec: str | None, crf: float | None,
-               preset: str | None, source: str | None, with_source: bool, threads: int,
-               overwrite: bool, progress: Progress) -> None:
+def encode_run(
+    run_path: Path,
+    output: str,
+    *,
+    codec: str | None,
+    crf: float | None,
+    preset: str | None,
+    source: str | None,
+    with_source: bool,
+    threads: int,
+    overwrite: bool,
+    progress: Progress,
+) -> None:
     """Encodes the frames of a run file into `output`.
 
     source: where sound and subtitles come from; None for the input that the run file names.
@@ -24,8 +34,9 @@ def encode_run(run_path: Path, output: str, *, codec: str | None, crf: float | N
     with RunFile(run_path) as run:
         _check_frames(run)
         if Path(output).is_file() and not overwrite:
-            raise InputError(f"{output} exists already. Use --overwrite to replace it, or another "
-                             "-o.")
+            raise InputError(
+                f"{output} exists already. Use --overwrite to replace it, or another -o."
+            )
         stream = int(run.attributes["input_stream"])
         if source is None and with_source and stream >= 0:
             source = str(run.attributes["input"])
@@ -35,16 +46,28 @@ def encode_run(run_path: Path, output: str, *, codec: str | None, crf: float | N
                     "Say where it is with --source, or use --no-source for the picture alone."
                 )
         source = source if with_source else None
-        plan = plan_output(output, info=_info(run), codec=codec, crf=crf, preset=preset,
-                           source=source, overwrite=overwrite)
+        plan = plan_output(
+            output,
+            info=_info(run),
+            codec=codec,
+            crf=crf,
+            preset=preset,
+            source=source,
+            overwrite=overwrite,
+        )
         for note in plan.notes:
             progress.note(note)
         part = part_folder(plan.path).with_suffix(".reencode")
         try:
             _encode_part(run, plan, part, threads, progress)
             span = tuple(int(pts) for pts in run.attributes["span"])
-            notes = mux(plan, [part], source=source, span=(span[0], span[1]) if span else None,
-                        source_video_stream_index=max(stream, 0))
+            notes = mux(
+                plan,
+                [part],
+                source=source,
+                span=(span[0], span[1]) if span else None,
+                source_video_stream_index=max(stream, 0),
+            )
         finally:
             _remove(part)
     for note in notes:
@@ -55,11 +78,15 @@ def encode_run(run_path: Path, output: str, *, codec: str | None, crf: float | N
 def _check_frames(run: RunFile) -> None:
     if not run.complete:
         missing = int((~run.stored).sum())
-        raise InputError(f"The run of {run.path} is not complete ({missing} known frames are "
-                         "missing).\nStart its command again to finish it.")
+        raise InputError(
+            f"The run of {run.path} is not complete ({missing} known frames are "
+            "missing).\nStart its command again to finish it."
+        )
     if run.encoded.any():
-        raise InputError(f"{run.path} has no frames any more: --discard-frames freed them once "
-                         "they were encoded.")
+        raise InputError(
+            f"{run.path} has no frames any more: --discard-frames freed them once "
+            "they were encoded."
+        )
 
 
 def _info(run: RunFile) -> VideoInfo:
@@ -75,8 +102,9 @@ def _info(run: RunFile) -> VideoInfo:
     )
 
 
-def _encode_part(run: RunFile, plan: OutputPlan, part: Path, threads: int,
-                 progress: Progress) -> None:
+def _encode_part(
+    run: RunFile, plan: OutputPlan, part: Path, threads: int, progress: Progress
+) -> None:
     encoder = open_encoder(plan, part, threads)
     try:
         for index, (pts, duration) in enumerate(zip(*(t.tolist() for t in run.times()))):

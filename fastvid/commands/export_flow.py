@@ -22,11 +22,14 @@ def export_flow(run_path: Path, folder: Path, overwrite: bool = False) -> str:
     """
     with RunFile(run_path) as run:
         if not run.complete:
-            raise InputError(f"The run of {run_path} is not complete.\nStart its command again to "
-                             "finish it.")
+            raise InputError(
+                f"The run of {run_path} is not complete.\nStart its command again to finish it."
+            )
         if not (run.keeps_flow or run.keeps_occlusion):
-            raise InputError(f"{run_path} holds neither flow nor masks. Give the run --keep "
-                             "flow,occlusion (and --restart).")
+            raise InputError(
+                f"{run_path} holds neither flow nor masks. Give the run --keep "
+                "flow,occlusion (and --restart)."
+            )
         first = _first_frame(run.settings.get("frames"))
         starts = {start for start, _ in run.shots()}
         frames = [index for index in range(run.frame_count) if index not in starts]
@@ -39,8 +42,11 @@ def export_flow(run_path: Path, folder: Path, overwrite: bool = False) -> str:
             if run.keeps_occlusion:
                 levels = np.where(run.occlusion(index) == 0, RELIABLE_LEVEL, 0).astype(np.uint8)
                 write_atomically(folder / mask_name(first + index), pgm_bytes(levels))
-        kinds = [kind for kind, kept in (("flow", run.keeps_flow), ("masks", run.keeps_occlusion))
-                 if kept]
+        kinds = [
+            kind
+            for kind, kept in (("flow", run.keeps_flow), ("masks", run.keeps_occlusion))
+            if kept
+        ]
     return f"{folder}: {' and '.join(kinds)} of {len(frames)} pairs of frames"
 
 
@@ -59,8 +65,10 @@ def _check_folder(folder: Path, frames: list[int], overwrite: bool) -> None:
     for frame in [] if overwrite else frames:
         for name in (flow_name(frame), mask_name(frame)):
             if (folder / name).exists():
-                raise InputError(f"{folder / name} exists already. Use --overwrite to replace such "
-                                 "files, or another -o.")
+                raise InputError(
+                    f"{folder / name} exists already. Use --overwrite to replace such "
+                    "files, or another -o."
+                )
 
 
 def _make(folder: Path) -> None:

@@ -42,21 +42,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `fastvid preview`."""
     from fastvid.commands.stylize import parse_rate, parse_size
 
-    parser.description = ("Writes a contact sheet: a few frames of a film, one of each shot where "
-                          "there are enough, in every style.")
+    parser.description = (
+        "Writes a contact sheet: a few frames of a film, one of each shot where "
+        "there are enough, in every style."
+    )
     parser.add_argument("input", type=Path, help="a video, or a folder of numbered images")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE.png",
-                        help="the sheet (default: the input's name with .preview.png, beside it)")
-    parser.add_argument("--styles", metavar="A,B",
-                        help="bundled styles or checkpoints (default: all that are bundled)")
-    parser.add_argument("--count", type=int, default=DEFAULT_COUNT, metavar="N",
-                        help="frames (default: %(default)s)")
-    parser.add_argument("--size", type=parse_size, metavar="WxH",
-                        help=f"of a frame; -1 for one side keeps the shape (default: {HEIGHT_PX} "
-                        "high); strokes are larger on smaller frames")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE.png",
+        help="the sheet (default: the input's name with .preview.png, beside it)",
+    )
+    parser.add_argument(
+        "--styles",
+        metavar="A,B",
+        help="bundled styles or checkpoints (default: all that are bundled)",
+    )
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=DEFAULT_COUNT,
+        metavar="N",
+        help="frames (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--size",
+        type=parse_size,
+        metavar="WxH",
+        help=f"of a frame; -1 for one side keeps the shape (default: {HEIGHT_PX} "
+        "high); strokes are larger on smaller frames",
+    )
     parser.add_argument("--fps", type=parse_rate, help="frames per second of a folder of images")
-    parser.add_argument("--threads", type=int, metavar="N",
-                        help="threads (default: the cores that there are)")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="threads (default: the cores that there are)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replaces an existing sheet")
 
 
@@ -66,15 +86,30 @@ def run(parsed: argparse.Namespace) -> list[str]:
     styles = None
     if parsed.styles is not None:
         styles = [name.strip() for name in parsed.styles.split(",") if name.strip()]
-    notes = preview(parsed.input, output, styles=styles, count=parsed.count, size=parsed.size,
-                    fps=parsed.fps, threads=parsed.threads, overwrite=parsed.overwrite)
+    notes = preview(
+        parsed.input,
+        output,
+        styles=styles,
+        count=parsed.count,
+        size=parsed.size,
+        fps=parsed.fps,
+        threads=parsed.threads,
+        overwrite=parsed.overwrite,
+    )
     return [str(output), *(f"note: {note}" for note in notes)]
 
 
-def preview(input: Path, output: Path, *, styles: Sequence[str] | None = None,
-            count: int = DEFAULT_COUNT, size: tuple[int, int] | None = None,
-            fps: Fraction | None = None, threads: int | None = None,
-            overwrite: bool = False) -> list[str]:
+def preview(
+    input: Path,
+    output: Path,
+    *,
+    styles: Sequence[str] | None = None,
+    count: int = DEFAULT_COUNT,
+    size: tuple[int, int] | None = None,
+    fps: Fraction | None = None,
+    threads: int | None = None,
+    overwrite: bool = False,
+) -> list[str]:
     """Writes a contact sheet of a film; returns what the user should know.
 
     output: a .png file. styles: names or paths, None for all bundled ones. count: frames. size:
@@ -92,14 +127,17 @@ def preview(input: Path, output: Path, *, styles: Sequence[str] | None = None,
         raise InputError("--styles names no style; `python -m fastvid styles` lists them.")
     models = [load_style(name) for name in names]
     set_threads(threads or usable_cores())
-    with open_source(str(input), fps=fps, size=size or (-1, HEIGHT_PX),
-                     on_error="keep-going") as source:
+    with open_source(
+        str(input), fps=fps, size=size or (-1, HEIGHT_PX), on_error="keep-going"
+    ) as source:
         reading = _Reading(_READING_LIMIT_S)
         chosen = choose_frames(reading.of(mark_cuts(source, "auto")), count)
         notes = [*source.damage]
         if reading.cut_short:
-            notes.append(f"only the first {reading.frames} of {source.frame_count} frames were "
-                         "looked at, which took long enough")
+            notes.append(
+                f"only the first {reading.frames} of {source.frame_count} frames were "
+                "looked at, which took long enough"
+            )
     rows = [(_UNPAINTED, [image for _, image in chosen])]
     rows += [(model.name, model.paint([image for _, image in chosen])) for model in models]
     _write(output, contact_sheet(rows, [f"frame {index}" for index, _ in chosen]))
@@ -163,26 +201,43 @@ def spread(total: int, count: int) -> list[int]:
     return [(2 * part + 1) * total // (2 * count) for part in range(count)]
 
 
-def contact_sheet(rows: Sequence[tuple[str, Sequence[np.ndarray]]],
-                  titles: Sequence[str]) -> np.ndarray:
+def contact_sheet(
+    rows: Sequence[tuple[str, Sequence[np.ndarray]]], titles: Sequence[str]
+) -> np.ndarray:
     """A sheet with a row of pictures for each label, (H, W, 3) uint8 RGB.
 
     rows: (label, pictures of one size, uint8 RGB). titles: of the columns.
     """
     height, width = rows[0][1][0].shape[:2]
     step_x, step_y = width + _GAP_PX, height + _LABEL_PX + _GAP_PX
-    sheet = np.full((len(rows) * step_y + _GAP_PX, len(titles) * step_x + _GAP_PX, 3),
-                    _BACKGROUND, np.uint8)
+    sheet = np.full(
+        (len(rows) * step_y + _GAP_PX, len(titles) * step_x + _GAP_PX, 3), _BACKGROUND, np.uint8
+    )
     for row, (label, pictures) in enumerate(rows):
         top = _GAP_PX + row * step_y
         for column, (title, picture) in enumerate(zip(titles, pictures, strict=True)):
             left = _GAP_PX + column * step_x
-            sheet[top + _LABEL_PX:top + _LABEL_PX + height, left:left + width] = picture
-            text = _fitting(title if row == 0 and column else
-                            f"{label}, {title}" if row == 0 else
-                            label if column == 0 else "", width)
-            cv2.putText(sheet, text, (left + _LABEL_MARGIN_PX, top + _LABEL_PX - 8), _FONT,
-                        _FONT_SCALE, _TEXT_COLOR, 1, cv2.LINE_AA)
+            sheet[top + _LABEL_PX : top + _LABEL_PX + height, left : left + width] = picture
+            text = _fitting(
+                title
+                if row == 0 and column
+                else f"{label}, {title}"
+                if row == 0
+                else label
+                if column == 0
+                else "",
+                width,
+            )
+            cv2.putText(
+                sheet,
+                text,
+                (left + _LABEL_MARGIN_PX, top + _LABEL_PX - 8),
+                _FONT,
+                _FONT_SCALE,
+                _TEXT_COLOR,
+                1,
+                cv2.LINE_AA,
+            )
     return sheet
 
 
@@ -223,8 +278,9 @@ def _check(output: Path, count: int, threads: int | None, overwrite: bool) -> No
     if output.suffix.lower() != ".png":
         raise InputError(f"{output}: the sheet is a PNG; give a name that ends in .png.")
     if output.is_dir() or not output.absolute().parent.is_dir():
-        raise InputError(f"{output}: there is no folder to write it into, or it is a folder; use "
-                         "another -o.")
+        raise InputError(
+            f"{output}: there is no folder to write it into, or it is a folder; use another -o."
+        )
     if output.exists() and not overwrite:
         raise InputError(f"{output} exists already. Use --overwrite to replace it, or another -o.")
 

@@ -17,9 +17,11 @@ Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Na
 
 
 def _styles_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = ("Lists the bundled styles, or says what models are: of `fastvid train`, "
-                          "of Fast Artistic Videos (.t7), its PyTorch port, or the PyTorch "
-                          "examples' fast_neural_style.")
+    parser.description = (
+        "Lists the bundled styles, or says what models are: of `fastvid train`, "
+        "of Fast Artistic Videos (.t7), its PyTorch port, or the PyTorch "
+        "examples' fast_neural_style."
+    )
     parser.add_argument("files", nargs="*", metavar="FILE|NAME", help="models to describe")
 
 
@@ -39,9 +41,11 @@ def _styles(parsed: argparse.Namespace) -> int:
 
 
 def _convert_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = ("Writes a model of Fast Artistic Videos (.t7), its PyTorch port or the "
-                          "PyTorch examples as a checkpoint of this project. It paints the same "
-                          "bytes.")
+    parser.description = (
+        "Writes a model of Fast Artistic Videos (.t7), its PyTorch port or the "
+        "PyTorch examples as a checkpoint of this project. It paints the same "
+        "bytes."
+    )
     parser.add_argument("input", metavar="IN", help="a model; its format is found by its content")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.pt")
     parser.add_argument("--overwrite", action="store_true", help="replaces an existing output")
@@ -63,8 +67,11 @@ def _encode_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codec", metavar="NAME", help=" ".join(available_codecs()))
     parser.add_argument("--crf", type=float, help="constant quality; lower is better and larger")
     parser.add_argument("--preset", help="speed of the encoder, such as fast, medium, slow")
-    parser.add_argument("--source", metavar="FILE",
-                        help="where sound and subtitles come from (default: the input of the run)")
+    parser.add_argument(
+        "--source",
+        metavar="FILE",
+        help="where sound and subtitles come from (default: the input of the run)",
+    )
     parser.add_argument("--no-source", action="store_true", help="writes the picture alone")
     parser.add_argument("--threads", type=int, default=usable_cores())
     parser.add_argument("--overwrite", action="store_true", help="replaces an existing output")
@@ -74,17 +81,27 @@ def _encode_arguments(parser: argparse.ArgumentParser) -> None:
 def _encode(parsed: argparse.Namespace) -> int:
     from fastvid.commands.encode import encode_run
 
-    encode_run(parsed.run_file, parsed.output, codec=parsed.codec, crf=parsed.crf,
-               preset=parsed.preset, source=parsed.source, with_source=not parsed.no_source,
-               threads=parsed.threads, overwrite=parsed.overwrite,
-               progress=Progress(parsed.progress))
+    encode_run(
+        parsed.run_file,
+        parsed.output,
+        codec=parsed.codec,
+        crf=parsed.crf,
+        preset=parsed.preset,
+        source=parsed.source,
+        with_source=not parsed.no_source,
+        threads=parsed.threads,
+        overwrite=parsed.overwrite,
+        progress=Progress(parsed.progress),
+    )
     return 0
 
 
 def _export_flow_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = ("Writes the flow and masks that a run kept (--keep flow,occlusion) as "
-                          "backward_5_4.flo (from frame 5 to 4, counted from 1) and "
-                          "reliable_5_4.pgm (255 where it can be trusted, else 0).")
+    parser.description = (
+        "Writes the flow and masks that a run kept (--keep flow,occlusion) as "
+        "backward_5_4.flo (from frame 5 to 4, counted from 1) and "
+        "reliable_5_4.pgm (255 where it can be trusted, else 0)."
+    )
     parser.add_argument("run_file", type=Path, help="a run file (.h5) whose run is complete")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     parser.add_argument("--overwrite", action="store_true", help="replaces existing files")
@@ -98,16 +115,23 @@ def _export_flow(parsed: argparse.Namespace) -> int:
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = ("Measures steadiness and sharpness of a run, beside the input (floor) "
-                          "and frame-by-frame painting (ceiling).")
+    parser.description = (
+        "Measures steadiness and sharpness of a run, beside the input (floor) "
+        "and frame-by-frame painting (ceiling)."
+    )
     parser.add_argument("run_file", type=Path, help="a run file (.h5) whose run is complete")
     parser.add_argument("input", type=Path, help="the input of the run")
-    parser.add_argument("--judge", choices=FLOW_METHODS,
-                        help="the flow that judges (default: deepflow, or dis-medium for a run "
-                        "with deepflow)")
+    parser.add_argument(
+        "--judge",
+        choices=FLOW_METHODS,
+        help="the flow that judges (default: deepflow, or dis-medium for a run with deepflow)",
+    )
     parser.add_argument("--style", help="the checkpoint of the run, if it is no bundled style")
-    parser.add_argument("--no-painting", action="store_true",
-                        help="leaves out frame-by-frame painting, which takes the network's time")
+    parser.add_argument(
+        "--no-painting",
+        action="store_true",
+        help="leaves out frame-by-frame painting, which takes the network's time",
+    )
     parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames")
     parser.add_argument("--threads", type=int, default=usable_cores())
     parser.add_argument("--json", action="store_true", help="prints JSON instead of a table")
@@ -117,9 +141,15 @@ def _evaluate(parsed: argparse.Namespace) -> int:
     from fastvid.commands.evaluate.figures import format_table
     from fastvid.commands.evaluate.run import evaluate_run
 
-    evaluation = evaluate_run(parsed.run_file, parsed.input, judge=parsed.judge,
-                              style=parsed.style, with_painting=not parsed.no_painting,
-                              limit=parsed.frames, threads=parsed.threads)
+    evaluation = evaluate_run(
+        parsed.run_file,
+        parsed.input,
+        judge=parsed.judge,
+        style=parsed.style,
+        with_painting=not parsed.no_painting,
+        limit=parsed.frames,
+        threads=parsed.threads,
+    )
     text = json.dumps(asdict(evaluation), indent=1) if parsed.json else format_table(evaluation)
     sys.stdout.write(text + "\n")
     return 0
@@ -138,8 +168,9 @@ def _status(parsed: argparse.Namespace) -> int:
 
 
 def _clip_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = ("Writes the generated demonstration clip: three shots with known motion, "
-                          "and sound.")
+    parser.description = (
+        "Writes the generated demonstration clip: three shots with known motion, and sound."
+    )
     parser.add_argument("output", type=Path, help="an .mp4 file")
     parser.add_argument("--size", default="640x360", metavar="WxH")
     parser.add_argument("--frames", type=int, default=96, metavar="N")
@@ -154,22 +185,34 @@ def _clip(parsed: argparse.Namespace) -> int:
         raise InputError(f"--size {parsed.size} is not a size like 640x360.")
     clip = SyntheticClip(int(width), int(height), frame_count=parsed.frames, seed=parsed.seed)
     write_clip(parsed.output, clip)
-    sys.stdout.write(f"{parsed.output}: {parsed.frames} frames, cuts before "
-                     f"{' and '.join(str(cut) for cut in clip.cuts) or 'none'}\n")
+    sys.stdout.write(
+        f"{parsed.output}: {parsed.frames} frames, cuts before "
+        f"{' and '.join(str(cut) for cut in clip.cuts) or 'none'}\n"
+    )
     return 0
 
 
 def _plan_arguments(parser: argparse.ArgumentParser) -> None:
     from fastvid.commands.stylize import add_stylize_arguments
 
-    parser.description = ("Times a few frames here and foretells a run on other numbers of ranks. "
-                          "Takes the options of `fastvid stylize` and refuses what that would "
-                          "refuse; a rank has one thread unless --threads says otherwise.")
-    parser.add_argument("--ranks", default="1,4,16,64", metavar="N,N,...",
-                        help="numbers of ranks (default: %(default)s)")
-    parser.add_argument("--script", type=Path, metavar="FILE",
-                        help="writes a submission script for the best of them, with all options, "
-                        "for GPUs if it was painted on one here")
+    parser.description = (
+        "Times a few frames here and foretells a run on other numbers of ranks. "
+        "Takes the options of `fastvid stylize` and refuses what that would "
+        "refuse; a rank has one thread unless --threads says otherwise."
+    )
+    parser.add_argument(
+        "--ranks",
+        default="1,4,16,64",
+        metavar="N,N,...",
+        help="numbers of ranks (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--script",
+        type=Path,
+        metavar="FILE",
+        help="writes a submission script for the best of them, with all options, "
+        "for GPUs if it was painted on one here",
+    )
     add_stylize_arguments(parser, output_required=False)
 
 

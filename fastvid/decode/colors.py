@@ -20,8 +20,15 @@ TRANSFER_PQ = 16
 TRANSFER_HLG = 18
 RANGE_FULL = 2
 # H.273, table 4, as names of libavfilter's scale filter.
-_MATRIX_NAMES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m",
-                 9: "bt2020", 10: "bt2020"}
+_MATRIX_NAMES = {
+    1: "bt709",
+    4: "fcc",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    9: "bt2020",
+    10: "bt2020",
+}
 # Where the tags say nothing, players take high definition for BT.709 and the rest for BT.601. The
 # width counts too: films in scope format are 1280x534 in high definition.
 _HIGH_DEFINITION_HEIGHT = 720

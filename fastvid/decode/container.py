@@ -12,11 +12,32 @@ from fastvid.errors import InputError
 
 # Demuxers that open other files or addresses (playlists, scripts, session descriptions), devices,
 # and those that show any text or bytes as a picture: a "video" of that kind is never meant.
-_REFUSED_DEMUXERS = frozenset({
-    "concat", "dash", "hls", "imf", "rtp", "rtsp", "sap", "sdp", "webm_dash_manifest",
-    "fbdev", "kmsgrab", "lavfi", "v4l2", "video4linux2", "x11grab",
-    "adf", "bin", "idf", "tty", "xbin", "image2", "image2pipe",
-})
+_REFUSED_DEMUXERS = frozenset(
+    {
+        "concat",
+        "dash",
+        "hls",
+        "imf",
+        "rtp",
+        "rtsp",
+        "sap",
+        "sdp",
+        "webm_dash_manifest",
+        "fbdev",
+        "kmsgrab",
+        "lavfi",
+        "v4l2",
+        "video4linux2",
+        "x11grab",
+        "adf",
+        "bin",
+        "idf",
+        "tty",
+        "xbin",
+        "image2",
+        "image2pipe",
+    }
+)
 # 16384 is the longest side that H.264 and HEVC levels allow for 8K and 16K video; the area is that
 # of a 16384 x 8192 frame, 0.4 GB as RGB. Anything larger is a broken or hostile header.
 MAX_SIDE = 16384
@@ -52,20 +73,30 @@ def open_container(path: str) -> InputContainer:
     Raises InputError for what is missing, unreadable, a still image, a playlist or no video.
     """
     require_readable_file(path)
-    options = {"format_whitelist": _allowed_formats(), "protocol_whitelist": "file",
-               **_PROBE_OPTIONS}
+    options = {
+        "format_whitelist": _allowed_formats(),
+        "protocol_whitelist": "file",
+        **_PROBE_OPTIONS,
+    }
     try:
         # The prefix keeps a name such as "concat:x" or "http:x" a name.
-        container = av.open("file:" + os.path.abspath(path), mode="r", container_options=options,
-                            metadata_errors="replace")
+        container = av.open(
+            "file:" + os.path.abspath(path),
+            mode="r",
+            container_options=options,
+            metadata_errors="replace",
+        )
     except (av.FFmpegError, ValueError) as error:
         hint = cut_short_hint(path) or ". Playlists and scripts are not followed"
-        raise InputError(f"{path}: is not a video that FFmpeg can read ({reason(error)}){hint}"
-                         ) from error
+        raise InputError(
+            f"{path}: is not a video that FFmpeg can read ({reason(error)}){hint}"
+        ) from error
     if container.format.name.endswith("_pipe"):
         container.close()
-        raise InputError(f"{path}: is a still image ({container.format.name[:-5]}), not a video. "
-                         "Give a folder of numbered images and --fps to paint a sequence")
+        raise InputError(
+            f"{path}: is a still image ({container.format.name[:-5]}), not a video. "
+            "Give a folder of numbered images and --fps to paint a sequence"
+        )
     return container
 
 
@@ -73,8 +104,10 @@ def cut_short_hint(path: str) -> str:
     """For a file of which nothing can be read: what to say if that is because its end is gone."""
     if not ends_early(path):
         return ""
-    return (".\nThe file is cut short and what describes its frames was at the end, so none can be "
-            "decoded: copy or download it again")
+    return (
+        ".\nThe file is cut short and what describes its frames was at the end, so none can be "
+        "decoded: copy or download it again"
+    )
 
 
 def best_video_stream(container: InputContainer, path: str) -> VideoStream:
@@ -115,9 +148,11 @@ def _describe_other_streams(container: InputContainer) -> str:
 def check_size(path: str, width: int, height: int) -> None:
     """Raises InputError for a picture size in pixels that no video has."""
     if width > MAX_SIDE or height > MAX_SIDE or width * height > MAX_PIXELS:
-        raise InputError(f"{path}: says that its frames have {width}x{height} pixels; the limit is "
-                         f"{MAX_SIDE} a side and {MAX_PIXELS} in all. The header is broken, or "
-                         "the video must be scaled down first")
+        raise InputError(
+            f"{path}: says that its frames have {width}x{height} pixels; the limit is "
+            f"{MAX_SIDE} a side and {MAX_PIXELS} in all. The header is broken, or "
+            "the video must be scaled down first"
+        )
 
 
 def reason(error: Exception) -> str:

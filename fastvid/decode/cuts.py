@@ -58,8 +58,10 @@ def read_cuts(path: Path) -> frozenset[int]:
     """
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
-            raise InputError(f"The cuts file {path} is larger than {_MAX_FILE_BYTES} bytes; it "
-                             "should hold one frame number a line.")
+            raise InputError(
+                f"The cuts file {path} is larger than {_MAX_FILE_BYTES} bytes; it "
+                "should hold one frame number a line."
+            )
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise InputError(
@@ -67,8 +69,9 @@ def read_cuts(path: Path) -> frozenset[int]:
             "--cuts takes auto, none, or a file with one first-frame number a line."
         ) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"The cuts file {path} is not text; it should hold one frame number a "
-                         "line.") from error
+        raise InputError(
+            f"The cuts file {path} is not text; it should hold one frame number a line."
+        ) from error
     cuts: set[int] = set()
     for number, line in enumerate(lines, start=1):
         text = line.strip().rstrip(",").strip()

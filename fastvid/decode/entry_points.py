@@ -90,10 +90,10 @@ class _Judge:
         self._extradata = bytes(stream.codec_context.extradata or b"")
         if self._codec_name in _NAL_CODECS:
             self._nal = NalFormat.of_stream(self._codec_name, self._extradata)
-        elif not (self._codec_name in _RESETTING_CODECS
-                  or codec.intra_only):
-            raise NotSeekable(f"the {self._codec_name} decoder is not known to begin anew at key "
-                              "frames")
+        elif not (self._codec_name in _RESETTING_CODECS or codec.intra_only):
+            raise NotSeekable(
+                f"the {self._codec_name} decoder is not known to begin anew at key frames"
+            )
         self._sets: set[frozenset[bytes]] = set()
 
     def begins_afresh(self, packet: Packet) -> bool:
@@ -113,7 +113,6 @@ class _Judge:
 
         They don't if every entry point brings the same ones, or if all stand in the file's header.
         """
-        unknown = [sets for sets in self._sets
-                   if not all(one in self._extradata for one in sets)]
+        unknown = [sets for sets in self._sets if not all(one in self._extradata for one in sets)]
         if unknown and len(self._sets) > 1:
             raise NotSeekable("its parameter sets change on the way")

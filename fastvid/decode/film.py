@@ -37,9 +37,14 @@ ON_ERROR_CHOICES = ("stop", "keep-going")
 _FILTER_REACH = 1
 
 
-def open_source(path: str, *, size: tuple[int, int] | None = None,
-                frames: tuple[int, int | None] | None = None, fps: Fraction | None = None,
-                on_error: str = "stop") -> VideoSource:
+def open_source(
+    path: str,
+    *,
+    size: tuple[int, int] | None = None,
+    frames: tuple[int, int | None] | None = None,
+    fps: Fraction | None = None,
+    on_error: str = "stop",
+) -> VideoSource:
     """Opens a video file or a folder of numbered images.
 
     size: (w, h) of the frames, one may be -1; None keeps the size. frames: half-open range of frame
@@ -54,13 +59,15 @@ def open_source(path: str, *, size: tuple[int, int] | None = None,
     if os.path.isdir(path):
         return open_images(path, size, part, fps, on_error)
     if fps is not None:
-        raise InputError(f"--fps {fps}: is for a folder of numbered images; {path} has its own "
-                         "times")
+        raise InputError(
+            f"--fps {fps}: is for a folder of numbered images; {path} has its own times"
+        )
     return _open_file(path, size, part, on_error)
 
 
-def _open_file(path: str, size: tuple[int, int] | None, part: tuple[int, int | None],
-               on_error: str) -> "FileSource":
+def _open_file(
+    path: str, size: tuple[int, int] | None, part: tuple[int, int | None], on_error: str
+) -> "FileSource":
     scan = scan_file(path)
     probe = probe_file(path, scan.packet_count)
     if probe.frame.interlaced_frame and len(probe.times) > 2:
@@ -71,8 +78,9 @@ def _open_file(path: str, size: tuple[int, int] | None, part: tuple[int, int | N
     return FileSource(path, scan, probe, size, part, on_error)
 
 
-def _check_not_cut_short(path: str, scan: Scan, part: tuple[int, int | None],
-                         on_error: str) -> None:
+def _check_not_cut_short(
+    path: str, scan: Scan, part: tuple[int, int | None], on_error: str
+) -> None:
     """Raises InputError where frames of the chosen part are known to be missing at the end."""
     first, stop = part
     readable, total = scan.timeline.readable, len(scan.timeline)
@@ -83,7 +91,8 @@ def _check_not_cut_short(path: str, scan: Scan, part: tuple[int, int | None],
     raise InputError(
         f"{path}: is cut short ({scan.cut_short}): {known} frames can be read, up to "
         f"{seconds:.2f} s.\n--on-error keep-going repeats the last good frame for the rest, "
-        f"--frames {format_part(min(first, readable - 1), readable)} takes only what is there")
+        f"--frames {format_part(min(first, readable - 1), readable)} takes only what is there"
+    )
 
 
 def _notes(probe: Probe, scan: Scan, turn: str, upright: tuple[int, int]) -> list[str]:
@@ -94,8 +103,10 @@ def _notes(probe: Probe, scan: Scan, turn: str, upright: tuple[int, int]) -> lis
     if turn:
         notes.append(turn)
     if set(upright) != {frame.width, frame.height}:
-        notes.append(f"pixels are not square ({probe.pixel_aspect}): resampled from "
-                     f"{frame.width}x{frame.height} to {upright[0]}x{upright[1]}")
+        notes.append(
+            f"pixels are not square ({probe.pixel_aspect}): resampled from "
+            f"{frame.width}x{frame.height} to {upright[0]}x{upright[1]}"
+        )
     if color.hdr:
         notes.append(f"HDR ({color.hdr.upper()}): tone-mapped to SDR, BT.709")
     if color.note:
@@ -108,8 +119,15 @@ def _notes(probe: Probe, scan: Scan, turn: str, upright: tuple[int, int]) -> lis
 class FileSource(VideoSource):
     """The frames of a video file; see VideoSource."""
 
-    def __init__(self, path: str, scan: Scan, probe: Probe, size: tuple[int, int] | None,
-                 part: tuple[int, int | None], on_error: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        scan: Scan,
+        probe: Probe,
+        size: tuple[int, int] | None,
+        part: tuple[int, int | None],
+        on_error: str,
+    ) -> None:
         self._scan, self._part, self._keep_going = scan, part, on_error == "keep-going"
         self._turn, turned = upright_filters(display_matrix(probe.frame))
         width, height = square_size(probe.frame.width, probe.frame.height, probe.pixel_aspect)
@@ -130,17 +148,24 @@ class FileSource(VideoSource):
         self.stream_index = scan.stream_index
         self.first_pts, self.end_pts = timeline.time(first), timeline.time(last + 1)
         self.damage, self.late_notes = [], []
-        self.info = VideoInfo(path, *final, scan.time_base, scan.rate, self.frame_count,
-                              color.tags,
-                              tuple(_notes(probe, scan, turned, (width, height))))
+        self.info = VideoInfo(
+            path,
+            *final,
+            scan.time_base,
+            scan.rate,
+            self.frame_count,
+            color.tags,
+            tuple(_notes(probe, scan, turned, (width, height))),
+        )
 
     def __iter__(self) -> Iterator[Frame]:
         first, stop = self._part
         self.damage.clear()
         self.late_notes.clear()
         self._said.clear()
-        converter = RgbConverter(self.info.width, self.info.height, self._turn,
-                                 self._form.peak_nits)
+        converter = RgbConverter(
+            self.info.width, self.info.height, self._turn, self._form.peak_nits
+        )
         timeline = self._scan.timeline
         done = 0
         for index, picture in self._whole_frames():
@@ -150,16 +175,18 @@ class FileSource(VideoSource):
                 break
             self._notice_size(index, picture)
             self.end_pts = timeline.time(index + 1)
-            yield Frame(index - first, converter(picture), timeline.time(index),
-                        timeline.duration(index))
+            yield Frame(
+                index - first, converter(picture), timeline.time(index), timeline.duration(index)
+            )
             done = index + 1
         self._check_complete(done)
 
     def promised_frames(self) -> Iterator[Frame]:
         first, timeline = self._part[0], self._scan.timeline
         for index in range(self.frame_count):
-            yield Frame(index, NO_IMAGE, timeline.time(first + index),
-                        timeline.duration(first + index))
+            yield Frame(
+                index, NO_IMAGE, timeline.time(first + index), timeline.duration(first + index)
+            )
 
     def index(self) -> FilmIndex:
         if self._keep_going:
@@ -170,8 +197,15 @@ class FileSource(VideoSource):
             raise NotSeekable("it is interlaced: a frame is made from its neighbours too")
         path, first = os.path.abspath(self.info.path), self._part[0]
         entries = find_entry_points(path, self._scan.timeline)
-        return FilmIndex(path, file_size(path), self._form, first, first + self.frame_count,
-                         self._scan.timeline.times, entries)
+        return FilmIndex(
+            path,
+            file_size(path),
+            self._form,
+            first,
+            first + self.frame_count,
+            self._scan.timeline.times,
+            entries,
+        )
 
     def _whole_frames(self) -> Iterator[tuple[int, VideoFrame]]:
         """(index in the file, deinterlaced picture), from a little before the chosen part."""
@@ -185,8 +219,9 @@ class FileSource(VideoSource):
 
     def _placed(self) -> Generator[Placed, None, None]:
         first, stop = self._part
-        recovery = Recovery(self.info.path, self._scan, (first, stop), self._keep_going,
-                            self.damage)
+        recovery = Recovery(
+            self.info.path, self._scan, (first, stop), self._keep_going, self.damage
+        )
         with closing(decoder_events(self.info.path, self._scan.packet_count)) as events:
             yield from recovery.place(events)
 
@@ -195,14 +230,18 @@ class FileSource(VideoSource):
         if size == self._coded_size:
             return
         check_size(self.info.path, *size)
-        self._say_once("size", f"frame {index} has {size[0]}x{size[1]} pixels, the first had "
-                               f"{self._coded_size[0]}x{self._coded_size[1]}; it and others like "
-                               "it are scaled to the first frame's size")
+        self._say_once(
+            "size",
+            f"frame {index} has {size[0]}x{size[1]} pixels, the first had "
+            f"{self._coded_size[0]}x{self._coded_size[1]}; it and others like "
+            "it are scaled to the first frame's size",
+        )
 
     def _notice_fields(self, item: Placed) -> None:
         if item.picture.interlaced_frame and not self._interlaced:
-            self._say_once("fields", f"interlaced from frame {item.index} on: made into whole "
-                                     "frames (bwdif)")
+            self._say_once(
+                "fields", f"interlaced from frame {item.index} on: made into whole frames (bwdif)"
+            )
 
     def _say_once(self, subject: str, text: str) -> None:
         if subject not in self._said:

@@ -25,8 +25,14 @@ class _Chain:
     def __init__(self, template: VideoFrame, filters: list[tuple[str, str]]) -> None:
         self._graph = Graph()
         self._graph.threads = 1
-        nodes = [self._graph.add_buffer(width=template.width, height=template.height,
-                                        format=template.format, time_base=template.time_base)]
+        nodes = [
+            self._graph.add_buffer(
+                width=template.width,
+                height=template.height,
+                format=template.format,
+                time_base=template.time_base,
+            )
+        ]
         nodes += [self._graph.add(name, arguments) for name, arguments in filters]
         nodes.append(self._graph.add("buffersink"))
         self._graph.link_nodes(*nodes)
@@ -109,8 +115,9 @@ class Deinterlacer:
 def _planes_12bit(frame: VideoFrame) -> np.ndarray:
     """(3, height, width) uint16 of a gbrp12le frame, in the order red, green, blue."""
     green, blue, red = (
-        np.frombuffer(memoryview(plane), np.uint16).reshape(frame.height, -1)[:, :frame.width]
-        for plane in frame.planes)
+        np.frombuffer(memoryview(plane), np.uint16).reshape(frame.height, -1)[:, : frame.width]
+        for plane in frame.planes
+    )
     return np.stack([red, green, blue])
 
 
@@ -122,8 +129,9 @@ class RgbConverter:
     that comes. Alpha is dropped.
     """
 
-    def __init__(self, width: int, height: int, turn: str = "",
-                 peak_nits: float | None = None) -> None:
+    def __init__(
+        self, width: int, height: int, turn: str = "", peak_nits: float | None = None
+    ) -> None:
         self._width, self._height = width, height
         self._turn = turn
         self._peak_nits = peak_nits
@@ -151,8 +159,10 @@ class RgbConverter:
         width, height = (self._height, self._width) if swap else (self._width, self._height)
         same = (width, height) == (frame.width, frame.height)
         flags = _SAME_SIZE_FLAGS if same else _RESIZE_FLAGS
-        scale = (f"{width}:{height}:flags={flags}:out_range=full:"
-                 f"in_range={'full' if color.full_range else 'limited'}")
+        scale = (
+            f"{width}:{height}:flags={flags}:out_range=full:"
+            f"in_range={'full' if color.full_range else 'limited'}"
+        )
         if not frame.format.is_rgb:
             scale += f":in_color_matrix={color.matrix_name}"
         filters = [("scale", scale), ("format", "gbrp12le" if color.hdr else "rgb24")]

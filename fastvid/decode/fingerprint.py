@@ -35,11 +35,15 @@ def sample_fingerprint(path: str) -> str:
     the same file or folder. Raises OSError where something can't be read."""
     digest = hashlib.sha256()
     names = sorted(os.listdir(path)) if os.path.isdir(path) else []
-    files = [full for name in names if not name.startswith(".")
-             and os.path.isfile(full := os.path.join(path, name))]
+    files = [
+        full
+        for name in names
+        if not name.startswith(".") and os.path.isfile(full := os.path.join(path, name))
+    ]
     for full in files:
-        digest.update(f"{os.path.getsize(full)} {os.path.basename(full)}\0".encode(
-            "utf-8", "surrogateescape"))
+        digest.update(
+            f"{os.path.getsize(full)} {os.path.basename(full)}\0".encode("utf-8", "surrogateescape")
+        )
     for full in (files[:1] + files[-1:]) if os.path.isdir(path) else [path]:
         size = os.path.getsize(full)
         digest.update(f"{size}\0".encode("ascii"))

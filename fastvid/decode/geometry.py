@@ -29,8 +29,9 @@ def _even(length: Fraction) -> int:
     return max(2, 2 * round(length / 2))
 
 
-def working_size(path: str, width: int, height: int,
-                 size: tuple[int, int] | None) -> tuple[int, int]:
+def working_size(
+    path: str, width: int, height: int, size: tuple[int, int] | None
+) -> tuple[int, int]:
     """The size that --size asks for, of an upright video of `width` x `height` square pixels.
 
     size: (w, h), one of them may be -1 and then keeps the aspect ratio (even); None: as it is.
@@ -43,11 +44,15 @@ def working_size(path: str, width: int, height: int,
         result = _requested(width, height, size)
         way_out = f"{path} has {width}x{height}"
     if min(result) < MIN_SIDE:
-        raise InputError(f"a frame size of {result[0]}x{result[1]} is too small to paint, at least "
-                         f"{MIN_SIDE}x{MIN_SIDE} is needed; {way_out}")
+        raise InputError(
+            f"a frame size of {result[0]}x{result[1]} is too small to paint, at least "
+            f"{MIN_SIDE}x{MIN_SIDE} is needed; {way_out}"
+        )
     if max(result) > MAX_SIDE or result[0] * result[1] > MAX_PIXELS:
-        raise InputError(f"a frame size of {result[0]}x{result[1]} is too large, the limit is "
-                         f"{MAX_SIDE} a side and {MAX_PIXELS} pixels; {way_out}")
+        raise InputError(
+            f"a frame size of {result[0]}x{result[1]} is too large, the limit is "
+            f"{MAX_SIDE} a side and {MAX_PIXELS} pixels; {way_out}"
+        )
     return result
 
 
@@ -59,5 +64,7 @@ def _requested(width: int, height: int, size: tuple[int, int]) -> tuple[int, int
         return wide, _even(Fraction(height * wide, width))
     if wide > 0 and high > 0:
         return wide, high
-    raise InputError(f"--size {wide}x{high}: both must be at least {MIN_SIDE}, or one of them -1 "
-                     "to keep the aspect ratio")
+    raise InputError(
+        f"--size {wide}x{high}: both must be at least {MIN_SIDE}, or one of them -1 "
+        "to keep the aspect ratio"
+    )

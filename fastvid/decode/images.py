@@ -22,9 +22,20 @@ from fastvid.decode.tonemap import source_peak_nits
 from fastvid.errors import InputError
 
 # File name extensions and libavformat's demuxers for them.
-_DEMUXERS = {".png": "png_pipe", ".jpg": "jpeg_pipe", ".jpeg": "jpeg_pipe", ".bmp": "bmp_pipe",
-             ".tif": "tiff_pipe", ".tiff": "tiff_pipe", ".webp": "webp_pipe", ".ppm": "ppm_pipe",
-             ".pgm": "pgm_pipe", ".exr": "exr_pipe", ".dpx": "dpx_pipe", ".jp2": "j2k_pipe"}
+_DEMUXERS = {
+    ".png": "png_pipe",
+    ".jpg": "jpeg_pipe",
+    ".jpeg": "jpeg_pipe",
+    ".bmp": "bmp_pipe",
+    ".tif": "tiff_pipe",
+    ".tiff": "tiff_pipe",
+    ".webp": "webp_pipe",
+    ".ppm": "ppm_pipe",
+    ".pgm": "pgm_pipe",
+    ".exr": "exr_pipe",
+    ".dpx": "dpx_pipe",
+    ".jp2": "j2k_pipe",
+}
 # Missing numbers that are named before "and N more".
 _NAMED_GAPS = 5
 
@@ -47,21 +58,29 @@ def list_images(folder: str) -> NumberedImages:
         names = sorted(os.listdir(folder))
     except OSError as error:
         raise InputError(f"{folder}: can't be read: {error.strerror}") from error
-    images = [name for name in names if not name.startswith(".")
-              and os.path.splitext(name)[1].lower() in _DEMUXERS]
+    images = [
+        name
+        for name in names
+        if not name.startswith(".") and os.path.splitext(name)[1].lower() in _DEMUXERS
+    ]
     if not images:
-        raise InputError(f"{folder}: is a folder without images "
-                         f"({', '.join(sorted(_DEMUXERS))} are read)")
+        raise InputError(
+            f"{folder}: is a folder without images ({', '.join(sorted(_DEMUXERS))} are read)"
+        )
     by_number: dict[int, str] = {}
     for name in images:
         digits = re.findall(r"\d+", os.path.splitext(name)[0])
         if not digits:
-            raise InputError(f"{os.path.join(folder, name)}: has no number in its name; images are "
-                             "ordered by number, as in frame_0001.png")
+            raise InputError(
+                f"{os.path.join(folder, name)}: has no number in its name; images are "
+                "ordered by number, as in frame_0001.png"
+            )
         number = int(digits[-1])
         if number in by_number:
-            raise InputError(f"{folder}: {by_number[number]} and {name} have the same number "
-                             f"{number}; each frame needs its own")
+            raise InputError(
+                f"{folder}: {by_number[number]} and {name} have the same number "
+                f"{number}; each frame needs its own"
+            )
         by_number[number] = name
     _check_no_gaps(folder, by_number)
     numbers = sorted(by_number)
@@ -80,17 +99,22 @@ def _check_no_gaps(folder: str, by_number: dict[int, str]) -> None:
             break
     shown = named[:_NAMED_GAPS]
     more = f" and {missing - len(shown)} more" if missing > len(shown) else ""
-    raise InputError(f"{folder}: number {', '.join(shown)}{more} of {first} to {last} is missing; "
-                     "every frame needs its image, or the film would jump")
+    raise InputError(
+        f"{folder}: number {', '.join(shown)}{more} of {first} to {last} is missing; "
+        "every frame needs its image, or the film would jump"
+    )
 
 
 def read_image(path: str) -> VideoFrame:
     """Decodes one image file. Raises InputError if it can't be read or is no such image."""
     demuxer = _DEMUXERS[os.path.splitext(path)[1].lower()]
     try:
-        with open(path, "rb") as stream, av.open(
-                stream, mode="r", format=demuxer,
-                container_options={"protocol_whitelist": ""}) as box:
+        with (
+            open(path, "rb") as stream,
+            av.open(
+                stream, mode="r", format=demuxer, container_options={"protocol_whitelist": ""}
+            ) as box,
+        ):
             video = box.streams.video[0]
             video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             check_size(path, video.codec_context.width, video.codec_context.height)
@@ -110,16 +134,24 @@ def read_sized_image(path: str, size: tuple[int, int]) -> VideoFrame:
     if (picture.width, picture.height) != size:
         raise InputError(
             f"{path}: has {picture.width}x{picture.height} pixels, the first image has "
-            f"{size[0]}x{size[1]}; all images of a folder must have one size")
+            f"{size[0]}x{size[1]}; all images of a folder must have one size"
+        )
     return picture
 
 
-def open_images(folder: str, size: tuple[int, int] | None, part: tuple[int, int | None],
-                fps: Fraction | None, on_error: str) -> VideoSource:
+def open_images(
+    folder: str,
+    size: tuple[int, int] | None,
+    part: tuple[int, int | None],
+    fps: Fraction | None,
+    on_error: str,
+) -> VideoSource:
     """Opens a folder of numbered images as a source; parameters as in `open_source`."""
     if fps is None:
-        raise InputError(f"{folder}: is a folder of images, which have no times; say how many are "
-                         "shown in a second, as in --fps 25 or --fps 30000/1001")
+        raise InputError(
+            f"{folder}: is a folder of images, which have no times; say how many are "
+            "shown in a second, as in --fps 25 or --fps 30000/1001"
+        )
     if fps <= 0:
         raise InputError(f"--fps {fps}: must be more than 0")
     images = list_images(folder)
@@ -130,8 +162,15 @@ def open_images(folder: str, size: tuple[int, int] | None, part: tuple[int, int 
 class ImageSource(VideoSource):
     """The images of a folder; frame n of the folder is shown at n / fps. See VideoSource."""
 
-    def __init__(self, folder: str, images: NumberedImages, size: tuple[int, int] | None,
-                 part: tuple[int, int | None], fps: Fraction, on_error: str) -> None:
+    def __init__(
+        self,
+        folder: str,
+        images: NumberedImages,
+        size: tuple[int, int] | None,
+        part: tuple[int, int | None],
+        fps: Fraction,
+        on_error: str,
+    ) -> None:
         first, stop = part
         stop = len(images.names) if stop is None else stop
         self._paths = [os.path.join(folder, name) for name in images.names[first:stop]]
@@ -151,8 +190,9 @@ class ImageSource(VideoSource):
         self.damage, self.late_notes = [], []
         # Images carry full-range samples; the film made of them is an ordinary one.
         tags = ColorTags(color.tags.primaries, color.tags.transfer, color.tags.matrix, False)
-        self.info = VideoInfo(folder, width, height, 1 / fps, fps, self.frame_count, tags,
-                              (turned,) if turned else ())
+        self.info = VideoInfo(
+            folder, width, height, 1 / fps, fps, self.frame_count, tags, (turned,) if turned else ()
+        )
 
     def _first_readable(self) -> VideoFrame:
         for number, path in enumerate(self._paths):
@@ -165,8 +205,9 @@ class ImageSource(VideoSource):
 
     def __iter__(self) -> Iterator[Frame]:
         self.damage.clear()
-        converter = RgbConverter(self.info.width, self.info.height, self._turn,
-                                 self._form.peak_nits)
+        converter = RgbConverter(
+            self.info.width, self.info.height, self._turn, self._form.peak_nits
+        )
         last = self._first_readable() if self._keep_going else None
         for index, path in enumerate(self._paths):
             try:

@@ -46,8 +46,11 @@ class NalFormat:
         H.264: only IDR pictures. HEVC: every IRAP picture, as those shown after one must not refer
         to any before it (H.265, 8.3.2).
         """
-        slices, entries = ((_HEVC_SLICES, _HEVC_ENTRY_SLICES) if self.hevc
-                           else (_H264_SLICES, frozenset((_H264_IDR_SLICE,))))
+        slices, entries = (
+            (_HEVC_SLICES, _HEVC_ENTRY_SLICES)
+            if self.hevc
+            else (_H264_SLICES, frozenset((_H264_IDR_SLICE,)))
+        )
         kinds = {self._kind(unit) for unit in self._units(packet)} & slices
         return bool(kinds) and kinds <= entries
 

@@ -145,8 +145,12 @@ class FilmReader:
                 if picture.pts is not None and picture.pts < times[0]:
                     continue
                 if number == len(times) or picture.pts != times[number]:
-                    raise self._refusal(number, "the decoder skips it" if number < len(times)
-                                        else "there are more frames than packets")
+                    raise self._refusal(
+                        number,
+                        "the decoder skips it"
+                        if number < len(times)
+                        else "there are more frames than packets",
+                    )
                 if picture.is_corrupt:
                     raise self._refusal(number, "the decoder reports damage")
                 yield picture
@@ -177,8 +181,9 @@ class FilmReader:
             self._opened = container, stream
         return self._opened
 
-    def _packets_from(self, container: InputContainer, stream: VideoStream,
-                      entry: int) -> Iterator[Packet]:
+    def _packets_from(
+        self, container: InputContainer, stream: VideoStream, entry: int
+    ) -> Iterator[Packet]:
         """The packets to decode from an entry point on.
 
         Where seeking does not lead there, it is tried from the entry points before, at last from
@@ -210,8 +215,9 @@ class FilmReader:
     def _refusal(self, number: int, why: str) -> OrderNeeded:
         self._watch.check()
         frame = number - self._index.first
-        return OrderNeeded(f"{self._index.path}: frame {frame} can't be read by itself ({why}).\n"
-                           f"{WAY_OUT}")
+        return OrderNeeded(
+            f"{self._index.path}: frame {frame} can't be read by itself ({why}).\n{WAY_OUT}"
+        )
 
 
 def _skip_to(packets: Iterator[Packet], pts: int) -> Packet | None:
@@ -256,6 +262,8 @@ class FolderReader:
         width, height = self._index.form.look.split()[0].split("x")
         picture = read_sized_image(path, (int(width), int(height)))
         if source_color(picture).hdr and self._index.form.peak_nits is None:
-            raise OrderNeeded(f"{path}: is HDR, the first image is not; its tone curve depends on "
-                              f"the images before.\n{WAY_OUT}")
+            raise OrderNeeded(
+                f"{path}: is HDR, the first image is not; its tone curve depends on "
+                f"the images before.\n{WAY_OUT}"
+            )
         return self._convert(picture)

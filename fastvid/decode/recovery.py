@@ -40,8 +40,14 @@ class Recovery:
     streams have packets that stand for "show the last picture again".
     """
 
-    def __init__(self, path: str, scan: Scan, part: tuple[int, int | None], keep_going: bool,
-                 damage: list[str]) -> None:
+    def __init__(
+        self,
+        path: str,
+        scan: Scan,
+        part: tuple[int, int | None],
+        keep_going: bool,
+        damage: list[str],
+    ) -> None:
         self._path, self._scan, self._timeline = path, scan, scan.timeline
         self._part, self._keep_going, self._damage = part, keep_going, damage
         self._next = 0
@@ -114,8 +120,11 @@ class Recovery:
         which = f"frame {start}" if stop - start == 1 else f"frames {start} to {stop - 1}"
         what = f"could not be decoded ({why})" if why else "gave no picture"
         spread = "; those up to the next key frame may look wrong" if why else ""
-        shown = ("the last good picture is repeated" if self._last is not None
-                 else "the first good picture is shown")
+        shown = (
+            "the last good picture is repeated"
+            if self._last is not None
+            else "the first good picture is shown"
+        )
         return f"{which} (from {self._seconds(start):.2f} s) {what}; {shown}{spread}"
 
     def _report_visible_damage(self, index: int) -> None:
@@ -123,8 +132,10 @@ class Recovery:
             return
         if not self._keep_going:
             self._stop(index, self._failure or "the decoder reports damage")
-        self._damage.append(f"frame {index} (at {self._seconds(index):.2f} s) is damaged; it is "
-                            "shown as far as the decoder could repair it")
+        self._damage.append(
+            f"frame {index} (at {self._seconds(index):.2f} s) is damaged; it is "
+            "shown as far as the decoder could repair it"
+        )
 
     def _stop(self, index: int, why: str) -> None:
         ways = "--on-error keep-going repeats the last good frame instead"
@@ -132,10 +143,15 @@ class Recovery:
             ways += f", --frames {format_part(self._part[0], index)} takes what comes before"
         else:
             ways += f", --frames {index + 1}: starts after it"
-        sound = (f"the {index} frames before it can, up to {self._seconds(index):.2f} s" if index
-                 else "it is the first one")
-        raise InputError(f"{self._path}: frame {index} (at {self._seconds(index):.2f} s) can't be "
-                         f"decoded ({why}); {sound}.\n{ways}")
+        sound = (
+            f"the {index} frames before it can, up to {self._seconds(index):.2f} s"
+            if index
+            else "it is the first one"
+        )
+        raise InputError(
+            f"{self._path}: frame {index} (at {self._seconds(index):.2f} s) can't be "
+            f"decoded ({why}); {sound}.\n{ways}"
+        )
 
     def _seconds(self, index: int) -> float:
         return float((self._timeline.time(index) - self._timeline.time(0)) * self._scan.time_base)

@@ -9,10 +9,21 @@ import numpy as np
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from fastvid.decode.container import (best_video_stream, cut_short_hint, file_size, open_container,
-                                      reason)
-from fastvid.decode.timeline import (NO_TIME, PacketTable, Timeline, build_timeline,
-                                     with_lost_tail, with_missing_frames)
+from fastvid.decode.container import (
+    best_video_stream,
+    cut_short_hint,
+    file_size,
+    open_container,
+    reason,
+)
+from fastvid.decode.timeline import (
+    NO_TIME,
+    PacketTable,
+    Timeline,
+    build_timeline,
+    with_lost_tail,
+    with_missing_frames,
+)
 from fastvid.decode.truncation import ends_early
 from fastvid.errors import InputError
 
@@ -71,8 +82,9 @@ def scan_file(path: str) -> Scan:
         return Scan(stream.index, time_base, rate, timeline, count, failure)
 
 
-def _collect(container: av.container.InputContainer,
-             stream: VideoStream) -> tuple[PacketTable, int, str]:
+def _collect(
+    container: av.container.InputContainer, stream: VideoStream
+) -> tuple[PacketTable, int, str]:
     """The packets, how many are whole, and why reading ended too early ("" if it did not)."""
     pts, dts, duration = array("q"), array("q"), array("q")
     keyframe = bytearray()
@@ -94,15 +106,20 @@ def _collect(container: av.container.InputContainer,
     if partial:
         failure = failure or "the last packet is not complete"
         count -= 1
-    table = PacketTable(np.array(pts, np.int64), np.array(dts, np.int64),
-                        np.array(duration, np.int64), np.array(keyframe, bool))
+    table = PacketTable(
+        np.array(pts, np.int64),
+        np.array(dts, np.int64),
+        np.array(duration, np.int64),
+        np.array(keyframe, bool),
+    )
     if partial:
         table = table.select(np.arange(len(table)) < len(table) - 1)
     return table, count, failure
 
 
-def _with_lost_frames(path: str, stream: VideoStream, timeline: Timeline, period: Fraction,
-                      failure: str) -> tuple[Timeline, str]:
+def _with_lost_frames(
+    path: str, stream: VideoStream, timeline: Timeline, period: Fraction, failure: str
+) -> tuple[Timeline, str]:
     """The timeline with what a truncated file should have had, as far as its headers tell.
 
     Returns "" as the failure where the video itself is complete (sound or an index was cut off).

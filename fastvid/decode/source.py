@@ -59,16 +59,20 @@ def check_part(frames: tuple[int, int | None] | None) -> tuple[int, int | None]:
     """(first, stop) of --frames as a half-open range; raises InputError if it is none."""
     first, stop = frames if frames is not None else (0, None)
     if first < 0 or (stop is not None and stop <= first):
-        raise InputError(f"--frames {format_part(first, stop)}: must be A:B with 0 <= A < B; A is "
-                         "the first frame, counted from 0, and B the first that is left out")
+        raise InputError(
+            f"--frames {format_part(first, stop)}: must be A:B with 0 <= A < B; A is "
+            "the first frame, counted from 0, and B the first that is left out"
+        )
     return first, stop
 
 
 def check_part_within(path: str, first: int, stop: int | None, count: int) -> None:
     """Raises InputError where the range reaches beyond the `count` frames that there are."""
     if first >= count or (stop is not None and stop > count):
-        raise InputError(f"--frames {format_part(first, stop)}: {path} has {count} frames, "
-                         f"numbers 0 to {count - 1}; the largest range is 0:{count}")
+        raise InputError(
+            f"--frames {format_part(first, stop)}: {path} has {count} frames, "
+            f"numbers 0 to {count - 1}; the largest range is 0:{count}"
+        )
 
 
 def format_part(first: int, stop: int | None) -> str:

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 # Stands for "not given" among int64 times (as libav's AV_NOPTS_VALUE).
-NO_TIME = -(2 ** 63)
+NO_TIME = -(2**63)
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,9 @@ class PacketTable:
         return len(self.pts)
 
     def select(self, chosen: np.ndarray) -> "PacketTable":
-        return PacketTable(self.pts[chosen], self.dts[chosen], self.duration[chosen],
-                           self.keyframe[chosen])
+        return PacketTable(
+            self.pts[chosen], self.dts[chosen], self.duration[chosen], self.keyframe[chosen]
+        )
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,9 @@ class Timeline:
         return self.time(index + 1) - self.time(index)
 
 
-def build_timeline(packets: PacketTable, frame_period: Fraction,
-                   starts_anywhere: bool = False) -> Timeline:
+def build_timeline(
+    packets: PacketTable, frame_period: Fraction, starts_anywhere: bool = False
+) -> Timeline:
     """Presentation times from the packets of one stream.
 
     frame_period: nominal frame duration in units of the time base (may be fractional), for what
@@ -92,8 +94,9 @@ def build_timeline(packets: PacketTable, frame_period: Fraction,
     return Timeline(times, max(1, last_duration), exact, len(times), notes)
 
 
-def _from_first_keyframe(packets: PacketTable,
-                         starts_anywhere: bool) -> tuple[PacketTable, tuple[str, ...]]:
+def _from_first_keyframe(
+    packets: PacketTable, starts_anywhere: bool
+) -> tuple[PacketTable, tuple[str, ...]]:
     """Without the pictures that precede the first key frame in decoding or presentation order.
 
     They refer to pictures that this file does not have.
@@ -110,7 +113,8 @@ def _from_first_keyframe(packets: PacketTable,
         return packets, ()
     return packets.select(usable), (
         f"{dropped} frames before the first key frame need pictures that the file does not have; "
-        "they are left out",)
+        "they are left out",
+    )
 
 
 def _derived_times(packets: PacketTable, frame_period: Fraction) -> np.ndarray:
@@ -142,8 +146,9 @@ def without_second_fields(timeline: Timeline, frame_period: int) -> Timeline:
             kept.append(time)
     if len(kept) == len(timeline.times):
         return timeline
-    return replace(timeline, times=np.array(kept, np.int64), last_duration=frame_period,
-                   readable=len(kept))
+    return replace(
+        timeline, times=np.array(kept, np.int64), last_duration=frame_period, readable=len(kept)
+    )
 
 
 def with_lost_tail(timeline: Timeline, all_dts: np.ndarray, lost: int) -> Timeline:

@@ -33,9 +33,9 @@ SDR_WHITE_NITS = 203.0
 # The peak that most HDR masters are graded for, where the stream does not tell its own.
 DEFAULT_PEAK_NITS = 1000.0
 # Inverse of the matrix of ITU-R BT.2087-0, annex 1 (BT.709 to BT.2020, linear light).
-BT709_TO_BT2020 = np.array([[0.6274, 0.3293, 0.0433],
-                            [0.0691, 0.9195, 0.0114],
-                            [0.0164, 0.0880, 0.8956]])
+BT709_TO_BT2020 = np.array(
+    [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]]
+)
 BT2020_TO_BT709 = np.linalg.inv(BT709_TO_BT2020)
 _TO_BT709 = BT2020_TO_BT709.astype(np.float32)
 # ITU-R BT.1886.
@@ -52,7 +52,8 @@ def pq_to_nits(code: np.ndarray) -> np.ndarray:
     """EOTF of SMPTE ST 2084: non-linear values 0..1 to cd/m2 0..10000."""
     power = np.power(np.clip(code, 0, 1), 1 / _PQ_M2)
     return PQ_PEAK_NITS * np.power(
-        np.maximum(power - _PQ_C1, 0) / (_PQ_C2 - _PQ_C3 * power), 1 / _PQ_M1)
+        np.maximum(power - _PQ_C1, 0) / (_PQ_C2 - _PQ_C3 * power), 1 / _PQ_M1
+    )
 
 
 def nits_to_pq(nits: np.ndarray) -> np.ndarray:
@@ -80,8 +81,11 @@ def bt2390_curve(nits: np.ndarray, peak_nits: float) -> np.ndarray:
     knee = 1.5 * largest - 0.5
     level = np.clip(nits_to_pq(nits) / source_peak, 0, 1)
     t = (level - knee) / (1 - knee)
-    spline = ((2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1 - knee)
-              + (3 * t**2 - 2 * t**3) * largest)
+    spline = (
+        (2 * t**3 - 3 * t**2 + 1) * knee
+        + (t**3 - 2 * t**2 + t) * (1 - knee)
+        + (3 * t**2 - 2 * t**3) * largest
+    )
     return pq_to_nits(np.where(level < knee, level, spline) * source_peak)
 
 
@@ -125,9 +129,9 @@ class ToneMapper:
         result = np.empty((height, width, 3), np.uint8)
         rows = max(1, _STRIP_PIXELS // width)
         for top in range(0, height, rows):
-            strip = planes[:, top:top + rows]
+            strip = planes[:, top : top + rows]
             mapped = self._map(strip.reshape(3, -1))
-            result[top:top + rows] = mapped.reshape(strip.shape).transpose(1, 2, 0)
+            result[top : top + rows] = mapped.reshape(strip.shape).transpose(1, 2, 0)
         return result
 
     def _map(self, codes: np.ndarray) -> np.ndarray:

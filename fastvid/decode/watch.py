@@ -15,8 +15,10 @@ class Watch:
     def check(self) -> None:
         """Raises InputError if the file is not what it was."""
         if self._look() != self._state:
-            raise InputError(f"{self._path}: was changed while the job was reading it.\nStart "
-                             "over with --restart once it stays as it is.")
+            raise InputError(
+                f"{self._path}: was changed while the job was reading it.\nStart "
+                "over with --restart once it stays as it is."
+            )
 
     def _look(self) -> tuple[int, int, int]:
         try:

@@ -15,9 +15,14 @@ MATRIX_BT709 = 1
 MATRIX_UNSPECIFIED = 2
 MATRIX_SMPTE170M = 6
 # The matrices that swscale computes, and its own names for them.
-_SWSCALE_MATRICES = {MATRIX_BT709: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601,
-                     MATRIX_SMPTE170M: Colorspace.ITU601, 7: Colorspace.SMPTE240M,
-                     9: Colorspace.BT2020}
+_SWSCALE_MATRICES = {
+    MATRIX_BT709: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    MATRIX_SMPTE170M: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+}
 # Up to this height players take an untagged video for BT.601, above it for BT.709.
 _LARGEST_SD_HEIGHT = 576
 
@@ -34,8 +39,7 @@ def output_tags(color: ColorTags, rule: CodecRule, height: int) -> ColorTags:
     matrix = color.matrix
     if matrix not in _SWSCALE_MATRICES:
         matrix = MATRIX_SMPTE170M if height <= _LARGEST_SD_HEIGHT else MATRIX_BT709
-    return ColorTags(color.primaries, color.transfer, matrix,
-                     color.full_range and rule.full_range)
+    return ColorTags(color.primaries, color.transfer, matrix, color.full_range and rule.full_range)
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,9 @@ class FrameConverter:
     threads: for swscale.
     """
 
-    def __init__(self, width: int, height: int, pix_fmt: str, tags: ColorTags,
-                 threads: int) -> None:
+    def __init__(
+        self, width: int, height: int, pix_fmt: str, tags: ColorTags, threads: int
+    ) -> None:
         self._target = _Target(width, height, pix_fmt, tags)
         self._threads = threads
         self._reformatter = VideoReformatter()
@@ -80,9 +85,13 @@ class FrameConverter:
         target = self._target
         matrix = _SWSCALE_MATRICES.get(target.tags.matrix)
         return self._reformatter.reformat(
-            frame, format=target.pix_fmt, dst_colorspace=matrix,
+            frame,
+            format=target.pix_fmt,
+            dst_colorspace=matrix,
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.JPEG if target.tags.full_range else ColorRange.MPEG,
-            interpolation=int(Interpolation.BICUBIC | Interpolation.ACCURATE_RND
-                              | Interpolation.FULL_CHR_H_INP),
-            threads=self._threads)
+            interpolation=int(
+                Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
+            ),
+            threads=self._threads,
+        )

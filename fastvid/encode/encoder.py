@@ -25,8 +25,13 @@ class VideoEncoder:
     fails; the part is then gone.
     """
 
-    def __init__(self, plan: OutputPlan, part_path: str | Path, threads: int = 1,
-                 file: PartFile | None = None) -> None:
+    def __init__(
+        self,
+        plan: OutputPlan,
+        part_path: str | Path,
+        threads: int = 1,
+        file: PartFile | None = None,
+    ) -> None:
         self._plan = plan
         self._durations: dict[int, int] = {}
         self._last_pts: int | None = None
@@ -79,8 +84,14 @@ class VideoEncoder:
                 if not self._has_template:
                     self._part.write_template(self._make_template(packet))
                     self._has_template = True
-                self._part.write(PartPacket(packet.pts, self._durations.pop(packet.pts),
-                                            packet.is_keyframe, bytes(packet)))
+                self._part.write(
+                    PartPacket(
+                        packet.pts,
+                        self._durations.pop(packet.pts),
+                        packet.is_keyframe,
+                        bytes(packet),
+                    )
+                )
         except BaseException:
             self.abort()
             raise
@@ -106,11 +117,13 @@ def check_encoder_opens(plan: OutputPlan) -> None:
             raise InputError(
                 f"{plan.codec} can't encode {plan.width}x{plan.height} at "
                 f"{float(plan.average_rate):g} frames a second ({error.strerror}); "
-                "choose another --codec or --size") from error
+                "choose another --codec or --size"
+            ) from error
 
 
-def _add_stream(container: av.container.OutputContainer, plan: OutputPlan,
-                threads: int) -> av.VideoStream:
+def _add_stream(
+    container: av.container.OutputContainer, plan: OutputPlan, threads: int
+) -> av.VideoStream:
     rule = plan.rule
     options = dict(rule.options)
     if plan.crf is not None:

@@ -45,8 +45,11 @@ class ImageEncoder:
             raise ValueError("the part is closed")
         if self._times and pts <= self._times[-1][0]:
             raise ValueError(f"pts {pts} comes after {self._times[-1][0]}")
-        done, data = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]),
-                                  [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL])
+        done, data = cv2.imencode(
+            ".png",
+            np.ascontiguousarray(image[..., ::-1]),
+            [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL],
+        )
         if not done:
             raise RuntimeError(f"OpenCV can't write an image of shape {image.shape} as PNG")
         path = self._folder / f"{len(self._times)}.png"
@@ -80,12 +83,15 @@ def check_target_folder(path: Path, overwrite: bool) -> None:
     """Raises InputError if the folder holds something that fastvid did not write."""
     if overwrite or not path.is_dir() or not any(path.iterdir()) or _is_ours(path):
         return
-    raise InputError(f"the folder {path} is not empty and was not made by fastvid; "
-                     "choose another with -o, or empty it")
+    raise InputError(
+        f"the folder {path} is not empty and was not made by fastvid; "
+        "choose another with -o, or empty it"
+    )
 
 
-def assemble_folder(target: Path, parts: list[Path], time_base: Fraction,
-                    first_pts: int | None) -> None:
+def assemble_folder(
+    target: Path, parts: list[Path], time_base: Fraction, first_pts: int | None
+) -> None:
     """Joins the images of the parts into `target`, which appears only when it is complete.
 
     first_pts: what becomes time 0; None keeps the original times. The parts stay as they are.
@@ -105,7 +111,8 @@ def assemble_folder(target: Path, parts: list[Path], time_base: Fraction,
             for index, image in enumerate(images):
                 _link_or_copy(image, building / image_name(index, len(images)))
             (building / TIMESTAMPS_NAME).write_text(
-                _timestamps(times, time_base, first_pts or 0), encoding="ascii")
+                _timestamps(times, time_base, first_pts or 0), encoding="ascii"
+            )
             sync_folder(building)
             _replace_folder(building, target)
         finally:
@@ -117,8 +124,10 @@ def _read_times(part: Path) -> list[tuple[int, int]]:
         lines = (part / _PART_TIMES).read_text().splitlines()
         return [(int(pts), int(duration)) for pts, duration in map(str.split, lines)]
     except (OSError, ValueError) as error:
-        raise StorageError(f"{part} is no complete part of a folder of images; delete it and "
-                           "encode again from the run file (python -m fastvid encode)") from error
+        raise StorageError(
+            f"{part} is no complete part of a folder of images; delete it and "
+            "encode again from the run file (python -m fastvid encode)"
+        ) from error
 
 
 def _link_or_copy(image: Path, target: Path) -> None:

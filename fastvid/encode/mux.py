@@ -14,8 +14,15 @@ from av.stream import Stream
 from fastvid.decode.container import best_video_stream, open_container
 from fastvid.encode.images import assemble_folder
 from fastvid.encode.plan import OutputPlan
-from fastvid.encode.side_streams import (Window, add_copies, choose_streams, copied_chapters,
-                                         copied_packets, kept_tags, packet_time)
+from fastvid.encode.side_streams import (
+    Window,
+    add_copies,
+    choose_streams,
+    copied_chapters,
+    copied_packets,
+    kept_tags,
+    packet_time,
+)
 from fastvid.encode.stream import VideoClock, add_video
 from fastvid.encode.track import VideoTrack
 from fastvid.errors import StorageError
@@ -26,16 +33,25 @@ from fastvid.system.storage import CheckedFile, storage_errors, sync_folder
 _NEGATIVE_TIMES_AT_A_CUT = frozenset({"mp4", "mov"})
 # What is copied, then what is tried if libavformat breaks off over one of those streams: the work
 # of hours is not to be lost over a data track.
-_COPIED = (frozenset({"audio", "subtitle", "data", "attachment"}),
-           frozenset({"audio", "subtitle"}), frozenset({"audio"}), frozenset[str]())
+_COPIED = (
+    frozenset({"audio", "subtitle", "data", "attachment"}),
+    frozenset({"audio", "subtitle"}),
+    frozenset({"audio"}),
+    frozenset[str](),
+)
 _LARGEST_TIMESCALE = 2**31 - 1
 # libavformat doubles an MP4 track's time scale until it reaches this (movenc).
 _SMALLEST_TRACK_TIMESCALE = 10000
 
 
-def mux(plan: OutputPlan, parts: Sequence[str | Path], *, source: str | Path | None = None,
-        span: tuple[int, int] | None = None,
-        source_video_stream_index: int | None = None) -> list[str]:
+def mux(
+    plan: OutputPlan,
+    parts: Sequence[str | Path],
+    *,
+    source: str | Path | None = None,
+    span: tuple[int, int] | None = None,
+    source_video_stream_index: int | None = None,
+) -> list[str]:
     """Writes the output of a run; it appears under its name only when it is complete.
 
     parts: the closed parts of `open_encoder`, in order. They are not deleted.
@@ -59,13 +75,20 @@ def mux(plan: OutputPlan, parts: Sequence[str | Path], *, source: str | Path | N
         except av.FFmpegError as error:
             failure = error
     assert failure is not None
-    raise StorageError(f"can't write {plan.path}: {failure.strerror}; encode again from the run "
-                       "file into an .mkv (python -m fastvid encode)") from failure
+    raise StorageError(
+        f"can't write {plan.path}: {failure.strerror}; encode again from the run "
+        "file into an .mkv (python -m fastvid encode)"
+    ) from failure
 
 
-def _write_safely(plan: OutputPlan, parts: list[Path], source: str | Path | None,
-                  span: tuple[int, int] | None, video_index: int | None,
-                  kinds: frozenset[str]) -> list[str]:
+def _write_safely(
+    plan: OutputPlan,
+    parts: list[Path],
+    source: str | Path | None,
+    span: tuple[int, int] | None,
+    video_index: int | None,
+    kinds: frozenset[str],
+) -> list[str]:
     """Writes beside the output, then renames. Raises StorageError or av.FFmpegError."""
     temporary = plan.path.with_name(f".{plan.path.name}.part-{os.getpid()}")
     with storage_errors(temporary):
@@ -86,28 +109,44 @@ def _write_safely(plan: OutputPlan, parts: list[Path], source: str | Path | None
     return notes
 
 
-def _write(plan: OutputPlan, parts: list[Path], file: CheckedFile, source: str | Path | None,
-           span: tuple[int, int] | None, video_index: int | None,
-           kinds: frozenset[str]) -> list[str]:
+def _write(
+    plan: OutputPlan,
+    parts: list[Path],
+    file: CheckedFile,
+    source: str | Path | None,
+    span: tuple[int, int] | None,
+    video_index: int | None,
+    kinds: frozenset[str],
+) -> list[str]:
     track = VideoTrack(parts)
     notes: list[str] = []
     early_notes: list[str] = []
     if span is None and track.start < 0:
         # Players drop what lies before 0.
         span = (track.start, track.end)
-        early_notes = [f"the video began at {float(track.start * plan.time_base):.3f} s; "
-                       "everything is shifted so that it begins at 0"]
+        early_notes = [
+            f"the video began at {float(track.start * plan.time_base):.3f} s; "
+            "everything is shifted so that it begins at 0"
+        ]
     with ExitStack() as stack:
         side: InputContainer | None = None
         painted: Stream | None = None
         streams: list[Stream] = []
         if source is not None and not Path(source).is_dir():
             side = stack.enter_context(open_container(str(source)))
-            painted = (best_video_stream(side, str(source)) if video_index is None
-                       else side.streams[video_index])
+            painted = (
+                best_video_stream(side, str(source))
+                if video_index is None
+                else side.streams[video_index]
+            )
             streams, notes = choose_streams(side, painted, plan.container, kinds)
-        output = av.open(file, "w", format=plan.container, buffer_size=1 << 20,
-                         container_options=_muxer_options(plan, streams))
+        output = av.open(
+            file,
+            "w",
+            format=plan.container,
+            buffer_size=1 << 20,
+            container_options=_muxer_options(plan, streams),
+        )
         template = stack.enter_context(track.open_template())
         video = add_video(output, plan, template, painted, cut=span is not None)
         copies = add_copies(output, streams)
@@ -117,10 +156,18 @@ def _write(plan: OutputPlan, parts: list[Path], file: CheckedFile, source: str |
             output.set_chapters(copied_chapters(side, window))  # type: ignore[arg-type]
         output.start_encoding()
         clock = VideoClock(plan, span)
-        others = _side_packets(side, streams, window,
-                               window is None or plan.container in _NEGATIVE_TIMES_AT_A_CUT, notes)
-        _interleave(output, ((clock.packet(timed), video) for timed in track.packets()),
-                    ((packet, copies[packet.stream_index]) for packet in others))
+        others = _side_packets(
+            side,
+            streams,
+            window,
+            window is None or plan.container in _NEGATIVE_TIMES_AT_A_CUT,
+            notes,
+        )
+        _interleave(
+            output,
+            ((clock.packet(timed), video) for timed in track.packets()),
+            ((packet, copies[packet.stream_index]) for packet in others),
+        )
         output.close()
         notes += clock.notes()
     return early_notes + notes
@@ -148,8 +195,13 @@ def _window(plan: OutputPlan, span: tuple[int, int] | None) -> Window | None:
     return Window(span[0] * plan.time_base, span[1] * plan.time_base)
 
 
-def _side_packets(side: InputContainer | None, streams: list[Stream], window: Window | None,
-                  negative_times: bool, notes: list[str]) -> Iterator[av.Packet]:
+def _side_packets(
+    side: InputContainer | None,
+    streams: list[Stream],
+    window: Window | None,
+    negative_times: bool,
+    notes: list[str],
+) -> Iterator[av.Packet]:
     """The packets beside the video; where the source is damaged they end, with a note."""
     if side is None:
         return
@@ -159,12 +211,17 @@ def _side_packets(side: InputContainer | None, streams: list[Stream], window: Wi
             last = packet_time(packet) or last
             yield packet
     except av.FFmpegError as error:
-        notes.append(f"the sound and the other streams end after {float(last):.2f} s, "
-                     f"where {side.name} is damaged ({error.strerror})")
+        notes.append(
+            f"the sound and the other streams end after {float(last):.2f} s, "
+            f"where {side.name} is damaged ({error.strerror})"
+        )
 
 
-def _interleave(output: OutputContainer, video: Iterator[tuple[av.Packet, Stream]],
-                others: Iterator[tuple[av.Packet, Stream]]) -> None:
+def _interleave(
+    output: OutputContainer,
+    video: Iterator[tuple[av.Packet, Stream]],
+    others: Iterator[tuple[av.Packet, Stream]],
+) -> None:
     """Writes both by decoding time, so that libavformat has little to hold back."""
     waiting = next(others, None)
     for packet, stream in video:

@@ -1,16 +1,21 @@
 """The output of a run: everything about it is checked before any work, then it is encoded in parts.
 
-    plan = plan_output("out.mp4", info=source.info, source="in.mp4")
-    encoder = open_encoder(plan, part_path, threads=2)
-    encoder.write(image, pts, duration); ...; encoder.close()
-    mux(plan, [part_path], source="in.mp4")                  # fastvid.encode.mux
+plan = plan_output("out.mp4", info=source.info, source="in.mp4")
+encoder = open_encoder(plan, part_path, threads=2)
+encoder.write(image, pts, duration); ...; encoder.close()
+mux(plan, [part_path], source="in.mp4")                  # fastvid.encode.mux
 """
 
 from pathlib import Path
 
 from fastvid.decode.frame import VideoInfo
-from fastvid.encode.choice import (choose_codec, choose_container, choose_crf, choose_preset,
-                                   is_folder)
+from fastvid.encode.choice import (
+    choose_codec,
+    choose_container,
+    choose_crf,
+    choose_preset,
+    is_folder,
+)
 from fastvid.encode.codecs import CodecRule
 from fastvid.encode.color import output_tags
 from fastvid.encode.encoder import VideoEncoder, check_encoder_opens
@@ -19,8 +24,9 @@ from fastvid.encode.place import check_place
 from fastvid.encode.plan import OutputPlan
 
 
-def open_encoder(plan: OutputPlan, part_path: str | Path,
-                 threads: int = 1) -> VideoEncoder | ImageEncoder:
+def open_encoder(
+    plan: OutputPlan, part_path: str | Path, threads: int = 1
+) -> VideoEncoder | ImageEncoder:
     """Begins a part: a file for a video, a folder for images. Raises StorageError.
 
     The object has `write(image, pts, duration)`, `close()` and `abort()`. Every part begins with a
@@ -32,9 +38,16 @@ def open_encoder(plan: OutputPlan, part_path: str | Path,
     return VideoEncoder(plan, part_path, threads)
 
 
-def plan_output(output: str | Path, *, info: VideoInfo, codec: str | None = None,
-                crf: float | None = None, preset: str | None = None,
-                source: str | Path | None = None, overwrite: bool = False) -> OutputPlan:
+def plan_output(
+    output: str | Path,
+    *,
+    info: VideoInfo,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    source: str | Path | None = None,
+    overwrite: bool = False,
+) -> OutputPlan:
     """Checks an output and fills in the defaults; nothing is left on the disk by it.
 
     output: a file whose extension names the container, or a folder (a trailing slash, an existing
@@ -54,12 +67,19 @@ def plan_output(output: str | Path, *, info: VideoInfo, codec: str | None = None
         check_target_folder(path, overwrite)
     width, height = _padded(info.width, rule.multiples[0]), _padded(info.height, rule.multiples[1])
     plan = OutputPlan(
-        path=path, container=container, codec=rule.name, crf=chosen_crf, preset=chosen_preset,
-        width=width, height=height,
+        path=path,
+        container=container,
+        codec=rule.name,
+        crf=chosen_crf,
+        preset=chosen_preset,
+        width=width,
+        height=height,
         pix_fmt=rule.preset_pix_fmts.get(chosen_preset or "", rule.pix_fmt),
-        time_base=info.time_base, average_rate=info.average_rate,
+        time_base=info.time_base,
+        average_rate=info.average_rate,
         color=output_tags(info.color, rule, info.height),
-        notes=_notes(info, rule, width, height, folder))
+        notes=_notes(info, rule, width, height, folder),
+    )
     if not folder:
         check_encoder_opens(plan)
     return plan
@@ -69,15 +89,20 @@ def _padded(length: int, multiple: int) -> int:
     return -(-length // multiple) * multiple
 
 
-def _notes(info: VideoInfo, rule: CodecRule, width: int, height: int,
-           folder: bool) -> tuple[str, ...]:
+def _notes(
+    info: VideoInfo, rule: CodecRule, width: int, height: int, folder: bool
+) -> tuple[str, ...]:
     notes = []
     if (width, height) != (info.width, info.height):
-        notes.append(f"{rule.name} needs even sizes: {info.width}x{info.height} is written as "
-                     f"{width}x{height}, its last column or row repeated (ffv1 keeps odd sizes)")
+        notes.append(
+            f"{rule.name} needs even sizes: {info.width}x{info.height} is written as "
+            f"{width}x{height}, its last column or row repeated (ffv1 keeps odd sizes)"
+        )
     if info.color.full_range and not rule.full_range:
         notes.append(f"{rule.name} holds limited range only: the full-range colours are converted")
     if folder:
-        notes.append("a folder of images holds no sound, subtitles or chapters; "
-                     "the times of the frames are in timestamps.txt")
+        notes.append(
+            "a folder of images holds no sound, subtitles or chapters; "
+            "the times of the frames are in timestamps.txt"
+        )
     return tuple(notes)

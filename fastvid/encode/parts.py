@@ -123,8 +123,10 @@ def _opened(path: str | Path) -> IO[bytes]:
     try:
         return open(path, "rb")
     except OSError as error:
-        raise StorageError(f"can't read {path}: {error.strerror}; encode again from the run file "
-                           "(python -m fastvid encode)") from error
+        raise StorageError(
+            f"can't read {path}: {error.strerror}; encode again from the run file "
+            "(python -m fastvid encode)"
+        ) from error
 
 
 def _read_header(file: IO[bytes], path: str | Path) -> bytes:
@@ -143,5 +145,7 @@ def _exactly(file: IO[bytes], size: int, path: str | Path) -> bytes:
 
 
 def _broken(path: str | Path) -> StorageError:
-    return StorageError(f"{path} is no complete part of an encoded video; delete it and encode "
-                        "again from the run file (python -m fastvid encode)")
+    return StorageError(
+        f"{path} is no complete part of an encoded video; delete it and encode "
+        "again from the run file (python -m fastvid encode)"
+    )

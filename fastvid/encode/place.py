@@ -17,16 +17,24 @@ def check_place(output: str | Path, source: str | Path | None, folder: bool) -> 
     path = Path(os.path.realpath(Path(output).expanduser()))
     directory = path.parent
     if not directory.exists():
-        raise InputError(f"the directory {directory} of the output {output} does not exist; "
-                         f"create it (mkdir -p {directory}) or choose another with -o")
+        raise InputError(
+            f"the directory {directory} of the output {output} does not exist; "
+            f"create it (mkdir -p {directory}) or choose another with -o"
+        )
     if not directory.is_dir():
         raise InputError(f"{directory} is not a directory, so {output} can't be written there")
-    if source is not None and path.exists() and Path(source).exists() \
-            and os.path.samefile(path, source):
+    if (
+        source is not None
+        and path.exists()
+        and Path(source).exists()
+        and os.path.samefile(path, source)
+    ):
         raise InputError(f"the output {output} is the input {source}; choose another name with -o")
     if folder and path.exists() and not path.is_dir():
-        raise InputError(f"{output} is a file, and a folder of images is to be written there; "
-                         "choose another name with -o")
+        raise InputError(
+            f"{output} is a file, and a folder of images is to be written there; "
+            "choose another name with -o"
+        )
     if not folder and path.exists() and not path.is_file():
         raise InputError(f"{output} is a directory or a special file; choose a file name with -o")
     _check_writable(directory)
@@ -39,5 +47,6 @@ def _check_writable(directory: Path) -> None:
         with tempfile.TemporaryFile(dir=directory):
             pass
     except OSError as error:
-        raise InputError(f"can't write in {directory}: {error.strerror}; "
-                         "choose another place with -o") from error
+        raise InputError(
+            f"can't write in {directory}: {error.strerror}; choose another place with -o"
+        ) from error

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from fastvid.system.storage import CheckedFile, storage_errors
 
-
 # The frames [first, stop).
 Part = tuple[int, int]
 

@@ -50,8 +50,9 @@ class SharedEncoding:
     take.
     """
 
-    def __init__(self, writer: RunWriter, encoder: EncoderThread, wake: Callable[[], None],
-                 busy: BusyClock) -> None:
+    def __init__(
+        self, writer: RunWriter, encoder: EncoderThread, wake: Callable[[], None], busy: BusyClock
+    ) -> None:
         self._writer = writer
         self._encoder = encoder
         self._wake = wake
@@ -151,8 +152,11 @@ class SharedEncoding:
         self._arrivals.discard_all()
 
     def _read_wanted(self) -> None:
-        while (self._wanted and self._pictures_bytes < _MAX_WAITING_BYTES
-               and self._arrived_bytes < _MAX_WAITING_BYTES):
+        while (
+            self._wanted
+            and self._pictures_bytes < _MAX_WAITING_BYTES
+            and self._arrived_bytes < _MAX_WAITING_BYTES
+        ):
             wanted = self._wanted.popleft()
             with self._busy:
                 indices = range(wanted.start, wanted.stop)

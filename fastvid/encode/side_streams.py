@@ -12,12 +12,29 @@ from av.stream import Discard, Stream
 from fastvid.encode.codecs import MOV_LANGUAGES
 
 # Tags that describe the source's own coding or container and would be wrong in the output.
-_STALE_TAGS = frozenset({
-    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "rotate", "bps",
-    "number_of_frames", "number_of_bytes", "vendor_id", "_statistics_writing_app",
-    "_statistics_writing_date_utc", "_statistics_tags"})
-_WAYS_OUT = {"matroska": "an .mp4 or .mov may", "mp4": "an .mkv may", "mov": "an .mkv may",
-             "webm": "an .mkv may"}
+_STALE_TAGS = frozenset(
+    {
+        "major_brand",
+        "minor_version",
+        "compatible_brands",
+        "encoder",
+        "duration",
+        "rotate",
+        "bps",
+        "number_of_frames",
+        "number_of_bytes",
+        "vendor_id",
+        "_statistics_writing_app",
+        "_statistics_writing_date_utc",
+        "_statistics_tags",
+    }
+)
+_WAYS_OUT = {
+    "matroska": "an .mp4 or .mov may",
+    "mp4": "an .mkv may",
+    "mov": "an .mkv may",
+    "webm": "an .mkv may",
+}
 
 
 @dataclass(frozen=True)
@@ -30,12 +47,16 @@ class Window:
 
 def kept_tags(metadata: dict[str, str]) -> dict[str, str]:
     """Tags of a file or stream without those that no longer hold after encoding again."""
-    return {key: value for key, value in metadata.items()
-            if key.lower().split("-")[0] not in _STALE_TAGS}
+    return {
+        key: value
+        for key, value in metadata.items()
+        if key.lower().split("-")[0] not in _STALE_TAGS
+    }
 
 
-def choose_streams(source: InputContainer, painted: Stream, muxer: str,
-                   kinds: frozenset[str]) -> tuple[list[Stream], list[str]]:
+def choose_streams(
+    source: InputContainer, painted: Stream, muxer: str, kinds: frozenset[str]
+) -> tuple[list[Stream], list[str]]:
     """The streams of the given kinds that the container takes, and notes on those left out."""
     chosen, notes = [], []
     for stream in source.streams:
@@ -74,8 +95,9 @@ def add_copies(output: OutputContainer, streams: list[Stream]) -> dict[int, Stre
     return copies
 
 
-def copied_packets(source: InputContainer, streams: list[Stream],
-                   window: Window | None, negative_times: bool) -> Iterator[av.Packet]:
+def copied_packets(
+    source: InputContainer, streams: list[Stream], window: Window | None, negative_times: bool
+) -> Iterator[av.Packet]:
     """The packets of the streams in the order of the file, cut to the window and shifted.
 
     A sound packet that reaches into the window is kept whole; without negative_times, what
@@ -147,8 +169,9 @@ def _is_written_otherwise(source: InputContainer, stream: Stream) -> bool:
     # frame is a track; they are written from the chapters and from the tag of the video.
     if stream.type != "data" or "mp4" not in source.format.name:
         return False
-    return "timecode" in stream.metadata or (_codec_name(stream) == "bin_data"
-                                             and bool(source.chapters()))
+    return "timecode" in stream.metadata or (
+        _codec_name(stream) == "bin_data" and bool(source.chapters())
+    )
 
 
 def _codec_name(stream: Stream) -> str:

@@ -17,8 +17,13 @@ from fastvid.encode.track import TimedPacket
 _MILLISECOND_MUXERS = frozenset({"matroska", "webm"})
 
 
-def add_video(output: OutputContainer, plan: OutputPlan, template: InputContainer,
-              painted: Stream | None, cut: bool) -> Stream:
+def add_video(
+    output: OutputContainer,
+    plan: OutputPlan,
+    template: InputContainer,
+    painted: Stream | None,
+    cut: bool,
+) -> Stream:
     """The stream of the painted video in the output.
 
     template: a container of which the only stream has the headers of the encoded packets.
@@ -71,5 +76,7 @@ class VideoClock:
         """Whether the container rounded the times of the packets so far."""
         if not self._worst_ms:
             return []
-        return [f"{self._plan.path.suffix} holds whole milliseconds only: times are rounded by up "
-                f"to {float(self._worst_ms):.2g} ms; .mp4 and .mov keep them exactly"]
+        return [
+            f"{self._plan.path.suffix} holds whole milliseconds only: times are rounded by up "
+            f"to {float(self._worst_ms):.2g} ms; .mp4 and .mov keep them exactly"
+        ]

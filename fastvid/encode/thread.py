@@ -75,7 +75,8 @@ class EncoderThread:
 
     def __post_init__(self) -> None:
         self._queue: queue.Queue[tuple[int, np.ndarray, int, int] | None] = queue.Queue(
-            QUEUE_FRAMES)
+            QUEUE_FRAMES
+        )
         self._part: PartEncoder | None = None
         self._first = self._stop = 0
         self._lock = threading.Lock()
@@ -113,8 +114,10 @@ class EncoderThread:
 
     def _settings(self) -> str:
         plan = self.plan
-        return (f"{plan.codec} {plan.crf} {plan.preset} {plan.width}x{plan.height} {plan.pix_fmt} "
-                f"{plan.time_base}\n")
+        return (
+            f"{plan.codec} {plan.crf} {plan.preset} {plan.width}x{plan.height} {plan.pix_fmt} "
+            f"{plan.time_base}\n"
+        )
 
     def part_end(self, index: int) -> int:
         """Where the part ends that the frame belongs to; parts are of equal length, so that they do

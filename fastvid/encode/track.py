@@ -45,8 +45,9 @@ def decoding_times(pts: list[int], end: int, keys: frozenset[int] = frozenset())
     return _early_times(in_order, delay, end - late[-1] - _durations(in_order, end)[pts[-1]]) + late
 
 
-def _with_late_keys_reachable(dts: list[int], pts: list[int], end: int,
-                              keys: frozenset[int]) -> list[int]:
+def _with_late_keys_reachable(
+    dts: list[int], pts: list[int], end: int, keys: frozenset[int]
+) -> list[int]:
     """Brings the packet after a key frame near the end closer to it.
 
     libavformat's MP4 demuxer stops at a key frame whose decoding step, seen from its pts, reaches
@@ -70,8 +71,9 @@ def _early_times(in_order: list[int], delay: int, lead: int) -> list[int]:
         # before 0; the offset matters more than the length that is told.
         lead = delay * first_interval
     step = min(first_interval, lead // delay)
-    return [in_order[0] - lead] + [in_order[0] - step * (delay - position)
-                                   for position in range(1, delay)]
+    return [in_order[0] - lead] + [
+        in_order[0] - step * (delay - position) for position in range(1, delay)
+    ]
 
 
 def _durations(in_order: list[int], end: int) -> dict[int, int]:
@@ -100,8 +102,10 @@ class VideoTrack:
     def packets(self) -> Iterator[TimedPacket]:
         """All packets in decoding order, one in memory at a time."""
         packets = (packet for part in self._parts for packet in read_packets(part))
-        return (TimedPacket(packet, dts, self._durations[packet.pts])
-                for packet, dts in zip(packets, self._dts, strict=True))
+        return (
+            TimedPacket(packet, dts, self._durations[packet.pts])
+            for packet, dts in zip(packets, self._dts, strict=True)
+        )
 
     def open_template(self) -> av.container.InputContainer:
         """A container with the stream that the packets belong to; close it after the header.
@@ -117,7 +121,8 @@ class VideoTrack:
                     template.close()
                     raise StorageError(
                         f"{part} was encoded with other settings than {self._parts[0]}; "
-                        "encode again from the run file (python -m fastvid encode)")
+                        "encode again from the run file (python -m fastvid encode)"
+                    )
         return template
 
 

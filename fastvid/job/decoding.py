@@ -25,8 +25,13 @@ _RANKS_TRIED = 8
 _AUTO_PATIENCE_S = 30.0
 
 
-def choose_decoding(options: StylizeOptions, source: VideoSource, comm: Communicator,
-                    note: Callable[[str], None], check: Callable[[], None]) -> SourceIndex | None:
+def choose_decoding(
+    options: StylizeOptions,
+    source: VideoSource,
+    comm: Communicator,
+    note: Callable[[str], None],
+    check: Callable[[], None],
+) -> SourceIndex | None:
     """The index by which every rank reads its own frames; None where rank 0 decodes.
 
     note: takes what the user should know. check: called while other ranks are waited for; it may
@@ -60,12 +65,13 @@ def leave_to_rank0(options: StylizeOptions, error: Exception) -> str:
     """What to say where rank 0 decodes because of `error`; raises InputError where it may not."""
     if options.decode == "auto":
         return f"rank 0 decodes for all ranks: {error}"
-    raise InputError(f"--decode local: the ranks can't read {options.input} by themselves: "
-                     f"{error}.\n--decode rank0 lets rank 0 decode for all.") from error
+    raise InputError(
+        f"--decode local: the ranks can't read {options.input} by themselves: "
+        f"{error}.\n--decode rank0 lets rank 0 decode for all."
+    ) from error
 
 
-def marked_frames(source: VideoSource, cuts: str,
-                  ranks_read: bool) -> Iterator[tuple[Frame, bool]]:
+def marked_frames(source: VideoSource, cuts: str, ranks_read: bool) -> Iterator[tuple[Frame, bool]]:
     """Each frame with whether it begins a shot, as `mark_cuts` does.
 
     ranks_read: the other ranks decode for themselves. Frames then have checksums; where the cuts
@@ -103,13 +109,15 @@ def decoded_by_ranks(index: SourceIndex, segment_length: int, ranks: int) -> flo
     the film is one shot. Images are read one by one."""
     if not isinstance(index, FilmIndex):
         return 1.0
-    part = EntryPoints(np.maximum(index.entries.frames - index.first, 0), index.entries.pts,
-                       index.entries.size)
+    part = EntryPoints(
+        np.maximum(index.entries.frames - index.first, 0), index.entries.pts, index.entries.size
+    )
     return decoded_a_frame(part, index.stop - index.first, segment_length, ranks)
 
 
-def decoded_a_frame(entries: EntryPoints, frame_count: int, segment_length: int,
-                    ranks: int) -> float:
+def decoded_a_frame(
+    entries: EntryPoints, frame_count: int, segment_length: int, ranks: int
+) -> float:
     """How many frames a rank decodes for each that it computes, if segments are dealt in turn.
 
     frame_count: of the video, taken as one shot. The mean over some of the ranks.
@@ -137,8 +145,10 @@ def check_cost(options: StylizeOptions, index: SourceIndex, ranks: int) -> None:
         return
     decoded = decoded_by_ranks(index, options.segment_length, ranks)
     if decoded > AUTO_MAX_DECODED:
-        raise NotSeekable(f"its key frames are far apart, so that {ranks} ranks would decode "
-                          f"{decoded:.0f} frames for each that they paint")
+        raise NotSeekable(
+            f"its key frames are far apart, so that {ranks} ranks would decode "
+            f"{decoded:.0f} frames for each that they paint"
+        )
 
 
 def seekable_index(source: VideoSource) -> SourceIndex:
@@ -156,8 +166,12 @@ def _try_seeking(index: SourceIndex) -> None:
     reader = open_reader(index)
     try:
         if isinstance(index, FilmIndex):
-            inside = index.entries.frames[(index.entries.frames > index.first)
-                                          & (index.entries.frames < index.stop)] - index.first
+            inside = (
+                index.entries.frames[
+                    (index.entries.frames > index.first) & (index.entries.frames < index.stop)
+                ]
+                - index.first
+            )
             for number in {int(inside[len(inside) // 2]), int(inside[-1])} if len(inside) else ():
                 reader.read(number, number + 1)
     finally:

@@ -70,8 +70,9 @@ def check_disk(info: VideoInfo, options: StylizeOptions, stored_frames: int) -> 
     )
 
 
-def rank_bytes(info: VideoInfo, options: StylizeOptions, paint_bytes: int,
-               recurrent: bool = False) -> int:
+def rank_bytes(
+    info: VideoInfo, options: StylizeOptions, paint_bytes: int, recurrent: bool = False
+) -> int:
     """Memory that a rank needs at most, whatever the length of the video."""
     pixels = info.width * info.height
     held = options.held_at_most(recurrent)
@@ -82,8 +83,7 @@ def rank_bytes(info: VideoInfo, options: StylizeOptions, paint_bytes: int,
         task = waiting + (held * options.overlap.seam_frames + READY_FRAMES) * _PAST_BYTES_PER_PX
     elif recurrent:
         frames = held * (options.segment_length + 1)
-        task = (frames * (_IMAGE_BYTES_PER_PX + styles + kept)
-                + READY_FRAMES * _PAST_BYTES_PER_PX)
+        task = frames * (_IMAGE_BYTES_PER_PX + styles + kept) + READY_FRAMES * _PAST_BYTES_PER_PX
     else:
         task = held * (options.segment_length + 1) * (_TASK_BYTES_PER_PX + styles + kept)
     decoder = _DECODER_BYTES_PER_PX if options.decode != "rank0" else 0
@@ -99,8 +99,13 @@ def rank0_extra_bytes(info: VideoInfo, options: StylizeOptions) -> int:
     return pixels * (3 * frames + _ENCODER_BYTES_PER_PX) * len(options.styles)
 
 
-def check_memory(info: VideoInfo, options: StylizeOptions, paint_bytes: int,
-                 peers: Sequence[Peer], recurrent: bool = False) -> None:
+def check_memory(
+    info: VideoInfo,
+    options: StylizeOptions,
+    paint_bytes: int,
+    peers: Sequence[Peer],
+    recurrent: bool = False,
+) -> None:
     """Raises InputError if the ranks of a host need more memory than it has left.
 
     paint_bytes: what painting one frame takes at its peak.

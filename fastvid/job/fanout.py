@@ -16,8 +16,11 @@ class FanOut:
 
     def __init__(self, gatherers: Sequence[Gatherer]) -> None:
         self._gatherers = gatherers
-        self.shared = {style: gatherer.shared for style, gatherer in enumerate(gatherers)
-                       if gatherer.shared is not None}
+        self.shared = {
+            style: gatherer.shared
+            for style, gatherer in enumerate(gatherers)
+            if gatherer.shared is not None
+        }
 
     def has(self, start: int, stop: int) -> bool:
         """Whether the frames [start, stop) are stored in every style."""
@@ -32,8 +35,13 @@ class FanOut:
         for gatherer in self._gatherers:
             gatherer.expect()
 
-    def put(self, record: SegmentRecord, frames: list[np.ndarray], flows: list[np.ndarray],
-            occlusions: list[np.ndarray]) -> None:
+    def put(
+        self,
+        record: SegmentRecord,
+        frames: list[np.ndarray],
+        flows: list[np.ndarray],
+        occlusions: list[np.ndarray],
+    ) -> None:
         """Takes a finished segment, in any order."""
         for number, gatherer in enumerate(self._gatherers):
             gatherer.put(record, [frame[number] for frame in frames], flows, occlusions)

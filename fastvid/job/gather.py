@@ -52,8 +52,15 @@ class Gatherer:
     is then their side of it.
     """
 
-    def __init__(self, writer: RunWriter, encoder: EncoderThread, *, discard: bool,
-                 wake: Callable[[], None], shared: bool = False) -> None:
+    def __init__(
+        self,
+        writer: RunWriter,
+        encoder: EncoderThread,
+        *,
+        discard: bool,
+        wake: Callable[[], None],
+        shared: bool = False,
+    ) -> None:
         self._writer = writer
         self._encoder = encoder
         self._discard = discard
@@ -99,8 +106,13 @@ class Gatherer:
         with self._lock:
             self._backlog += 1
 
-    def put(self, record: SegmentRecord, frames: list[np.ndarray], flows: list[np.ndarray],
-            occlusions: list[np.ndarray]) -> None:
+    def put(
+        self,
+        record: SegmentRecord,
+        frames: list[np.ndarray],
+        flows: list[np.ndarray],
+        occlusions: list[np.ndarray],
+    ) -> None:
         """Takes a finished segment, in any order."""
         size = sum(a.nbytes for group in (frames, flows, occlusions) for a in group)
         with self._lock:
@@ -267,7 +279,7 @@ class Gatherer:
     def _discard_closed_parts(self) -> None:
         if not self._discard:
             return
-        for start, stop, _ in self._encoder.parts[self._discarded_parts:]:
+        for start, stop, _ in self._encoder.parts[self._discarded_parts :]:
             self._writer.mark_encoded(start, stop)
             # The part's last frame stays until the next part is closed: if the run is continued
             # from here, the next segment needs it.

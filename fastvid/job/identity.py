@@ -13,8 +13,14 @@ from fastvid.stages.settings import PictureSettings
 from fastvid.system.resources import processor_name
 
 
-def picture_settings(options: StylizeOptions, *, threads: int, device: str = "cpu",
-                     recurrent: bool = False, flow_sha256: str | None = None) -> PictureSettings:
+def picture_settings(
+    options: StylizeOptions,
+    *,
+    threads: int,
+    device: str = "cpu",
+    recurrent: bool = False,
+    flow_sha256: str | None = None,
+) -> PictureSettings:
     """The settings of a run with these options on this kind of processor."""
     return PictureSettings(
         flow=options.flow,
@@ -47,10 +53,17 @@ _OPTION_NAMES = {
 }
 
 
-def run_identity(options: StylizeOptions, settings: PictureSettings, *, software: str,
-                 input_sha256: str, style_sha256: str, size: tuple[int, int],
-                 encoding: tuple[str, float | None, str | None],
-                 first_frame_sha256: str | None = None) -> dict[str, Any]:
+def run_identity(
+    options: StylizeOptions,
+    settings: PictureSettings,
+    *,
+    software: str,
+    input_sha256: str,
+    style_sha256: str,
+    size: tuple[int, int],
+    encoding: tuple[str, float | None, str | None],
+    first_frame_sha256: str | None = None,
+) -> dict[str, Any]:
     """What must be the same for a run to be continued, as a table for the run file.
 
     software: the versions that the pixels depend on. encoding: codec, crf and preset; they count

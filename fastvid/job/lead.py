@@ -18,8 +18,15 @@ from fastvid.parallel.worker import Worker
 _SHOW_INTERVAL_S = 0.2
 
 
-def lead(comm: Communicator, coordinator: Coordinator, worker: Worker, pulse: Pulse,
-         sink: FanOut, deadline: Deadline, show: Callable[[], None]) -> None:
+def lead(
+    comm: Communicator,
+    coordinator: Coordinator,
+    worker: Worker,
+    pulse: Pulse,
+    sink: FanOut,
+    deadline: Deadline,
+    show: Callable[[], None],
+) -> None:
     """Leads a job until every frame is stored and encoded.
 
     show: called some times a second. Raises Stopped if the run was asked to stop or its time is

@@ -53,23 +53,35 @@ class OpenedJob:
         """What every rank is told. chosen: the numbers of the styles that are to be painted."""
         options = self.options
         return JobSetup(
-            settings, tuple(self.names[number] for number in chosen),
+            settings,
+            tuple(self.names[number] for number in chosen),
             tuple(self.checkpoints[number] for number in chosen),
-            options.held_at_most(self.recurrent), options.keep, options.rank_timeout,
-            str(options.log_dir.absolute()) if options.log_dir else None, options.log_level,
+            options.held_at_most(self.recurrent),
+            options.keep,
+            options.rank_timeout,
+            str(options.log_dir.absolute()) if options.log_dir else None,
+            options.log_level,
             first_frame_model=self.first_frame_model,
             flow_dir=str(options.flow_dir.absolute()) if options.flow_dir else None,
-            first_frame=options.frames[0] if options.frames else 0)
+            first_frame=options.frames[0] if options.frames else 0,
+        )
 
     def identities(self, settings: PictureSettings) -> list[dict[str, Any]]:
         """What must be the same for each style's run to be continued."""
         info, first = self.source.info, self.first_frame_model
-        return [run_identity(
-            self.options, settings, software=picture_software(), input_sha256=self.input_sha256,
-            style_sha256=model.sha256, size=(info.width, info.height),
-            encoding=(plan.codec, plan.crf, plan.preset),
-            first_frame_sha256=style_sha256(first) if first else None)
-            for model, plan in zip(self.models, self.plans, strict=True)]
+        return [
+            run_identity(
+                self.options,
+                settings,
+                software=picture_software(),
+                input_sha256=self.input_sha256,
+                style_sha256=model.sha256,
+                size=(info.width, info.height),
+                encoding=(plan.codec, plan.crf, plan.preset),
+                first_frame_sha256=style_sha256(first) if first else None,
+            )
+            for model, plan in zip(self.models, self.plans, strict=True)
+        ]
 
 
 def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
@@ -84,25 +96,48 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     if options.first_frame_model is not None:
         _, first_data = read_style(options.first_frame_model)
         painters.append(load_frame_model(first_data, options.first_frame_model))
-    source = stack.enter_context(open_source(
-        str(options.input), size=options.size, frames=options.frames, fps=options.fps,
-        on_error=options.on_error))
+    source = stack.enter_context(
+        open_source(
+            str(options.input),
+            size=options.size,
+            frames=options.frames,
+            fps=options.fps,
+            on_error=options.on_error,
+        )
+    )
     info = source.info
     check_cuts(options.cuts, source.frame_count)
     names = tuple(name for name, _ in styles)
     places = options.places(names)
     plans = []
     for output, run_path in places:
-        plans.append(plan_output(output, info=info, codec=options.codec, crf=options.crf,
-                                 preset=options.preset, source=options.input,
-                                 overwrite=options.overwrite))
+        plans.append(
+            plan_output(
+                output,
+                info=info,
+                codec=options.codec,
+                crf=options.crf,
+                preset=options.preset,
+                source=options.input,
+                overwrite=options.overwrite,
+            )
+        )
         _check_run_path(options.input, output, run_path)
     paint_bytes = max(model.memory_bytes(info.height, info.width) for model in painters)
     return OpenedJob(
-        options, names, tuple(data for _, data in styles), tuple(models), first_data, recurrent,
+        options,
+        names,
+        tuple(data for _, data in styles),
+        tuple(models),
+        first_data,
+        recurrent,
         # A recurrent model may be painting in both threads of a rank: a shot's first frame in one.
-        source, tuple(places), tuple(plans), paint_bytes * (2 if recurrent else 1),
-        fingerprint(str(options.input)))
+        source,
+        tuple(places),
+        tuple(plans),
+        paint_bytes * (2 if recurrent else 1),
+        fingerprint(str(options.input)),
+    )
 
 
 def _check_run_path(source: Path, output: Path, run_path: Path) -> None:
@@ -110,11 +145,14 @@ def _check_run_path(source: Path, output: Path, run_path: Path) -> None:
     place = run_path.absolute()
     for name, path in (("input", source), ("output", output)):
         if place == path.absolute():
-            raise InputError(f"The run file {run_path} is the {name}. Give it another name with "
-                             "--run-file.")
+            raise InputError(
+                f"The run file {run_path} is the {name}. Give it another name with --run-file."
+            )
     if not place.parent.is_dir():
-        raise InputError(f"There is no folder {place.parent} for the run file. Create it, or use "
-                         "another --run-file.")
+        raise InputError(
+            f"There is no folder {place.parent} for the run file. Create it, or use "
+            "another --run-file."
+        )
 
 
 @dataclass(frozen=True)
@@ -139,11 +177,15 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
     # A continued run takes its threads from the file, whatever the ranks, and so its device.
     settings = picture_settings(
         options,
-        threads=(options.threads or int(_recorded(previous, "threads") or 0)
-                 or min(peer.cores for peer in peers)),
+        threads=(
+            options.threads
+            or int(_recorded(previous, "threads") or 0)
+            or min(peer.cores for peer in peers)
+        ),
         device=choose_device(options.device, _recorded(previous, "device")),
         recurrent=job.recurrent,
-        flow_sha256=FlowFolder(options.flow_dir).fingerprint() if options.flow_dir else None)
+        flow_sha256=FlowFolder(options.flow_dir).fingerprint() if options.flow_dir else None,
+    )
     identities = job.identities(settings)
     stored = []
     for (_, run_path), old, identity in zip(job.places, previous, identities, strict=True):
@@ -154,14 +196,17 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
     return SettledJob(settings, previous, identities)
 
 
-def _lock(options: StylizeOptions, output: Path, run_path: Path,
-          stack: ExitStack) -> dict[str, Any] | None:
+def _lock(
+    options: StylizeOptions, output: Path, run_path: Path, stack: ExitStack
+) -> dict[str, Any] | None:
     """Takes the run file's lock and returns the settings of the run that it belongs to, if any."""
     stack.enter_context(RunLock(run_path))
     previous = previous_settings(run_path, options.restart)
     if previous is None and output.is_file() and not options.overwrite:
-        raise InputError(f"{output} exists already and no run file beside it says that it is "
-                         "ours.\nUse --overwrite to replace it, or another -o.")
+        raise InputError(
+            f"{output} exists already and no run file beside it says that it is "
+            "ours.\nUse --overwrite to replace it, or another -o."
+        )
     return previous
 
 
@@ -179,17 +224,24 @@ def check_kind(options: StylizeOptions, models: Sequence[StyleModel]) -> bool:
     recurrent = bool(recurrent_models(models))
     if not recurrent:
         if options.first_frame_model is not None:
-            raise InputError(f"--first-frame-model is for recurrent models; {models[0].name} "
-                             "paints every frame on its own. Leave it out.")
+            raise InputError(
+                f"--first-frame-model is for recurrent models; {models[0].name} "
+                "paints every frame on its own. Leave it out."
+            )
         if options.overlap is not None:
-            raise InputError(f"--pipeline overlap is for recurrent models; {models[0].name} paints "
-                             "every frame on its own, which is parallel anyway. Leave it out.")
+            raise InputError(
+                f"--pipeline overlap is for recurrent models; {models[0].name} paints "
+                "every frame on its own, which is parallel anyway. Leave it out."
+            )
         return False
     for name, why in (
-            ("temporal_strength", "the network itself keeps the picture steady"),
-            ("strength", "it continues its own pictures, not mixtures with the film"),
-            ("keep_colors", "it continues its own pictures, with the colours it gave them")):
+        ("temporal_strength", "the network itself keeps the picture steady"),
+        ("strength", "it continues its own pictures, not mixtures with the film"),
+        ("keep_colors", "it continues its own pictures, with the colours it gave them"),
+    ):
         if getattr(options, name) != getattr(default, name):
-            raise InputError(f"--{name.replace('_', '-')} does not go with the recurrent model "
-                             f"{models[0].name}: {why}. Leave it out.")
+            raise InputError(
+                f"--{name.replace('_', '-')} does not go with the recurrent model "
+                f"{models[0].name}: {why}. Leave it out."
+            )
     return True

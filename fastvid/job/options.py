@@ -94,34 +94,45 @@ class StylizeOptions:
             raise InputError(f"--flow-scale {self.flow_scale:g} is outside 0..1; 0.5 is half size.")
         estimating = (DEFAULT_FLOW_METHOD, 1.0, False)
         if self.flow_dir and (self.flow, self.flow_scale, self.mask_boundaries) != estimating:
-            raise InputError("--flow-dir brings flow and masks: leave out --flow, --flow-scale and "
-                             "--mask-boundaries, which say how to compute them.")
+            raise InputError(
+                "--flow-dir brings flow and masks: leave out --flow, --flow-scale and "
+                "--mask-boundaries, which say how to compute them."
+            )
         if self.pipeline not in PIPELINES:
             raise InputError(f"--pipeline {self.pipeline} is neither exact nor overlap.")
         if self.overlap is not None:
             self.overlap.check()
         for name, value in asdict(Overlap()).items():
             if self.overlap is None and getattr(self, f"overlap_{name}") != value:
-                raise InputError(f"--overlap-{name.replace('_', '-')} is for --pipeline overlap; "
-                                 "give that too, or leave it out.")
-        for name, count in (("--segment-length", self.segment_length),
-                            ("--lookahead", self.lookahead), ("--threads", self.threads)):
+                raise InputError(
+                    f"--overlap-{name.replace('_', '-')} is for --pipeline overlap; "
+                    "give that too, or leave it out."
+                )
+        for name, count in (
+            ("--segment-length", self.segment_length),
+            ("--lookahead", self.lookahead),
+            ("--threads", self.threads),
+        ):
             if count is not None and count < 1:
                 raise InputError(f"{name} {count} is less than 1.")
-        for name, seconds in (("--time-limit", self.time_limit), ("--grace", self.grace),
-                              ("--rank-timeout", self.rank_timeout)):
+        for name, seconds in (
+            ("--time-limit", self.time_limit),
+            ("--grace", self.grace),
+            ("--rank-timeout", self.rank_timeout),
+        ):
             if seconds is not None and not seconds > 0:
                 raise InputError(f"{name} {seconds:g} is not above 0 seconds.")
         if self.time_limit is not None and self.time_limit <= self.grace:
-            raise InputError(f"--time-limit {self.time_limit:g} leaves nothing beside --grace "
-                             f"{self.grace:g}; give more of the one or less of the other.")
+            raise InputError(
+                f"--time-limit {self.time_limit:g} leaves nothing beside --grace "
+                f"{self.grace:g}; give more of the one or less of the other."
+            )
         if self.on_error not in ("stop", "keep-going"):
             raise InputError(f"--on-error {self.on_error} is neither stop nor keep-going.")
         if self.device not in DEVICES:
             raise InputError(f"--device {self.device} is unknown; there are {', '.join(DEVICES)}.")
         if self.decode not in DECODERS:
-            raise InputError(f"--decode {self.decode} is unknown; there are "
-                             f"{', '.join(DECODERS)}.")
+            raise InputError(f"--decode {self.decode} is unknown; there are {', '.join(DECODERS)}.")
         if self.compression not in ("none", "gzip"):
             raise InputError(f"--compression {self.compression} is neither none nor gzip.")
         for name in self.keep:
@@ -133,8 +144,13 @@ class StylizeOptions:
         """How shots are cut into stretches, None if they are not."""
         if self.pipeline != "overlap":
             return None
-        return Overlap(self.overlap_segment, self.overlap_warm_up, self.overlap_recompute,
-                       self.overlap_fade, self.overlap_tolerance)
+        return Overlap(
+            self.overlap_segment,
+            self.overlap_warm_up,
+            self.overlap_recompute,
+            self.overlap_fade,
+            self.overlap_tolerance,
+        )
 
     def held_at_most(self, recurrent: bool) -> int:
         """Segments, or stretches of them, that a rank may hold unfinished."""
@@ -164,10 +180,13 @@ class StylizeOptions:
             return [(self.output, self.run_path)]
         for name in names:
             if names.count(name) > 1:
-                raise InputError(f"Two of the styles are called {name}: their outputs would have "
-                                 "one name. Rename one of the checkpoints.")
-        return [(_with_style(self.output, name), _with_style(self.run_path, name))
-                for name in names]
+                raise InputError(
+                    f"Two of the styles are called {name}: their outputs would have "
+                    "one name. Rename one of the checkpoints."
+                )
+        return [
+            (_with_style(self.output, name), _with_style(self.run_path, name)) for name in names
+        ]
 
 
 def _with_style(path: Path, name: str) -> Path:

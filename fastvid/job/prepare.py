@@ -47,8 +47,9 @@ class Prepared:
     span: tuple[int, int] | None
 
 
-def prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
-            stack: ExitStack) -> Prepared:
+def prepare(
+    options: StylizeOptions, comm: Communicator, progress: Progress, stack: ExitStack
+) -> Prepared:
     """Opens and checks whatever a job needs; `stack` closes it again.
 
     Raises InputError for everything that the user can put right; then nothing new is left behind.
@@ -59,14 +60,28 @@ def prepare(options: StylizeOptions, comm: Communicator, progress: Progress,
     span = (source.first_pts, source.end_pts) if options.frames else None
     paintings = []
     for name, model, plan, (output, run_path), old, identity in zip(
-            job.names, job.models, job.plans, job.places, settled.previous, settled.identities,
-            strict=True):
+        job.names,
+        job.models,
+        job.plans,
+        job.places,
+        settled.previous,
+        settled.identities,
+        strict=True,
+    ):
         attributes = run_attributes(
-            info, frame_count=source.frame_count, stream_index=source.stream_index, span=span,
-            style_name=name, style_sha256=model.sha256, input_sha256=job.input_sha256,
-            ranks=comm.size, threads=settled.settings.threads)
-        writer = open_run(run_path, old is not None, identity, attributes, info, options.keep,
-                          options.compression)
+            info,
+            frame_count=source.frame_count,
+            stream_index=source.stream_index,
+            span=span,
+            style_name=name,
+            style_sha256=model.sha256,
+            input_sha256=job.input_sha256,
+            ranks=comm.size,
+            threads=settled.settings.threads,
+        )
+        writer = open_run(
+            run_path, old is not None, identity, attributes, info, options.keep, options.compression
+        )
         stack.callback(_close_run, writer)
         paintings.append(Painting(name, output, run_path, plan, writer))
     chosen = [number for number, painting in enumerate(paintings) if not painting.complete]

@@ -73,8 +73,15 @@ class Progress:
 
     def _update_bar(self, done: int, total: int | None, shares: Mapping[str, float]) -> None:
         if self._bar is None:
-            self._bar = tqdm(total=total, initial=done, unit="frame", file=self._stream,
-                             mininterval=_BAR_INTERVAL_S, dynamic_ncols=True, smoothing=0.1)
+            self._bar = tqdm(
+                total=total,
+                initial=done,
+                unit="frame",
+                file=self._stream,
+                mininterval=_BAR_INTERVAL_S,
+                dynamic_ncols=True,
+                smoothing=0.1,
+            )
         self._bar.total = total
         self._bar.set_postfix_str(_share_text(shares), refresh=False)
         if done > self._bar.n:

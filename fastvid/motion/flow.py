@@ -79,7 +79,8 @@ class FlowEstimator:
 def _make_solver(method: str) -> _Solver:
     if method == "deepflow":
         return lambda source, target: cv2.optflow.createOptFlow_DeepFlow().calc(
-            source, target, None)
+            source, target, None
+        )
     if method == "farneback":
         return _farneback
     # A new one for each pair: on frames of one pyramid level, OpenCV's DIS starts from what it
@@ -90,8 +91,15 @@ def _make_solver(method: str) -> _Solver:
 
 def _farneback(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     flow: np.ndarray = cv2.calcOpticalFlowFarneback(
-        source, target, None, _FARNEBACK_PYRAMID_SCALE, _FARNEBACK_LEVELS, _FARNEBACK_WINDOW_PX,
-        _FARNEBACK_ITERATIONS, _FARNEBACK_POLY_PX, _FARNEBACK_POLY_SIGMA_PX,
+        source,
+        target,
+        None,
+        _FARNEBACK_PYRAMID_SCALE,
+        _FARNEBACK_LEVELS,
+        _FARNEBACK_WINDOW_PX,
+        _FARNEBACK_ITERATIONS,
+        _FARNEBACK_POLY_PX,
+        _FARNEBACK_POLY_SIGMA_PX,
         cv2.OPTFLOW_FARNEBACK_GAUSSIAN,
     )
     return flow

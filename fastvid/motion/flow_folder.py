@@ -70,8 +70,10 @@ class FlowFolder:
     def check(self) -> None:
         """Raise InputError unless this rank sees the folder."""
         if not self._folder.is_dir():
-            raise InputError(f"there is no folder {self._folder} on {socket.gethostname()}: every "
-                             "rank must be able to read the flow")
+            raise InputError(
+                f"there is no folder {self._folder} on {socket.gethostname()}: every "
+                "rank must be able to read the flow"
+            )
 
     def fingerprint(self) -> str:
         """SHA-256 of the names and contents of all flow and mask files, 64 hex digits.
@@ -80,8 +82,11 @@ class FlowFolder:
         """
         digest = hashlib.sha256()
         try:
-            names = sorted(path.name for path in self._folder.iterdir()
-                           if _NAMES.fullmatch(path.name) and path.is_file())
+            names = sorted(
+                path.name
+                for path in self._folder.iterdir()
+                if _NAMES.fullmatch(path.name) and path.is_file()
+            )
             for name in names:
                 with open(self._folder / name, "rb") as file:
                     content = hashlib.file_digest(file, "sha256").hexdigest()

@@ -58,10 +58,12 @@ def sample(
         raise TypeError(f"an image to warp is uint8 or float32, not {image.dtype}")
     if image.shape[2:] == (2,):
         # With two channels alone OpenCV 5 rounds the positions to 1/32 pixel.
-        return np.dstack([
-            sample(np.ascontiguousarray(image[..., channel]), positions, interpolation)
-            for channel in range(2)
-        ])
+        return np.dstack(
+            [
+                sample(np.ascontiguousarray(image[..., channel]), positions, interpolation)
+                for channel in range(2)
+            ]
+        )
     sampled: np.ndarray = cv2.remap(
         image, positions, None, _CV_INTERPOLATION[interpolation], borderMode=cv2.BORDER_REPLICATE
     )

@@ -39,8 +39,13 @@ class Sink(Protocol):
     def expect(self) -> None:
         """Notes that a segment is on its way here."""
 
-    def put(self, record: SegmentRecord, frames: list[np.ndarray], flows: list[np.ndarray],
-            occlusions: list[np.ndarray]) -> None:
+    def put(
+        self,
+        record: SegmentRecord,
+        frames: list[np.ndarray],
+        flows: list[np.ndarray],
+        occlusions: list[np.ndarray],
+    ) -> None:
         """Takes a finished segment, in any order."""
 
     def skip(self, start: int, stop: int) -> None:
@@ -66,9 +71,15 @@ class Coordinator:
     ranks_read: the ranks are dealt numbers of frames, and read these themselves.
     """
 
-    def __init__(self, comm: Communicator, segments: ReadAhead[Segment], sink: Sink,
-                 keep: tuple[str, ...], may_compute_here: Callable[[], bool],
-                 ranks_read: bool = False) -> None:
+    def __init__(
+        self,
+        comm: Communicator,
+        segments: ReadAhead[Segment],
+        sink: Sink,
+        keep: tuple[str, ...],
+        may_compute_here: Callable[[], bool],
+        ranks_read: bool = False,
+    ) -> None:
         self._comm = comm
         self._segments = segments
         self._sink = sink
@@ -121,8 +132,9 @@ class Coordinator:
         for deal in deals:
             self._send_segment(self._ready.pop(deal.segment), deal.rank)
         for hand_over in hand_overs:
-            self._comm.send(hand_over.owner, Kind.SUCCESSOR,
-                            [hand_over.segment, hand_over.successor])
+            self._comm.send(
+                hand_over.owner, Kind.SUCCESSOR, [hand_over.segment, hand_over.successor]
+            )
         return self._fetch() or bool(deals) or active
 
     def handle(self, message: Message) -> bool:
@@ -176,12 +188,14 @@ class Coordinator:
     def _send_segment(self, segment: Segment, rank: int) -> None:
         halo = () if segment.halo is None else (segment.halo,)
         frames = (*segment.lead, *halo, *segment.frames)
-        place = Place(segment.index, segment.start, segment.stop, bool(halo), len(segment.lead),
-                      segment.group)
+        place = Place(
+            segment.index, segment.start, segment.stop, bool(halo), len(segment.lead), segment.group
+        )
         # Rank 0 may have decoded them for the cuts.
         if self._ranks_read and (rank != self._comm.rank or not frames[0].image.size):
-            request = ReadRequest(place, tuple(frame.checksum for frame in frames
-                                               if frame.checksum is not None))
+            request = ReadRequest(
+                place, tuple(frame.checksum for frame in frames if frame.checksum is not None)
+            )
             self._comm.send(rank, Kind.READ, *request.numbers())
         else:
             self._comm.send(rank, Kind.SEGMENT, place.numbers(), [frame.image for frame in frames])
@@ -190,8 +204,12 @@ class Coordinator:
             boundary = self._sink.stored_frame(segment.start - 1)
             self._comm.send(rank, Kind.BOUNDARY, [segment.index], [boundary])
         # The images are on their way; only the facts of the segment are needed from here on.
-        facts = replace(segment, halo=None, lead=(), frames=tuple(
-            replace(frame, image=NO_IMAGE) for frame in segment.frames))
+        facts = replace(
+            segment,
+            halo=None,
+            lead=(),
+            frames=tuple(replace(frame, image=NO_IMAGE) for frame in segment.frames),
+        )
         self._dealt[segment.index] = _Dealt(facts, rank, bool(segment.lead))
         self._groups.add(segment.group)
 
@@ -208,11 +226,11 @@ class Coordinator:
         dealt = self._dealt.pop(message.header[0])
         segment = dealt.segment
         times, *images = message.arrays
-        frames, rest = images[: len(segment)], images[len(segment):]
+        frames, rest = images[: len(segment)], images[len(segment) :]
         kept = {}
         for name in ("flow", "occlusion"):
             if name in self._keep:
-                kept[name], rest = rest[: len(segment)], rest[len(segment):]
+                kept[name], rest = rest[: len(segment)], rest[len(segment) :]
         if self.seams is not None:
             self.seams.add(segment.start, rest[0].tolist())
             if dealt.joined:

@@ -45,8 +45,10 @@ class Helpers:
                 self._busy[rank] = order
                 self._comm.send_text(rank, Kind.ENCODE, shared.plan_text(), astuple(order))
                 active = True
-            while (self._comm.outgoing_bytes() < _MAX_OUTGOING_BYTES
-                   and (pictures := shared.pictures()) is not None):
+            while (
+                self._comm.outgoing_bytes() < _MAX_OUTGOING_BYTES
+                and (pictures := shared.pictures()) is not None
+            ):
                 rank, times, images = pictures
                 self._comm.send(rank, Kind.PICTURES, [], [times, *images])
                 active = True

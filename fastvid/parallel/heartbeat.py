@@ -67,8 +67,9 @@ class Pulse:
         self.heard[self._comm.rank] = Heard(time.time(), self._engine.doing, self._comm.bytes_sent)
         if self._engine.step_seconds() < self._timeout_s:
             for rank in self._listeners:
-                self._comm.send_text(rank, Kind.HEARTBEAT, self._engine.doing,
-                                     [self._comm.bytes_sent])
+                self._comm.send_text(
+                    rank, Kind.HEARTBEAT, self._engine.doing, [self._comm.bytes_sent]
+                )
         for rank, last in self._last.items():
             if now - last > self._timeout_s:
                 peer, doing = self._comm.peers[rank], self.heard[rank].doing

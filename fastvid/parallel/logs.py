@@ -26,12 +26,16 @@ def log_to(folder: str | None, level: str, comm: Communicator) -> Iterator[None]
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"Can't write the log {path}: {error.strerror}. Use another --log-dir."
-                         ) from error
+        raise InputError(
+            f"Can't write the log {path}: {error.strerror}. Use another --log-dir."
+        ) from error
     host = comm.peers[comm.rank].host
-    handler.setFormatter(logging.Formatter(
-        f"%(asctime)s.%(msecs)03d rank {comm.rank} {host} %(levelname)s %(name)s: %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S"))
+    handler.setFormatter(
+        logging.Formatter(
+            f"%(asctime)s.%(msecs)03d rank {comm.rank} {host} %(levelname)s %(name)s: %(message)s",
+            datefmt="%Y-%m-%dT%H:%M:%S",
+        )
+    )
     logger = logging.getLogger("fastvid")
     before = logger.level
     logger.addHandler(handler)

@@ -13,8 +13,9 @@ def answer_look(comm: Communicator, message: Message) -> None:
     comm.send_text(0, Kind.SEEN, text, [message.job, int(seen)])
 
 
-def ranks_that_differ(comm: Communicator, path: str, patience_s: float,
-                      check: Callable[[], None]) -> list[str]:
+def ranks_that_differ(
+    comm: Communicator, path: str, patience_s: float, check: Callable[[], None]
+) -> list[str]:
     """Asks every other rank to look at the input; what is wrong, in words, in rank order.
 
     path: absolute. patience_s: for the answers; a rank may still be starting. check: called while
@@ -40,8 +41,9 @@ def ranks_that_differ(comm: Communicator, path: str, patience_s: float,
             elif message.text() != mine:
                 wrong[message.source] = f"{path} is another file than on rank {comm.rank}"
         comm.rest()
-    wrong.update((rank, f"has not said within {patience_s:g} s whether it sees {path}")
-                 for rank in missing)
+    wrong.update(
+        (rank, f"has not said within {patience_s:g} s whether it sees {path}") for rank in missing
+    )
     return [f"rank {rank} on {comm.peers[rank].host}: {wrong[rank]}" for rank in sorted(wrong)]
 
 

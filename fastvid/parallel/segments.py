@@ -45,9 +45,7 @@ class Segment:
         return self.stop - self.start
 
 
-def cut_into_segments(
-    frames: Iterable[tuple[Frame, bool]], length: int
-) -> Iterator[Segment]:
+def cut_into_segments(frames: Iterable[tuple[Frame, bool]], length: int) -> Iterator[Segment]:
     """Yields the segments of a stream of frames, in order, as soon as each is complete.
 
     frames: (frame, whether a new shot begins with it); the first frame always begins one.

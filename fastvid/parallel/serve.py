@@ -13,8 +13,9 @@ from fastvid.parallel.turn import take_turn
 from fastvid.parallel.worker import Worker
 
 
-def serve_job(comm: Communicator, setup_message: Message,
-              make_stages: StageFactory = real_stages) -> None:
+def serve_job(
+    comm: Communicator, setup_message: Message, make_stages: StageFactory = real_stages
+) -> None:
     """Works on the job of a SETUP message until rank 0 ends it.
 
     Raises RemoteError if rank 0 falls silent.
@@ -33,9 +34,17 @@ def serve_job(comm: Communicator, setup_message: Message,
             return
         engine.start()
         try:
-            _work(comm, Worker(comm, engine, setup.lookahead, setup.keep,
-                               with_errors=setup.settings.overlap is not None),
-                  Pulse(comm, engine, setup.rank_timeout_s))
+            _work(
+                comm,
+                Worker(
+                    comm,
+                    engine,
+                    setup.lookahead,
+                    setup.keep,
+                    with_errors=setup.settings.overlap is not None,
+                ),
+                Pulse(comm, engine, setup.rank_timeout_s),
+            )
         finally:
             engine.stop()
 

@@ -69,8 +69,10 @@ def real_stages(setup: JobSetup) -> Stages:
     from fastvid.style.loading import load_frame_model, load_style
 
     device = rank_device(setup.settings.device, setup.local_rank)
-    styles = [load_style(data, name).move_to(device)
-              for name, data in zip(setup.style_names, setup.styles)]
+    styles = [
+        load_style(data, name).move_to(device)
+        for name, data in zip(setup.style_names, setup.styles)
+    ]
     first = None
     if setup.first_frame_model:
         first = load_frame_model(setup.first_frame_model, "--first-frame-model").move_to(device)

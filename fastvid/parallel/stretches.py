@@ -11,8 +11,9 @@ from fastvid.parallel.segments import Segment
 from fastvid.stages.overlap import Break, Overlap, mark_stretches
 
 
-def cut_into_stretches(frames: Iterable[tuple[Frame, bool]], length: int,
-                       overlap: Overlap) -> Iterator[Segment]:
+def cut_into_stretches(
+    frames: Iterable[tuple[Frame, bool]], length: int, overlap: Overlap
+) -> Iterator[Segment]:
     """Yields the segments of a stream of frames, in order, each with its stretch.
 
     frames, length: as for `cut_into_segments`. The first segment of a stretch, but for the first of
@@ -26,8 +27,17 @@ def cut_into_stretches(frames: Iterable[tuple[Frame, bool]], length: int,
     held: list[Frame] = []
 
     def complete() -> Segment:
-        return Segment(index, held[0].index, held[-1].index + 1, shot, shot_start, tuple(held),
-                       halo, stretch, lead)
+        return Segment(
+            index,
+            held[0].index,
+            held[-1].index + 1,
+            shot,
+            shot_start,
+            tuple(held),
+            halo,
+            stretch,
+            lead,
+        )
 
     for frame, begins in mark_stretches(frames, overlap):
         full = len(held) == (overlap.seam_frames if lead else length)

@@ -6,12 +6,22 @@ from fastvid.parallel.heartbeat import Pulse
 from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
 from fastvid.parallel.worker import Worker
 
-_WORKER_KINDS = (Kind.FILM, Kind.SEGMENT, Kind.READ, Kind.SUCCESSOR, Kind.COMING, Kind.BOUNDARY,
-                 Kind.FETCH, Kind.ENCODE, Kind.PICTURES)
+_WORKER_KINDS = (
+    Kind.FILM,
+    Kind.SEGMENT,
+    Kind.READ,
+    Kind.SUCCESSOR,
+    Kind.COMING,
+    Kind.BOUNDARY,
+    Kind.FETCH,
+    Kind.ENCODE,
+    Kind.PICTURES,
+)
 
 
-def take_turn(comm: Communicator, worker: Worker, pulse: Pulse,
-              handle: Callable[[Message], bool]) -> bool:
+def take_turn(
+    comm: Communicator, worker: Worker, pulse: Pulse, handle: Callable[[Message], bool]
+) -> bool:
     """Reads the mail, lets the worker pass on what it has, and sends a heartbeat if it is time.
 
     handle: takes the messages that are not for the worker, and tells whether anything happened.

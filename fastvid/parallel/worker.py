@@ -17,7 +17,7 @@ from fastvid.encode.plan import plan_of_text
 from fastvid.parallel.dealer import NOBODY
 from fastvid.parallel.engine.encoding import Encoding, PartOrder
 from fastvid.parallel.engine.engine import Engine, Failed, LastFrame
-from fastvid.parallel.engine.reading import ReadRequest, Reading
+from fastvid.parallel.engine.reading import Reading, ReadRequest
 from fastvid.parallel.engine.task import Place, Task
 from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
 from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
@@ -39,8 +39,14 @@ class Worker:
     with_errors: so are the temporal errors.
     """
 
-    def __init__(self, comm: Communicator, engine: Engine, lookahead: int,
-                 keep: Sequence[str] = (), with_errors: bool = False) -> None:
+    def __init__(
+        self,
+        comm: Communicator,
+        engine: Engine,
+        lookahead: int,
+        keep: Sequence[str] = (),
+        with_errors: bool = False,
+    ) -> None:
         self._comm = comm
         self._engine = engine
         self._lookahead = lookahead
@@ -72,8 +78,12 @@ class Worker:
             elif isinstance(event, Task):
                 self._done[event.index] = event
                 self._present.discard(event.index)
-                _log.info("segment %d finished: %d frames from frame %d", event.index,
-                          len(event.frames), event.start)
+                _log.info(
+                    "segment %d finished: %d frames from frame %d",
+                    event.index,
+                    len(event.frames),
+                    event.start,
+                )
                 self._comm.send(0, Kind.FINISHED, [event.index])
             elif isinstance(event, Failed):
                 self._report(event)
@@ -130,8 +140,12 @@ class Worker:
         successor = self._successors.get(segment, NOBODY)
         if self._comm.rung_by_all:
             return
-        if (hops <= _ANNOUNCED_HOPS and successor != NOBODY and segment in self._present
-                and self._engine.only_blends_left(segment)):
+        if (
+            hops <= _ANNOUNCED_HOPS
+            and successor != NOBODY
+            and segment in self._present
+            and self._engine.only_blends_left(segment)
+        ):
             self._comm.send(successor, Kind.COMING, [segment + 1, hops + 1])
 
     def _ask(self) -> bool:
@@ -184,9 +198,15 @@ class Worker:
             active = True
             if passage.last:
                 _log.info("frames %d to %d encoded", passage.order.first, passage.order.stop - 1)
-            self._comm.send(0, Kind.ENCODED, [int(passage.last)],
-                            [np.frombuffer(text, np.uint8) for text
-                             in (passage.problem.encode(), passage.content)])
+            self._comm.send(
+                0,
+                Kind.ENCODED,
+                [int(passage.last)],
+                [
+                    np.frombuffer(text, np.uint8)
+                    for text in (passage.problem.encode(), passage.content)
+                ],
+            )
         while (wanted := encoding.wants()) is not None:
             _, start, stop = wanted
             active = True
@@ -201,8 +221,9 @@ class Worker:
     def _report(self, failed: Failed) -> None:
         for line in failed.message.splitlines():
             _log.error("%s", line)
-        self._comm.send_text(0, Kind.FAILURE, failed.message,
-                             [failed.exit_status, int(failed.order_needed)])
+        self._comm.send_text(
+            0, Kind.FAILURE, failed.message, [failed.exit_status, int(failed.order_needed)]
+        )
 
     def _hand_over(self, segment: int) -> None:
         """Sends the last frame of a segment on, once it is finished and its successor is known."""
@@ -215,13 +236,13 @@ class Worker:
 
     def _deliver(self, task: Task) -> None:
         times = [[task.times[s].start, task.times[s].seconds] for s in STAGES]
-        motions = task.motions[task.lead:]
-        arrays: list[np.ndarray] = [np.array(times, dtype=np.float64), *task.finished[task.lead:]]
+        motions = task.motions[task.lead :]
+        arrays: list[np.ndarray] = [np.array(times, dtype=np.float64), *task.finished[task.lead :]]
         if "flow" in self._keep:
             arrays += [kept_flow(motion, task.frames[0]) for motion in motions]
         if "occlusion" in self._keep:
             arrays += [kept_occlusion(motion, task.frames[0]) for motion in motions]
         if self._with_errors:
-            arrays.append(np.array(task.errors[task.lead:], dtype=np.float64))
+            arrays.append(np.array(task.errors[task.lead :], dtype=np.float64))
         del self._held[task.index]
         self._comm.send(0, Kind.RESULT, [task.index], arrays)

@@ -16,8 +16,15 @@ from fastvid.runfile.reader import RunFile, is_run_file
 from fastvid.runfile.writer import RunWriter, to_json
 from fastvid.system.version import __version__
 
-_LIBRARIES = ("numpy", "torch", "opencv-contrib-python-headless", "h5py", "av", "mpi4py",
-              "scenedetect")
+_LIBRARIES = (
+    "numpy",
+    "torch",
+    "opencv-contrib-python-headless",
+    "h5py",
+    "av",
+    "mpi4py",
+    "scenedetect",
+)
 
 # The first bytes of every HDF5 file (HDF5 File Format Specification, II.A).
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -41,8 +48,10 @@ def previous_settings(path: Path, restart: bool) -> dict[str, Any] | None:
     except OSError:
         ours = _may_have_been_hdf5(path)  # damaged: replacing it is what --restart is for
     if not ours:
-        raise InputError(f"{path} is not a run file of fastvid: not replaced.\n"
-                         "Give the run another file with --run-file.")
+        raise InputError(
+            f"{path} is not a run file of fastvid: not replaced.\n"
+            "Give the run another file with --run-file."
+        )
     return None
 
 
@@ -60,9 +69,15 @@ def stored_frames(path: Path) -> int:
         return int(run.stored.sum())
 
 
-def open_run(path: Path, begun: bool, identity: Mapping[str, Any],
-             attributes: Mapping[str, Any], info: VideoInfo, keep: tuple[str, ...],
-             compression: str) -> RunWriter:
+def open_run(
+    path: Path,
+    begun: bool,
+    identity: Mapping[str, Any],
+    attributes: Mapping[str, Any],
+    info: VideoInfo,
+    keep: tuple[str, ...],
+    compression: str,
+) -> RunWriter:
     """Goes on with the run file of an earlier run, or begins a new one.
 
     begun: whether there is one, of the same `identity`. Raises StorageError if the file can't be
@@ -74,9 +89,18 @@ def open_run(path: Path, begun: bool, identity: Mapping[str, Any],
     return RunWriter.create(path, info.height, info.width, everything, keep, compression)
 
 
-def run_attributes(info: VideoInfo, *, frame_count: int, stream_index: int | None,
-                   span: tuple[int, int] | None, style_name: str, style_sha256: str,
-                   input_sha256: str, ranks: int, threads: int) -> dict[str, Any]:
+def run_attributes(
+    info: VideoInfo,
+    *,
+    frame_count: int,
+    stream_index: int | None,
+    span: tuple[int, int] | None,
+    style_name: str,
+    style_sha256: str,
+    input_sha256: str,
+    ranks: int,
+    threads: int,
+) -> dict[str, Any]:
     """The attributes of the whole run: what made the file, and what encoding it again takes."""
     return {
         "fastvid_version": __version__,
@@ -97,8 +121,12 @@ def run_attributes(info: VideoInfo, *, frame_count: int, stream_index: int | Non
         "time_base": [info.time_base.numerator, info.time_base.denominator],
         "average_rate": [info.average_rate.numerator, info.average_rate.denominator],
         # ITU-T H.273 code points: primaries, transfer, matrix; then 1 for full range.
-        "color": [info.color.primaries, info.color.transfer, info.color.matrix,
-                  int(info.color.full_range)],
+        "color": [
+            info.color.primaries,
+            info.color.transfer,
+            info.color.matrix,
+            int(info.color.full_range),
+        ],
     }
 
 

@@ -101,8 +101,7 @@ def create(path: Path, height: int, width: int, keep: tuple[str, ...]) -> h5py.F
     file = h5py.File(path, "w", locking=False)
     set_attribute(file, "format", FORMAT_NAME)
     set_attribute(file, "format_version", FORMAT_VERSION)
-    _add(file, FRAMES, (height, width, 3), "u1", compression="gzip",
-         compression_opts=DEFLATE_LEVEL)
+    _add(file, FRAMES, (height, width, 3), "u1", compression="gzip", compression_opts=DEFLATE_LEVEL)
     for name in (PTS, DURATION):
         _add(file, name, (), "<i8")
     for name in (STORED, ENCODED):
@@ -111,20 +110,36 @@ def create(path: Path, height: int, width: int, keep: tuple[str, ...]) -> h5py.F
     _add(file, SEGMENTS, (), SEGMENT_DTYPE)
     _add(file, RANKS, (), RANK_DTYPE)
     if "flow" in keep:
-        _add(file, FLOW, (height, width, 2), "<f4", compression="gzip",
-             compression_opts=DEFLATE_LEVEL, shuffle=True)
+        _add(
+            file,
+            FLOW,
+            (height, width, 2),
+            "<f4",
+            compression="gzip",
+            compression_opts=DEFLATE_LEVEL,
+            shuffle=True,
+        )
     if "occlusion" in keep:
-        _add(file, OCCLUSION, (height, width), "u1", compression="gzip",
-             compression_opts=DEFLATE_LEVEL, fillvalue=1)
+        _add(
+            file,
+            OCCLUSION,
+            (height, width),
+            "u1",
+            compression="gzip",
+            compression_opts=DEFLATE_LEVEL,
+            fillvalue=1,
+        )
     return file
 
 
-def _add(file: h5py.File, name: str, item: tuple[int, ...], dtype: object,
-         **options: object) -> None:
+def _add(
+    file: h5py.File, name: str, item: tuple[int, ...], dtype: object, **options: object
+) -> None:
     """Adds a dataset that grows along its first axis; arrays are one item a chunk."""
     chunk = (1, *item) if item else (_SCALAR_CHUNK,)
-    dataset = file.create_dataset(name, shape=(0, *item), maxshape=(None, *item), dtype=dtype,
-                                  chunks=chunk, **options)
+    dataset = file.create_dataset(
+        name, shape=(0, *item), maxshape=(None, *item), dtype=dtype, chunks=chunk, **options
+    )
     dataset.attrs["description"] = _DESCRIPTIONS[name]
 
 

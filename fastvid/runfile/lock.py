@@ -71,8 +71,11 @@ class RunLock:
                 if error.errno not in _NO_LOCKS:
                     os.close(descriptor)
                     raise
-                _LOG.warning("%s: this file system has no locks; do not start two runs with the "
-                             "same run file", run_file)
+                _LOG.warning(
+                    "%s: this file system has no locks; do not start two runs with the "
+                    "same run file",
+                    run_file,
+                )
             if self._is_current(descriptor):
                 os.truncate(descriptor, 0)
                 os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
@@ -97,6 +100,10 @@ class RunLock:
     def __enter__(self) -> "RunLock":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()

@@ -18,8 +18,16 @@ from fastvid.runfile import layout
 
 # Far above any video: a claim beyond it is damage, not data.
 _MAX_SIDE_PX = 65535
-_REQUIRED = (layout.FRAMES, layout.PTS, layout.DURATION, layout.STORED, layout.ENCODED,
-             layout.SHOTS, layout.SEGMENTS, layout.RANKS)
+_REQUIRED = (
+    layout.FRAMES,
+    layout.PTS,
+    layout.DURATION,
+    layout.STORED,
+    layout.ENCODED,
+    layout.SHOTS,
+    layout.SEGMENTS,
+    layout.RANKS,
+)
 
 
 class RunFile:
@@ -34,8 +42,15 @@ class RunFile:
         self._file = _open(self.path)
         try:
             self._check()
-        except (InputError, OSError, KeyError, TypeError, ValueError, ArithmeticError,
-                RuntimeError) as error:
+        except (
+            InputError,
+            OSError,
+            KeyError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            RuntimeError,
+        ) as error:
             self._file.close()
             if isinstance(error, InputError):
                 raise
@@ -62,9 +77,11 @@ class RunFile:
         for name in (layout.PTS, layout.DURATION, layout.STORED, layout.ENCODED):
             if self._file[name].shape != (self.frame_count,):
                 raise self._damaged(f"{name} has not one entry a frame")
-        for name, columns in ((layout.SHOTS, layout.SHOT_DTYPE),
-                              (layout.SEGMENTS, layout.SEGMENT_DTYPE),
-                              (layout.RANKS, layout.RANK_DTYPE)):
+        for name, columns in (
+            (layout.SHOTS, layout.SHOT_DTYPE),
+            (layout.SEGMENTS, layout.SEGMENT_DTYPE),
+            (layout.RANKS, layout.RANK_DTYPE),
+        ):
             if self._file[name].dtype != columns:
                 raise self._damaged(f"the table {name} has other columns")
         numerator, denominator = (int(part) for part in self._attribute("time_base"))
@@ -191,8 +208,12 @@ class RunFile:
     def __enter__(self) -> "RunFile":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 

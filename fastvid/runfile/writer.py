@@ -62,16 +62,31 @@ class RunWriter:
         self._file = file
         self._deflate = compression == "gzip"
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self._tables = {name: file[name] for name in (
-            layout.PTS, layout.DURATION, layout.STORED, layout.ENCODED, layout.SHOTS,
-            layout.SEGMENTS)}
+        self._tables = {
+            name: file[name]
+            for name in (
+                layout.PTS,
+                layout.DURATION,
+                layout.STORED,
+                layout.ENCODED,
+                layout.SHOTS,
+                layout.SEGMENTS,
+            )
+        }
         self._shot_stops: list[int] = self._tables[layout.SHOTS][:]["stop"].tolist()
         self.stored: set[int] = set(np.flatnonzero(self._tables[layout.STORED][:]).tolist())
         self.encoded: set[int] = set(np.flatnonzero(self._tables[layout.ENCODED][:]).tolist())
 
     @classmethod
-    def create(cls, path: Path, height: int, width: int, attributes: Mapping[str, Any],
-               keep: tuple[str, ...], compression: str) -> "RunWriter":
+    def create(
+        cls,
+        path: Path,
+        height: int,
+        width: int,
+        attributes: Mapping[str, Any],
+        keep: tuple[str, ...],
+        compression: str,
+    ) -> "RunWriter":
         """Starts a new run file; an old one of that name is replaced once the new one can be opened
         whatever happens."""
         fresh = path.with_name(f".{path.name}.new")
@@ -105,8 +120,13 @@ class RunWriter:
         """Whether all frames of [start, stop) are stored."""
         return all(index in self.stored for index in range(start, stop))
 
-    def store(self, record: SegmentRecord, frames: Sequence[np.ndarray],
-              flows: Sequence[np.ndarray] = (), occlusions: Sequence[np.ndarray] = ()) -> None:
+    def store(
+        self,
+        record: SegmentRecord,
+        frames: Sequence[np.ndarray],
+        flows: Sequence[np.ndarray] = (),
+        occlusions: Sequence[np.ndarray] = (),
+    ) -> None:
         """Stores a finished segment; when this returns, its frames survive the process."""
         try:
             size = sum(a.nbytes for group in (frames, flows, occlusions) for a in group)
@@ -116,7 +136,7 @@ class RunWriter:
             for name, images in ((layout.FLOW, flows), (layout.OCCLUSION, occlusions)):
                 if images:
                     layout.grow(self._file[name], record.stop)
-                    self._file[name][record.start: record.stop] = np.stack(images)
+                    self._file[name][record.start : record.stop] = np.stack(images)
             self._store_rows(record)
             self._file.flush()
             marks = np.ones(record.stop - record.start, dtype=np.uint8)
@@ -141,8 +161,9 @@ class RunWriter:
     def mark_encoded(self, start: int, stop: int) -> None:
         """Notes that the frames [start, stop) are safely encoded and their pixels may go."""
         try:
-            layout.write_rows(self._tables[layout.ENCODED], start,
-                              np.ones(stop - start, dtype=np.uint8))
+            layout.write_rows(
+                self._tables[layout.ENCODED], start, np.ones(stop - start, dtype=np.uint8)
+            )
             self._file.flush()
         except OSError as error:
             raise _storage_error(self.path, error) from error

@@ -19,15 +19,21 @@ def recurrent_models(models: Sequence[StyleModel]) -> list[RecurrentModel]:
     recurrent = [model for model in models if isinstance(model, RecurrentModel)]
     if recurrent and len(recurrent) < len(models):
         other = next(model for model in models if not isinstance(model, RecurrentModel))
-        raise InputError(f"{recurrent[0].name} is a recurrent model and {other.name} is not: they "
-                         "are painted in different ways. Give each kind a run of its own.")
+        raise InputError(
+            f"{recurrent[0].name} is a recurrent model and {other.name} is not: they "
+            "are painted in different ways. Give each kind a run of its own."
+        )
     return recurrent
 
 
-def choose_stages(models: Sequence[StyleModel], settings: PictureSettings,
-                  keep: tuple[str, ...] = (), batch_size: int = 1,
-                  first: StyleModel | None = None,
-                  source: MotionSource | None = None) -> Repaint | RecurrentRepaint:
+def choose_stages(
+    models: Sequence[StyleModel],
+    settings: PictureSettings,
+    keep: tuple[str, ...] = (),
+    batch_size: int = 1,
+    first: StyleModel | None = None,
+    source: MotionSource | None = None,
+) -> Repaint | RecurrentRepaint:
     """The stages of these models.
 
     batch_size: of frame models. first: paints the first frames of shots for recurrent models.

@@ -43,15 +43,18 @@ class Overlap:
         """Raises InputError for values out of range, or that contradict each other."""
         for name, least in (("segment", 1), ("warm_up", 1), ("recompute", 1), ("fade", 0)):
             if getattr(self, name) < least:
-                raise InputError(f"--overlap-{name.replace('_', '-')} {getattr(self, name)} is "
-                                 f"less than {least}.")
+                raise InputError(
+                    f"--overlap-{name.replace('_', '-')} {getattr(self, name)} is "
+                    f"less than {least}."
+                )
         if not self.tolerance >= 0:
             raise InputError(f"--overlap-tolerance {self.tolerance:g} is less than 0 levels.")
         if self.segment < max(self.seam_frames, self.warm_up):
             raise InputError(
                 f"--overlap-segment {self.segment} is too short: with --overlap-recompute "
                 f"{self.recompute}, --overlap-fade {self.fade} and --overlap-warm-up "
-                f"{self.warm_up} it takes at least {max(self.seam_frames, self.warm_up)} frames.")
+                f"{self.warm_up} it takes at least {max(self.seam_frames, self.warm_up)} frames."
+            )
 
 
 class Break(Enum):
@@ -62,8 +65,9 @@ class Break(Enum):
     SHOT = 2
 
 
-def mark_stretches(frames: Iterable[tuple[Frame, bool]],
-                   overlap: Overlap) -> Iterator[tuple[Frame, Break]]:
+def mark_stretches(
+    frames: Iterable[tuple[Frame, bool]], overlap: Overlap
+) -> Iterator[tuple[Frame, Break]]:
     """Passes frames on with what begins with each.
 
     frames: (frame, whether a shot begins with it); the first always begins one. What is left of a

@@ -47,9 +47,14 @@ class RecurrentRepaint:
     them as the settings say.
     """
 
-    def __init__(self, models: Sequence[RecurrentModel], settings: PictureSettings,
-                 keep: tuple[str, ...] = (), first: StyleModel | None = None,
-                 source: MotionSource | None = None) -> None:
+    def __init__(
+        self,
+        models: Sequence[RecurrentModel],
+        settings: PictureSettings,
+        keep: tuple[str, ...] = (),
+        first: StyleModel | None = None,
+        source: MotionSource | None = None,
+    ) -> None:
         self._models = models
         self._first = first
         self._keep = keep
@@ -83,8 +88,12 @@ class RecurrentRepaint:
         """
         past = motion.prepared
         assert isinstance(past, Past)
-        return np.stack([model.step(painted, past.move(before), past.mask)
-                         for model, before in zip(self._models, previous, strict=True)])
+        return np.stack(
+            [
+                model.step(painted, past.move(before), past.mask)
+                for model, before in zip(self._models, previous, strict=True)
+            ]
+        )
 
     def carry(self, difference: np.ndarray, motion: Motion) -> np.ndarray:
         """Differences of finished frames, (styles, H, W, 3) float32, moved along the flow; zero
@@ -99,6 +108,8 @@ class RecurrentRepaint:
         assert isinstance(past, Past)
         if not past.mask.any():
             return math.nan
-        apart = [cv2.subtract(now, past.move(before), dtype=cv2.CV_32F)[past.mask]
-                 for now, before in zip(finished, previous, strict=True)]
+        apart = [
+            cv2.subtract(now, past.move(before), dtype=cv2.CV_32F)[past.mask]
+            for now, before in zip(finished, previous, strict=True)
+        ]
         return math.sqrt(np.mean([np.square(one).mean(dtype=np.float64) for one in apart]))

@@ -19,9 +19,14 @@ class Repaint:
     at a time, 1 on a CPU. source: of flow and masks; None estimates them as the settings say.
     """
 
-    def __init__(self, styles: Sequence[StyleModel], settings: PictureSettings,
-                 keep: tuple[str, ...] = (), batch_size: int = 1,
-                 source: MotionSource | None = None) -> None:
+    def __init__(
+        self,
+        styles: Sequence[StyleModel],
+        settings: PictureSettings,
+        keep: tuple[str, ...] = (),
+        batch_size: int = 1,
+        source: MotionSource | None = None,
+    ) -> None:
         self.batch_size = batch_size
         self._styles = styles
         self._settings = settings
@@ -74,8 +79,9 @@ class Repaint:
 class PaintedBatch:
     """Frames that are being painted, in each style (see `PendingBatch`)."""
 
-    def __init__(self, stages: Repaint, frames: Sequence[np.ndarray],
-                 pending: Sequence[PendingFrames]) -> None:
+    def __init__(
+        self, stages: Repaint, frames: Sequence[np.ndarray], pending: Sequence[PendingFrames]
+    ) -> None:
         self._stages = stages
         self._frames = frames
         self._pending = pending
@@ -87,5 +93,7 @@ class PaintedBatch:
     def images(self) -> list[np.ndarray]:
         """The frames, (styles, H, W, 3) uint8 RGB each; waits for them."""
         in_styles = [style.images() for style in self._pending]
-        return [np.stack([self._stages.look(painted, frame) for painted in paintings])
-                for frame, *paintings in zip(self._frames, *in_styles, strict=True)]
+        return [
+            np.stack([self._stages.look(painted, frame) for painted in paintings])
+            for frame, *paintings in zip(self._frames, *in_styles, strict=True)
+        ]

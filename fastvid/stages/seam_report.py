@@ -18,8 +18,9 @@ class SeamReport:
 
     def add(self, start: int, errors: Iterable[float]) -> None:
         """Notes the errors of the frames from `start` on, 8-bit levels; NaN where there is none."""
-        self._errors.update((index, error) for index, error in enumerate(errors, start)
-                            if not math.isnan(error))
+        self._errors.update(
+            (index, error) for index, error in enumerate(errors, start) if not math.isnan(error)
+        )
 
     def add_seam(self, start: int) -> None:
         """Notes that a stretch that begins with this frame was joined to the one before it."""
@@ -35,8 +36,10 @@ def describe_ratios(ratios: Sequence[float]) -> str | None:
     if not ratios:
         return None
     count = "1 seam" if len(ratios) == 1 else f"{len(ratios)} seams"
-    return (f"{count}: temporal error {statistics.mean(ratios):.2f} times the median elsewhere "
-            f"({max(ratios):.2f} at the worst)")
+    return (
+        f"{count}: temporal error {statistics.mean(ratios):.2f} times the median elsewhere "
+        f"({max(ratios):.2f} at the worst)"
+    )
 
 
 def seam_ratios(errors: dict[int, float], seams: Sequence[int], seam_frames: int) -> list[float]:
@@ -50,6 +53,8 @@ def seam_ratios(errors: dict[int, float], seams: Sequence[int], seam_frames: int
     median = statistics.median(elsewhere) if elsewhere else 0.0
     if median == 0:
         return []
-    at_seams = ([errors[index] for index in range(start, start + seam_frames) if index in errors]
-                for start in seams)
+    at_seams = (
+        [errors[index] for index in range(start, start + seam_frames) if index in errors]
+        for start in seams
+    )
     return [statistics.mean(found) / median for found in at_seams if found]

@@ -195,9 +195,7 @@ def _on_channels(plane: np.ndarray) -> np.ndarray:
     return merged
 
 
-def _second_difference(
-    image: np.ndarray, along_x: np.ndarray, along_y: np.ndarray
-) -> np.ndarray:
+def _second_difference(image: np.ndarray, along_x: np.ndarray, along_y: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 to int16, -510..510, the border replicated."""
     filtered: np.ndarray = cv2.sepFilter2D(
         image, cv2.CV_16S, along_x, along_y, borderType=cv2.BORDER_REPLICATE

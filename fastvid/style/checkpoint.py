@@ -79,8 +79,12 @@ def read_checkpoint_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def checkpoint_bytes(
-    arch: str, weights: dict[str, torch.Tensor], style: str, mean_bgr: tuple[float, ...] = MEAN_BGR,
-    scale: float = SCALE, variant: Variant = Variant(),
+    arch: str,
+    weights: dict[str, torch.Tensor],
+    style: str,
+    mean_bgr: tuple[float, ...] = MEAN_BGR,
+    scale: float = SCALE,
+    variant: Variant = Variant(),
 ) -> bytes:
     """The file content of a checkpoint: what `read_checkpoint` reads back with equal weights."""
     stored = {key: weights[key].detach().to("cpu", torch.float32).clone() for key in weights}

@@ -45,12 +45,16 @@ def rank_device(name: str, local_rank: int) -> torch.device:
     host = socket.gethostname()
     count = torch.cuda.device_count()
     if count == 0:
-        raise InputError(f"There is no CUDA GPU on {host}, but the run paints on {name}.\n"
-                         "Use --device cpu, or hosts that all have one.")
+        raise InputError(
+            f"There is no CUDA GPU on {host}, but the run paints on {name}.\n"
+            "Use --device cpu, or hosts that all have one."
+        )
     index = local_rank % count
     its_name = torch.cuda.get_device_name(index)
     if its_name != name:
-        raise InputError(f"GPU {index} of {host} is {its_name}, but the run paints on {name}: the "
-                         "frames would differ.\nUse --device cpu, or choose GPUs of one kind with "
-                         "CUDA_VISIBLE_DEVICES.")
+        raise InputError(
+            f"GPU {index} of {host} is {its_name}, but the run paints on {name}: the "
+            "frames would differ.\nUse --device cpu, or choose GPUs of one kind with "
+            "CUDA_VISIBLE_DEVICES."
+        )
     return torch.device("cuda", index)

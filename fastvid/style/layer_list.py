@@ -11,8 +11,13 @@ import torch
 
 from fastvid.errors import InputError
 from fastvid.style.layers import CROPPED_PX
-from fastvid.style.variant import (FRAME_CHANNELS, NORM_EPS, RECURRENT_CHANNELS, Variant,
-                                   variant_to_dict)
+from fastvid.style.variant import (
+    FRAME_CHANNELS,
+    NORM_EPS,
+    RECURRENT_CHANNELS,
+    Variant,
+    variant_to_dict,
+)
 
 _T = TypeVar("_T")
 
@@ -178,8 +183,10 @@ def _take_convolution(found: _Found) -> None:
     if conv.transposed:
         form = (kernel, conv.stride, conv.padding, conv.added)
         if form != (3, 2, 1, 1):
-            raise InputError("a transposed convolution must have kernel 3, stride 2, padding 1 and "
-                             f"add 1, it has {', '.join(map(str, form))}")
+            raise InputError(
+                "a transposed convolution must have kernel 3, stride 2, padding 1 and "
+                f"add 1, it has {', '.join(map(str, form))}"
+            )
         found.tokens.append(f"u{conv.weight.shape[1]}")
     else:
         border = _border(conv, kernel, pads)
@@ -191,8 +198,10 @@ def _take_convolution(found: _Found) -> None:
     if pads and not found.position and pads[0].mode == "reflect":
         found.start_padding = pads.pop(0).px
     if pads:
-        raise InputError(f"padding by {pads[0].px} before layer {found.tokens[-1]} is in no place "
-                         "that the grammar knows")
+        raise InputError(
+            f"padding by {pads[0].px} before layer {found.tokens[-1]} is in no place "
+            "that the grammar knows"
+        )
     _store(found.state, str(found.position), conv)
     found.position += 1
     if found.steps and not isinstance(found.steps[0], (Tanh, Scale)):

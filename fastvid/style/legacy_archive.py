@@ -14,8 +14,14 @@ import torch
 
 from fastvid.errors import InputError
 from fastvid.style.archive import WAY_OUT
-from fastvid.style.pickle_machine import (DAMAGES, DamagedError, RefusedError, Storage, Tensor,
-                                          unpickle)
+from fastvid.style.pickle_machine import (
+    DAMAGES,
+    DamagedError,
+    RefusedError,
+    Storage,
+    Tensor,
+    unpickle,
+)
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
@@ -44,8 +50,10 @@ def read_legacy_archive(data: bytes, name: str) -> object:
         if not isinstance(content, dict) or not isinstance(keys, list):
             raise DamagedError("no dict of tensors")
         storages = _read_storages(data, file.tell(), keys, _storages_of(content))
-        return {key: _tensor_of(value, storages) if isinstance(value, Tensor) else value
-                for key, value in content.items()}
+        return {
+            key: _tensor_of(value, storages) if isinstance(value, Tensor) else value
+            for key, value in content.items()
+        }
     except RefusedError as error:
         raise InputError(f"{name}: refused, the file asks to run {error}; {WAY_OUT}") from error
     except DAMAGES as error:

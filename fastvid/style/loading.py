@@ -26,8 +26,10 @@ def load_frame_model(data: bytes, name: str) -> StyleModel:
     """As `load_model`; raises InputError for a recurrent model."""
     model = load_model(data, name)
     if isinstance(model, RecurrentModel):
-        raise InputError(f"{name}: a recurrent model (7 channels), where a model of single frames "
-                         "(3 channels) is wanted")
+        raise InputError(
+            f"{name}: a recurrent model (7 channels), where a model of single frames "
+            "(3 channels) is wanted"
+        )
     return model
 
 
@@ -35,8 +37,10 @@ def load_recurrent(data: bytes, name: str) -> RecurrentModel:
     """As `load_model`; raises InputError for a frame model."""
     model = load_model(data, name)
     if not isinstance(model, RecurrentModel):
-        raise InputError(f"{name}: a model of single frames (3 channels), where a recurrent one "
-                         "(7 channels) is wanted")
+        raise InputError(
+            f"{name}: a model of single frames (3 channels), where a recurrent one "
+            "(7 channels) is wanted"
+        )
     return model
 
 

@@ -34,8 +34,13 @@ class PendingFrames:
     count: how many of the N frames were asked for. done: when both are complete; None: they are.
     """
 
-    def __init__(self, levels: torch.Tensor, finite: torch.Tensor, count: int,
-                 done: "torch.cuda.Event | None" = None) -> None:
+    def __init__(
+        self,
+        levels: torch.Tensor,
+        finite: torch.Tensor,
+        count: int,
+        done: "torch.cuda.Event | None" = None,
+    ) -> None:
         self._levels = levels
         self._finite = finite
         self._count = count
@@ -53,8 +58,10 @@ class PendingFrames:
         if self._done is not None:
             self._done.synchronize()
         if not self._finite.item():
-            raise InputError("the style model's numbers overflow. On a GPU, which computes in half "
-                             "precision, try --device cpu; otherwise the style is broken.")
+            raise InputError(
+                "the style model's numbers overflow. On a GPU, which computes in half "
+                "precision, try --device cpu; otherwise the style is broken."
+            )
         return [frame.copy() for frame in self._levels[: self._count].numpy()]
 
 

@@ -20,8 +20,14 @@ from dataclasses import dataclass
 from torch import nn
 
 from fastvid.errors import InputError
-from fastvid.style.layers import (CROPPED_PX, InstanceNorm, ResidualBlock, UpsampledConv2d,
-                                  build_convolution, pads_with_zeros)
+from fastvid.style.layers import (
+    CROPPED_PX,
+    InstanceNorm,
+    ResidualBlock,
+    UpsampledConv2d,
+    build_convolution,
+    pads_with_zeros,
+)
 from fastvid.style.upsampling import PhasedConv2d
 from fastvid.style.variant import Variant
 
@@ -98,8 +104,10 @@ def check_variant(layers: list[Layer], variant: Variant) -> None:
     """
     reflects = variant.convolution == variant.residual == "reflect"
     if variant.borders == "mirrored" and not reflects:
-        raise InputError("a network with mirrored borders must reflect, not "
-                         f"{variant.convolution} and {variant.residual}")
+        raise InputError(
+            "a network with mirrored borders must reflect, not "
+            f"{variant.convolution} and {variant.residual}"
+        )
     blocks = [layer for layer in layers if layer.kind == "R"]
     cropped = sum(CROPPED_PX * layer.scale for layer in blocks if variant.residual == "crop")
     if cropped != variant.start_padding:
@@ -126,9 +134,7 @@ def parameter_shapes(
     return shapes
 
 
-def build_network(
-    arch: str, in_channels: int = 3, variant: Variant | None = None
-) -> nn.Sequential:
+def build_network(arch: str, in_channels: int = 3, variant: Variant | None = None) -> nn.Sequential:
     """The network of a grammar line: (N, in_channels, H, W) float32 to (N, 3, H, W).
 
     H and W must be multiples of the total downsampling, or the output is larger by the rest. The
@@ -206,8 +212,7 @@ def _parse_token(token: str, channels: int, scale: int) -> Layer:
         new_scale = scale // stride
     if new_scale > MAX_DOWNSAMPLING:
         raise InputError(
-            f"network layer '{token}': shrinks the frame by {new_scale}, "
-            f"at most {MAX_DOWNSAMPLING}"
+            f"network layer '{token}': shrinks the frame by {new_scale}, at most {MAX_DOWNSAMPLING}"
         )
     out_channels = channels if kind == "U" else number
     return Layer(token, kind, channels, out_channels, kernel, stride, new_scale)

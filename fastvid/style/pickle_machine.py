@@ -152,8 +152,16 @@ _CONSTANTS: dict[str, Callable[[], object]] = {
     "EMPTY_LIST": list,
     "EMPTY_TUPLE": tuple,
 }
-_LITERALS = {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "BINSTRING",
-             "SHORT_BINSTRING"}
+_LITERALS = {
+    "BININT",
+    "BININT1",
+    "BININT2",
+    "LONG1",
+    "BINFLOAT",
+    "BINUNICODE",
+    "BINSTRING",
+    "SHORT_BINSTRING",
+}
 
 
 def _storage(persistent_id: object) -> Storage:

@@ -40,8 +40,9 @@ class RecurrentModel(StyleModel):
         check_frame(warped)
         if mask is None or not frame.shape == warped.shape == (*mask.shape, 3):
             form = None if mask is None else mask.shape
-            raise ValueError(f"frame {frame.shape}, warped {warped.shape} and mask {form} do not "
-                             "have one size")
+            raise ValueError(
+                f"frame {frame.shape}, warped {warped.shape} and mask {form} do not have one size"
+            )
         margins = self._margins(*frame.shape[:2])
         trust = margins.add(mask.astype(np.float32)[None, :, :, None])
         with self._computing(1, margins):

@@ -10,8 +10,18 @@ from collections.abc import Callable
 import torch
 
 from fastvid.errors import InputError
-from fastvid.style.layer_list import (Conv, Norm, Pad, Relu, Residual, Scale, Step, Tanh, Up,
-                                      describe)
+from fastvid.style.layer_list import (
+    Conv,
+    Norm,
+    Pad,
+    Relu,
+    Residual,
+    Scale,
+    Step,
+    Tanh,
+    Up,
+    describe,
+)
 from fastvid.style.layers import CROPPED_PX
 
 VIDEO_PORT = "fast-artistic-videos-pytorch"
@@ -54,8 +64,9 @@ class _Weights:
     """A state dict that knows which of its tensors were asked for."""
 
     def __init__(self, content: dict[object, object]) -> None:
-        self._tensors = {str(key): value for key, value in content.items()
-                         if not _STATISTICS.fullmatch(str(key))}
+        self._tensors = {
+            str(key): value for key, value in content.items() if not _STATISTICS.fullmatch(str(key))
+        }
         self._unused = set(self._tensors)
 
     def __contains__(self, key: str) -> bool:
@@ -72,8 +83,10 @@ class _Weights:
         """The width of a convolution's kernel."""
         weight = self._tensor(f"{key}.weight")
         if weight.ndim != 4:
-            raise InputError(f"'{key}.weight' has the shape {tuple(weight.shape)}, it should be "
-                             "that of a convolution")
+            raise InputError(
+                f"'{key}.weight' has the shape {tuple(weight.shape)}, it should be "
+                "that of a convolution"
+            )
         return weight.shape[-1]
 
     def conv(self, key: str, stride: int, padding: int, transposed: bool = False) -> Conv:
@@ -100,8 +113,11 @@ def _video_port_steps(weights: _Weights) -> list[Step]:
     position, blocks = 10, 0
     while f"{position}.0.0.0.weight" in weights:
         inner = f"{position}.0.0"
-        body = _block(weights, lambda key: [weights.conv(key, 1, 0)],
-                      (f"{inner}.0", f"{inner}.1", f"{inner}.3", f"{inner}.4"))
+        body = _block(
+            weights,
+            lambda key: [weights.conv(key, 1, 0)],
+            (f"{inner}.0", f"{inner}.1", f"{inner}.3", f"{inner}.4"),
+        )
         steps.append(Residual(body, CROPPED_PX))
         position, blocks = position + 1, blocks + 1
     # A block crops features, of which each stands for 4 pixels here.

@@ -33,8 +33,17 @@ _ARRAY_CLASS = re.compile(
     r"torch\.(?:Cuda|Cl)?(Float|Double|Half|Byte|Char|Short|Int|Long)?(Tensor|Storage)"
 )
 # Without a name of its own an array of a GPU holds floats.
-_DTYPES = {None: "<f4", "Float": "<f4", "Double": "<f8", "Half": "<f2", "Byte": "u1", "Char": "i1",
-           "Short": "<i2", "Int": "<i4", "Long": "<i8"}
+_DTYPES = {
+    None: "<f4",
+    "Float": "<f4",
+    "Double": "<f8",
+    "Half": "<f2",
+    "Byte": "u1",
+    "Char": "i1",
+    "Short": "<i2",
+    "Int": "<i4",
+    "Long": "<i8",
+}
 
 
 @dataclass

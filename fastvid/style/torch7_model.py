@@ -8,8 +8,18 @@ import numpy as np
 import torch
 
 from fastvid.errors import InputError
-from fastvid.style.layer_list import (Conv, Norm, Pad, Relu, Residual, Scale, Step, Tanh, Up,
-                                      describe)
+from fastvid.style.layer_list import (
+    Conv,
+    Norm,
+    Pad,
+    Relu,
+    Residual,
+    Scale,
+    Step,
+    Tanh,
+    Up,
+    describe,
+)
 from fastvid.style.network import MAX_LAYERS
 from fastvid.style.torch7 import TorchObject, TorchTensor, read_torch7
 from fastvid.style.torch7_source import DamagedError
@@ -51,8 +61,9 @@ def torch7_content(data: bytes, name: str, mean_bgr: tuple[float, ...]) -> dict[
 def _check_options(options: dict[object, object]) -> None:
     preprocessing = options.get("preprocessing", "vgg")
     if preprocessing != "vgg":
-        raise InputError(f"its network was trained with '-preprocessing {preprocessing}'; only "
-                         "vgg is known here")
+        raise InputError(
+            f"its network was trained with '-preprocessing {preprocessing}'; only vgg is known here"
+        )
 
 
 class _Modules:
@@ -109,8 +120,10 @@ class _Modules:
         bodies = [branch for branch in branches if branch not in shortcuts]
         if len(shortcuts) != 1 or len(bodies) != 1:
             kinds = ", ".join(branch.typename[:40] for branch in branches[:4])
-            raise InputError(f"it has a ConcatTable of {kinds or 'nothing'}; one branch must be "
-                             "nn.Identity or nn.ShaveImage, the other the layers")
+            raise InputError(
+                f"it has a ConcatTable of {kinds or 'nothing'}; one branch must be "
+                "nn.Identity or nn.ShaveImage, the other the layers"
+            )
         shaved = _kind(shortcuts[0]) == "ShaveImage"
         cropped = _whole(shortcuts[0].fields, "size") if shaved else 0
         return Residual(tuple(self.steps(bodies[0])), cropped)
@@ -122,20 +135,32 @@ class _Modules:
         kernel = _square(fields, "kW", "kH")
         shape = (_whole(fields, "nOutputPlane"), _whole(fields, "nInputPlane"), kernel, kernel)
         bias = self._tensor(module, "bias", shape[:1], absent_is_zero=True)
-        return Conv(self._tensor(module, "weight", shape), bias, _square(fields, "dW", "dH"),
-                    _convolution_padding(fields))
+        return Conv(
+            self._tensor(module, "weight", shape),
+            bias,
+            _square(fields, "dW", "dH"),
+            _convolution_padding(fields),
+        )
 
     def _full_convolution(self, module: TorchObject) -> Conv:
         fields = module.fields
         kernel = _square(fields, "kW", "kH")
         shape = (_whole(fields, "nInputPlane"), _whole(fields, "nOutputPlane"), kernel, kernel)
         bias = self._tensor(module, "bias", shape[1:2], absent_is_zero=True)
-        return Conv(self._tensor(module, "weight", shape), bias, _square(fields, "dW", "dH"),
-                    _convolution_padding(fields), transposed=True,
-                    added=_square(fields, "adjW", "adjH", 0))
+        return Conv(
+            self._tensor(module, "weight", shape),
+            bias,
+            _square(fields, "dW", "dH"),
+            _convolution_padding(fields),
+            transposed=True,
+            added=_square(fields, "adjW", "adjH", 0),
+        )
 
     def _tensor(
-        self, module: TorchObject, key: str, shape: tuple[int, ...] | None = None,
+        self,
+        module: TorchObject,
+        key: str,
+        shape: tuple[int, ...] | None = None,
         absent_is_zero: bool = False,
     ) -> torch.Tensor:
         """A field as float32. shape: what it must have, or be flattened from; None: any."""
@@ -149,8 +174,10 @@ class _Modules:
         array = np.array(tensor.array(), dtype=np.float32)
         if shape is not None:
             if array.size != int(np.prod(shape, dtype=object)):
-                raise InputError(f"the `{key}` of a {module.typename} has the form {array.shape}, "
-                                 f"its other fields say {shape}")
+                raise InputError(
+                    f"the `{key}` of a {module.typename} has the form {array.shape}, "
+                    f"its other fields say {shape}"
+                )
             array = array.reshape(shape)
         return torch.from_numpy(array)
 
@@ -196,8 +223,9 @@ def _square(
 ) -> int:
     wide, high = _whole(fields, across, default), _whole(fields, down, default)
     if wide != high:
-        raise InputError(f"it has a convolution with {across} {wide} and {down} {high}; they must "
-                         "be equal")
+        raise InputError(
+            f"it has a convolution with {across} {wide} and {down} {high}; they must be equal"
+        )
     return wide
 
 

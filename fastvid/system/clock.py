@@ -20,7 +20,11 @@ class BusyClock:
         self._began = (time.perf_counter(), time.thread_time())
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.seconds += time.perf_counter() - self._began[0]
         self.cpu_seconds += time.thread_time() - self._began[1]

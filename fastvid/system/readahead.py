@@ -38,13 +38,18 @@ class ReadAhead(Generic[T]):
     wake: called in the thread whenever `ready` may have become true.
     """
 
-    def __init__(self, iterable: Iterable[T], depth: int = 8,
-                 wake: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, iterable: Iterable[T], depth: int = 8, wake: Callable[[], object] = lambda: None
+    ) -> None:
         if depth < 1:
             raise ValueError(f"depth must be at least 1, not {depth}")
         self._buffer: _Buffer[T] = _Buffer(depth, wake)
-        self._thread = threading.Thread(target=_produce, args=(iter(iterable), self._buffer),
-                                        name="fastvid-readahead", daemon=True)
+        self._thread = threading.Thread(
+            target=_produce,
+            args=(iter(iterable), self._buffer),
+            name="fastvid-readahead",
+            daemon=True,
+        )
         self._finalizer = weakref.finalize(self, self._buffer.close)
         self._thread.start()
 

@@ -33,46 +33,93 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `fastvid train`."""
     default = TrainingSettings()
     add = parser.add_argument
-    add("--style", nargs="+", required=True, metavar="PAINTING", dest="paintings",
-        help="one painting, or several for one network that exports a style for each")
+    add(
+        "--style",
+        nargs="+",
+        required=True,
+        metavar="PAINTING",
+        dest="paintings",
+        help="one painting, or several for one network that exports a style for each",
+    )
     add("--data", required=True, metavar="DIR", help="folder of photographs")
-    add("--video-data", metavar="FILE|DIR",
-        help="videos whose neighbouring frames train for stability too, with estimated flow")
-    add("--loss-network", required=True, metavar="FILE",
-        help="SqueezeNet v1.0 (.npz) or torchvision's VGG-16/19 state dict")
-    add("-o", "--output", required=True, metavar="FILE|DIR",
-        help="checkpoint to write, with several paintings a folder of PAINTING.pt")
+    add(
+        "--video-data",
+        metavar="FILE|DIR",
+        help="videos whose neighbouring frames train for stability too, with estimated flow",
+    )
+    add(
+        "--loss-network",
+        required=True,
+        metavar="FILE",
+        help="SqueezeNet v1.0 (.npz) or torchvision's VGG-16/19 state dict",
+    )
+    add(
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE|DIR",
+        help="checkpoint to write, with several paintings a folder of PAINTING.pt",
+    )
     add("--state", metavar="DIR", help="folder to continue from (default: OUTPUT.training)")
     add("--arch", default=default.arch, help="network in the grammar of the design")
     add("--steps", type=int, default=default.steps)
     add("--size", type=int, default=default.size, help="side of the training pictures")
-    add("--painting-side", type=int, default=default.painting_side,
-        help="longer side of the painting, shrunk or enlarged to it: smaller gives finer strokes")
+    add(
+        "--painting-side",
+        type=int,
+        default=default.painting_side,
+        help="longer side of the painting, shrunk or enlarged to it: smaller gives finer strokes",
+    )
     add("--batch", type=int, default=default.batch, help="pictures at once, all in one style")
     add("--accumulate", type=int, default=default.accumulate, help="batches per step")
     add("--learning-rate", type=float, default=default.learning_rate)
     add("--content-weight", type=float, default=default.content_weight)
-    add("--style-weight", type=float, nargs="+", default=list(default.style_weights),
-        help="one number, or one for each painting", dest="style_weights")
+    add(
+        "--style-weight",
+        type=float,
+        nargs="+",
+        default=list(default.style_weights),
+        help="one number, or one for each painting",
+        dest="style_weights",
+    )
     add("--tv-weight", type=float, default=default.tv_weight)
     add("--palette-weight", type=float, default=default.palette_weight)
-    add("--temporal-weight", type=float, default=default.temporal_weight,
-        help="0 trains without stability")
-    add("--stability-start", type=float, default=default.stability_start, metavar="SHARE",
-        help="share of the steps that train on single pictures first")
-    add("--recurrent", action="store_true",
-        help="a model that is shown its previous frame, for the recurrent pipelines")
+    add(
+        "--temporal-weight",
+        type=float,
+        default=default.temporal_weight,
+        help="0 trains without stability",
+    )
+    add(
+        "--stability-start",
+        type=float,
+        default=default.stability_start,
+        metavar="SHARE",
+        help="share of the steps that train on single pictures first",
+    )
+    add(
+        "--recurrent",
+        action="store_true",
+        help="a model that is shown its previous frame, for the recurrent pipelines",
+    )
     add("--precision", default=default.precision, choices=("float32", "bfloat16"))
     add("--seed", type=int, default=default.seed)
     add("--device", default="auto", choices=("auto", "cpu", "cuda"))
     add("--threads", type=int, default=None, help="threads on the CPU (default: torch's choice)")
     add("--report-every", type=int, default=50, metavar="STEPS")
-    add("--save-every", type=int, default=250, metavar="STEPS",
-        help="steps between saved states, exported styles and pictures")
+    add(
+        "--save-every",
+        type=int,
+        default=250,
+        metavar="STEPS",
+        help="steps between saved states, exported styles and pictures",
+    )
 
 
 def run(
-    args: argparse.Namespace, world: World = World(), say: Callable[[str], None] = _LOG.info,
+    args: argparse.Namespace,
+    world: World = World(),
+    say: Callable[[str], None] = _LOG.info,
     stop: Callable[[], str | None] = lambda: None,
 ) -> None:
     """Train to the end of `--steps`, continuing from the state folder if there is one.
@@ -163,9 +210,7 @@ def export_styles(trainer: Trainer, outputs: list[Path]) -> None:
     """Write a plain checkpoint of every style, each one atomically."""
     for style, path in enumerate(outputs):
         bank = trainer.average
-        data = checkpoint_bytes(
-            bank.arch, bank.exported(style), path.stem, variant=bank.variant
-        )
+        data = checkpoint_bytes(bank.arch, bank.exported(style), path.stem, variant=bank.variant)
         write_atomically(path, data)
 
 
@@ -179,8 +224,13 @@ def _trainer_kind(settings: TrainingSettings, video_paths: list[str]) -> Callabl
 
 
 def _train(
-    trainer: Trainer, args: argparse.Namespace, folder: Path, identity: dict[str, object],
-    outputs: list[Path], say: Callable[[str], None], stop: Callable[[], str | None],
+    trainer: Trainer,
+    args: argparse.Namespace,
+    folder: Path,
+    identity: dict[str, object],
+    outputs: list[Path],
+    say: Callable[[str], None],
+    stop: Callable[[], str | None],
 ) -> None:
     settings, lead = trainer.settings, trainer.world.rank == 0
     table = LossTable(folder, trainer.step_number)
@@ -204,8 +254,10 @@ def _train(
             export_styles(trainer, outputs)
             say(f"saved; pictures in {write_sheet(trainer, shown, folder)}")
         if reason:
-            raise Stopped(f"stopped by {reason} after step {step} of {settings.steps}.\n"
-                          "The same command goes on from there.")
+            raise Stopped(
+                f"stopped by {reason} after step {step} of {settings.steps}.\n"
+                "The same command goes on from there."
+            )
 
 
 def _restore(trainer: Trainer, folder: Path, identity: dict[str, object]) -> None:

@@ -24,8 +24,10 @@ def lead_training(arguments: list[str], comm: Communicator) -> None:
 
     Raises InputError for what the user can put right, Stopped after a signal.
     """
-    parser = Parser(prog="fastvid train",
-                    description="Trains a style from a painting and a folder of photographs.")
+    parser = Parser(
+        prog="fastvid train",
+        description="Trains a style from a painting and a folder of photographs.",
+    )
     add_arguments(parser)
     # What is wrong with the command line or with this place is said before anybody is called.
     with owned_state(parser.parse_args(arguments)):

@@ -55,9 +55,7 @@ class RecurrentTrainer(Trainer):
         sample = self.sequences.sample(self.step_number, micro)
         with torch.no_grad(), self._precision():
             past = past_of(self.bank, sample)
-        return SampleWithPast(
-            sample.style, sample.jitter, sample.images, sample.content, past=past
-        )
+        return SampleWithPast(sample.style, sample.jitter, sample.images, sample.content, past=past)
 
     def _painted(self, sample: Sample) -> torch.Tensor:
         assert isinstance(sample, SampleWithPast)

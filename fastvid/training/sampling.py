@@ -85,8 +85,10 @@ class Sampler:
         """A micro-batch of single pictures."""
         images, contents = zip(*(self._single(item) for item in self.items(turn)))
         return Sample(
-            self.style(turn), self.jitter(turn),
-            as_images(images, self.device), as_images(contents, self.device)
+            self.style(turn),
+            self.jitter(turn),
+            as_images(images, self.device),
+            as_images(contents, self.device),
         )
 
     def photos_of(self, item: int) -> tuple[np.ndarray, np.ndarray]:

@@ -67,11 +67,15 @@ class TrainingSettings:
     def _check_recurrent(self) -> None:
         """Without a loss against the past, or frames that have one, the past means nothing."""
         if self.temporal_weight == 0:
-            raise InputError("--temporal-weight 0: a --recurrent model learns from it to follow "
-                             "its past; give more, or leave out --recurrent")
+            raise InputError(
+                "--temporal-weight 0: a --recurrent model learns from it to follow "
+                "its past; give more, or leave out --recurrent"
+            )
         if self.stability_start == 1:
-            raise InputError("--stability-start 1: a --recurrent model would never be shown a "
-                             "past; give less, or leave out --recurrent")
+            raise InputError(
+                "--stability-start 1: a --recurrent model would never be shown a "
+                "past; give less, or leave out --recurrent"
+            )
 
 
 def choose_device(name: str, rank: int = 0) -> torch.device:

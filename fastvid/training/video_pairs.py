@@ -89,7 +89,9 @@ def _pairs_of(path: str, size: int, limit: int, estimator: FlowEstimator) -> lis
 
 
 def measured_pair(
-    previous: np.ndarray, current: np.ndarray, estimator: FlowEstimator,
+    previous: np.ndarray,
+    current: np.ndarray,
+    estimator: FlowEstimator,
     boundaries_unreliable: bool = True,
 ) -> FramePair:
     """Neighbours, (H, W, 3) uint8 RGB, as a pair (BGR) with estimated flow and mask."""

@@ -45,9 +45,7 @@ def load_video_sequences(paths: list[str], size: int) -> VideoSequences:
     """
     estimator = FlowEstimator()
     share = max(1, MAX_SEQUENCES // len(paths))
-    found = [
-        sequence for path in paths for sequence in _sequences_of(path, size, share, estimator)
-    ]
+    found = [sequence for path in paths for sequence in _sequences_of(path, size, share, estimator)]
     if not found:
         raise InputError(
             f"{paths[0]}: no {SEQUENCE_FRAMES} successive frames that show the same scene"

@@ -136,8 +136,10 @@ def test_the_file_holds_every_frame_and_the_sound(tmp_path, width, height):
     write_clip(tmp_path / "clip.mp4", clip)
     with av.open(str(tmp_path / "clip.mp4")) as container:
         assert container.streams.video[0].average_rate == 24
-        frames = [frame.to_ndarray(format="rgb24", src_colorspace="ITU709")
-                  for frame in container.decode(video=0)]
+        frames = [
+            frame.to_ndarray(format="rgb24", src_colorspace="ITU709")
+            for frame in container.decode(video=0)
+        ]
     assert len(frames) == 9
     for index in (0, 4, 8):
         assert np.abs(frames[index].astype(int) - clip.frame(index)).mean() < 6

@@ -10,8 +10,13 @@ from fastvid.commands.convert import describe_file
 from fastvid.style.loading import load_model, load_recurrent
 from fastvid.style.model import set_threads
 from fastvid.style.variant import Variant
-from support.original_networks import (EXAMPLES_ARCH, FAV_ARCH, FAV_START_PX, FAV_VIDEO,
-                                       random_weights)
+from support.original_networks import (
+    EXAMPLES_ARCH,
+    FAV_ARCH,
+    FAV_START_PX,
+    FAV_VIDEO,
+    random_weights,
+)
 from support.state_dicts import EXAMPLES, EXAMPLES_KEYS, examples_weights, renamed, saved
 from support.torch7_files import checkpoint_of, conv, fav_modules, sequential, torch7_bytes
 
@@ -75,11 +80,14 @@ def test_nothing_is_replaced_unasked(video_model: Path, run_main: Run) -> None:
     assert load_model(output.read_bytes(), "t").kind == "recurrent"
 
 
-@pytest.mark.parametrize("spoil, reason", [
-    (lambda data: data[:-900], "damaged or cut off"),
-    (lambda data: data.replace(b"nn.Tanh", b"nn.Sine"), "layer 'nn.Sine'"),
-    (lambda data: b"PK nothing", "not a style model"),
-])
+@pytest.mark.parametrize(
+    "spoil, reason",
+    [
+        (lambda data: data[:-900], "damaged or cut off"),
+        (lambda data: data.replace(b"nn.Tanh", b"nn.Sine"), "layer 'nn.Sine'"),
+        (lambda data: b"PK nothing", "not a style model"),
+    ],
+)
 def test_what_is_no_model_leaves_nothing_behind(
     video_model: Path, run_main: Run, spoil: Callable[[bytes], bytes], reason: str
 ) -> None:
@@ -96,17 +104,33 @@ def test_a_video_model_is_described(video_model: Path, run_main: Run) -> None:
     text = describe_file(str(video_model))
     weights = random_weights(FAV_ARCH, FAV_VIDEO)
     count = sum(weight.numel() for weight in weights.values())
-    for words in ("candy.t7: recurrent model", "Torch7", FAV_ARCH, "7 channels", f"{count:,}",
-                  "16 pixels of reflection", "padding of convolutions: zero", "crops 2 a side",
-                  "BGR levels 0..255 minus 103.939, 116.779, 123.68", "150 x tanh"):
+    for words in (
+        "candy.t7: recurrent model",
+        "Torch7",
+        FAV_ARCH,
+        "7 channels",
+        f"{count:,}",
+        "16 pixels of reflection",
+        "padding of convolutions: zero",
+        "crops 2 a side",
+        "BGR levels 0..255 minus 103.939, 116.779, 123.68",
+        "150 x tanh",
+    ):
         assert words in text
     assert run_main("styles", video_model)[0] == 0
 
 
 def test_an_image_model_is_described(image_model: Path) -> None:
     text = describe_file(str(image_model))
-    for words in ("mosaic.pth: frame model", "PyTorch examples", EXAMPLES_ARCH, "3 channels",
-                  "RGB levels 0..255 minus 0, 0, 0", "the last layer", "and the Us"):
+    for words in (
+        "mosaic.pth: frame model",
+        "PyTorch examples",
+        EXAMPLES_ARCH,
+        "3 channels",
+        "RGB levels 0..255 minus 0, 0, 0",
+        "the last layer",
+        "and the Us",
+    ):
         assert words in text
     assert "mirrored" in describe_file("starry_night") and "fastvid" in describe_file("udnie")
 

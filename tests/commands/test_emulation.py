@@ -89,8 +89,13 @@ def test_a_recurrent_model_out_of_a_bundled_style() -> None:
     assert not np.array_equal(leaning.step(frame, alone, other), leaning.step(frame, frame, other))
 
 
-def row(rank: int, start: int, motion: tuple[float, float], paint: tuple[float, float],
-        blend: tuple[float, float]) -> dict[str, float]:
+def row(
+    rank: int,
+    start: int,
+    motion: tuple[float, float],
+    paint: tuple[float, float],
+    blend: tuple[float, float],
+) -> dict[str, float]:
     """A row of /segments: four frames; (start, seconds) of each stage."""
     found: dict[str, float] = {"rank": rank, "start": start, "stop": start + 4}
     for stage, (began, seconds) in (("motion", motion), ("paint", paint), ("blend", blend)):
@@ -104,8 +109,10 @@ EPOCH_S = 1.7e9
 
 def test_a_timeline_has_every_second_once() -> None:
     """Segment 0 computes for 10 s; its temporal pass comes 1 s into the heavy work of segment 1."""
-    rows = [row(1, 0, (EPOCH_S, 2.0), (EPOCH_S + 0.5, 8.0), (EPOCH_S + 11.0, 0.5)),
-            row(1, 4, (EPOCH_S + 10.0, 2.0), (EPOCH_S + 10.5, 8.0), (EPOCH_S + 25.0, 0.5))]
+    rows = [
+        row(1, 0, (EPOCH_S, 2.0), (EPOCH_S + 0.5, 8.0), (EPOCH_S + 11.0, 0.5)),
+        row(1, 4, (EPOCH_S + 10.0, 2.0), (EPOCH_S + 10.5, 8.0), (EPOCH_S + 25.0, 0.5)),
+    ]
     found = sorted(spans(rows), key=lambda span: span.start)
     for before, after in zip(found, found[1:]):
         assert after.start >= before.stop - 1e-5

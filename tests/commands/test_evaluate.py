@@ -5,8 +5,12 @@ import pytest
 
 from fastvid.commands.clip import SyntheticClip
 from fastvid.commands.evaluate.figures import LONG_RANGE_FRAMES, evaluate, format_table, judge_for
-from fastvid.commands.evaluate.metrics import (fav_temporal_error, lai_temporal_error, sharpness,
-                                               temporal_rmse)
+from fastvid.commands.evaluate.metrics import (
+    fav_temporal_error,
+    lai_temporal_error,
+    sharpness,
+    temporal_rmse,
+)
 from fastvid.errors import InputError
 from fastvid.motion.flow import FlowEstimator
 from fastvid.motion.occlusion import consistency_mask, motion_boundaries
@@ -24,8 +28,9 @@ def film():
 @pytest.fixture(scope="module")
 def painted(film):
     rng = np.random.default_rng(8)
-    return [np.clip(frame + rng.normal(0, 25, frame.shape), 0, 255).astype(np.uint8)
-            for frame in film]
+    return [
+        np.clip(frame + rng.normal(0, 25, frame.shape), 0, 255).astype(np.uint8) for frame in film
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +68,8 @@ def test_a_steadier_result_lies_between_ceiling_and_floor(film, painted, steady)
     result = evaluate(steady, film, SHOTS, FlowEstimator("dis-fast"), painted=painted)
     for name in ("rmse", "long_range_rmse", "fav", "lai", "sharpness"):
         floor, value, ceiling = (
-            getattr(figures, name) for figures in (result.film, result.output, result.painted))
+            getattr(figures, name) for figures in (result.film, result.output, result.painted)
+        )
         assert floor < value < ceiling, name
     assert 0.5 < result.reliable_share <= 1.0
 

@@ -5,8 +5,16 @@ from dataclasses import replace
 import pytest
 
 from fastvid.commands.plan.costs import Cluster, Dealing, FrameCosts
-from fastvid.commands.plan.forecast import (Forecast, best_value, film_seconds, first_frames,
-                                            forecast, own_cores, shared_cores, shot_lengths)
+from fastvid.commands.plan.forecast import (
+    Forecast,
+    best_value,
+    film_seconds,
+    first_frames,
+    forecast,
+    own_cores,
+    shared_cores,
+    shot_lengths,
+)
 from fastvid.commands.plan.stretches import stretches_of
 from fastvid.commands.plan.wavefront import segments_of, simulate
 from fastvid.encode.thread import PART_FRAMES
@@ -27,10 +35,23 @@ def efficiency(ranks, rules, costs=COSTS, slow=False, side_share=0.0):
     return FRAMES * costs.compute / seconds / sum(speeds)
 
 
-@pytest.mark.parametrize("segment_length, ranks, slow, expected", [
-    (4, 16, False, 0.99), (4, 64, False, 0.88), (4, 16, True, 0.95), (4, 64, True, 0.81),
-    (8, 16, False, 0.99), (8, 64, False, 0.81), (8, 16, True, 0.94), (8, 64, True, 0.69),
-    (16, 16, False, 0.93), (16, 64, False, 0.70), (16, 16, True, 0.85), (16, 64, True, 0.52)])
+@pytest.mark.parametrize(
+    "segment_length, ranks, slow, expected",
+    [
+        (4, 16, False, 0.99),
+        (4, 64, False, 0.88),
+        (4, 16, True, 0.95),
+        (4, 64, True, 0.81),
+        (8, 16, False, 0.99),
+        (8, 64, False, 0.81),
+        (8, 16, True, 0.94),
+        (8, 64, True, 0.69),
+        (16, 16, False, 0.93),
+        (16, 64, False, 0.70),
+        (16, 16, True, 0.85),
+        (16, 64, True, 0.52),
+    ],
+)
 def test_the_figures_of_the_design(segment_length, ranks, slow, expected):
     found = efficiency(ranks, dealing(segment_length), slow=slow)
     assert found == pytest.approx(expected, abs=0.03)
@@ -54,8 +75,9 @@ def test_no_job_beats_the_work_or_the_critical_path(shots, ranks):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_one_rank_takes_the_sum_of_everything(threads):
-    costs = FrameCosts(0.05, 0.3, 0.003, decode=0.004, store=0.002, encode=0.02, deal=0.0005,
-                       fetch=0.0005)
+    costs = FrameCosts(
+        0.05, 0.3, 0.003, decode=0.004, store=0.002, encode=0.02, deal=0.0005, fetch=0.0005
+    )
     seconds = simulate([200], costs, own_cores(1, threads, dealing(hop_s=0.0)))
     expected = 200 * (costs.compute + costs.side / threads)
     assert seconds == pytest.approx(expected, rel=0.02)
@@ -70,17 +92,22 @@ def test_a_spare_core_takes_over_what_rank_0_does_besides():
 
 
 def test_ranks_that_share_cores_are_no_faster():
-    two, eight = (film_seconds([100], COSTS, shared_cores(ranks, 1, 2, dealing()))
-                  for ranks in (2, 8))
+    two, eight = (
+        film_seconds([100], COSTS, shared_cores(ranks, 1, 2, dealing())) for ranks in (2, 8)
+    )
     assert eight == two
     halved = film_seconds([100], COSTS, shared_cores(1, 4, 2, dealing()))
     assert halved == pytest.approx(2 * film_seconds([100], COSTS, own_cores(1, 4, dealing())))
 
 
-@pytest.mark.parametrize("costs, limit_s", [
-    (FrameCosts(0.01, 0.02, 0.001, store=0.1), 0.1),
-    (FrameCosts(0.01, 0.02, 0.001, decode=0.1), 0.1),
-    (FrameCosts(0.01, 0.02, 0.001, decode=0.05, store=0.05, encode=0.05), 0.15)])
+@pytest.mark.parametrize(
+    "costs, limit_s",
+    [
+        (FrameCosts(0.01, 0.02, 0.001, store=0.1), 0.1),
+        (FrameCosts(0.01, 0.02, 0.001, decode=0.1), 0.1),
+        (FrameCosts(0.01, 0.02, 0.001, decode=0.05, store=0.05, encode=0.05), 0.15),
+    ],
+)
 def test_rank_0_can_hold_up_everyone(costs, limit_s):
     seconds = simulate([FRAMES // 4], costs, own_cores(32, 1, dealing()))
     assert seconds == pytest.approx(FRAMES // 4 * limit_s, rel=0.05)
@@ -97,13 +124,14 @@ def test_a_long_film_goes_on_at_its_pace():
     cluster = own_cores(4, 1, dealing())
     whole = simulate([2000, 3000], COSTS, cluster)
     assert film_seconds([2000, 3000], COSTS, cluster) == pytest.approx(whole, rel=0.01)
-    assert film_seconds([10 ** 7], COSTS, cluster) == pytest.approx(10 ** 7 * 0.728 / 4, rel=0.02)
+    assert film_seconds([10**7], COSTS, cluster) == pytest.approx(10**7 * 0.728 / 4, rel=0.02)
 
 
 def test_the_start_counts():
     cluster = own_cores(2, 3, dealing())
-    without, with_start = (forecast([50], COSTS, cluster, threads=3, start_s=start)
-                           for start in (0.0, 10.0))
+    without, with_start = (
+        forecast([50], COSTS, cluster, threads=3, start_s=start) for start in (0.0, 10.0)
+    )
     assert with_start.seconds == without.seconds + 10
     assert with_start.efficiency == pytest.approx(50 * COSTS.compute / 2 / with_start.seconds)
     assert with_start.core_hours == pytest.approx(6 * with_start.seconds / 3600)
@@ -113,8 +141,9 @@ def test_segments_never_cross_a_cut_and_none_is_dropped():
     assert list(segments_of([5, 1, 4], 4)) == [(4, True), (1, False), (1, True), (4, True)]
 
 
-@pytest.mark.parametrize("cuts, lengths", [
-    ([], [10]), ([3], [3, 7]), ([9, 0, 3, 3], [3, 6, 1]), ([10, 12], [10])])
+@pytest.mark.parametrize(
+    "cuts, lengths", [([], [10]), ([3], [3, 7]), ([9, 0, 3, 3], [3, 6, 1]), ([10, 12], [10])]
+)
 def test_the_lengths_of_shots(cuts, lengths):
     assert shot_lengths(10, cuts) == lengths
 
@@ -126,15 +155,20 @@ def test_the_first_frames_of_shots():
 
 def counts(*pairs):
     """Forecasts of (ranks, efficiency) for work of 100 seconds."""
-    return [Forecast(ranks, 100 / ranks / share, share, 100 / share / 3600)
-            for ranks, share in pairs]
+    return [
+        Forecast(ranks, 100 / ranks / share, share, 100 / share / 3600) for ranks, share in pairs
+    ]
 
 
-@pytest.mark.parametrize("forecasts, ranks, word", [
-    (counts((4, 0.99), (16, 0.85), (64, 0.5)), 16, "64 ranks take"),
-    (counts((64, 0.81), (4, 0.99)), 64, "efficiency"),
-    (counts((8, 0.7), (64, 0.3), (128, 0.1)), 64, "product"),
-    (counts((1, 0.5)), 1, "product")])
+@pytest.mark.parametrize(
+    "forecasts, ranks, word",
+    [
+        (counts((4, 0.99), (16, 0.85), (64, 0.5)), 16, "64 ranks take"),
+        (counts((64, 0.81), (4, 0.99)), 64, "efficiency"),
+        (counts((8, 0.7), (64, 0.3), (128, 0.1)), 64, "product"),
+        (counts((1, 0.5)), 1, "product"),
+    ],
+)
 def test_the_best_value_is_the_most_ranks_that_work_well(forecasts, ranks, word):
     best, reason = best_value(forecasts)
     assert best.ranks == ranks and word in reason
@@ -147,7 +181,13 @@ def test_stretches_of_a_recurrent_model() -> None:
     rules = Dealing(4, 2, hop_s=0.0, overlap=overlap)
     assert stretches_of([1920], overlap) == [(120, False)] + 15 * [(120, True)]
     assert stretches_of([100, 264, 265], overlap) == [
-        (100, False), (120, False), (144, True), (120, False), (120, True), (25, True)]
+        (100, False),
+        (120, False),
+        (144, True),
+        (120, False),
+        (120, True),
+        (25, True),
+    ]
     seconds = film_seconds([1920], costs, own_cores(16, 1, rules))
     assert seconds == 144 * 2.0
     assert film_seconds([1920], costs, own_cores(1, 1, rules)) == (1920 + 15 * 24) * 2.0
@@ -158,8 +198,10 @@ def test_stretches_of_a_recurrent_model() -> None:
 def test_what_is_left_to_encode_is_shared_among_the_ranks():
     """An encoder that takes ten times as long as eight ranks together."""
     costs = FrameCosts(0.05, 0.34, 0.01, encode=0.5)
-    shared, alone = (simulate([2400], replace(costs, shares_encoding=shares),
-                              own_cores(8, 1, dealing())) for shares in (True, False))
+    shared, alone = (
+        simulate([2400], replace(costs, shares_encoding=shares), own_cores(8, 1, dealing()))
+        for shares in (True, False)
+    )
     assert alone == pytest.approx(2400 * 0.5, rel=0.02)
     computing = 2400 * 0.4 / 8
     assert shared == pytest.approx(computing + (2400 * 0.5 - computing) / 8, rel=0.1)

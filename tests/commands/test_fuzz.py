@@ -25,10 +25,19 @@ SEED = 1
 
 
 def write_run(path: Path) -> Path:
-    attributes = {"settings": to_json({"threads": 1}), "time_base": [1, 25],
-                  "average_rate": [25, 1], "color": [1, 1, 1, 0], "input": "in.mp4",
-                  "input_stream": 0, "span": [], "style": "starry_night", "created": "today",
-                  "fastvid_version": "0", "command": "fastvid"}
+    attributes = {
+        "settings": to_json({"threads": 1}),
+        "time_base": [1, 25],
+        "average_rate": [25, 1],
+        "color": [1, 1, 1, 0],
+        "input": "in.mp4",
+        "input_stream": 0,
+        "span": [],
+        "style": "starry_night",
+        "created": "today",
+        "fastvid_version": "0",
+        "command": "fastvid",
+    }
     writer = RunWriter.create(path, 12, 16, attributes, (), "gzip")
     frames = [np.full((12, 16, 3), 40 * i, np.uint8) for i in range(4)]
     writer.store(SegmentRecord(0, 0, 4, 0, 0, 0, "here", range(4), [1] * 4, {}), frames)
@@ -51,11 +60,16 @@ def write_mask(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("kind", "name", "write"), [
-    ("run", "run.h5", write_run), ("cuts", "cuts.csv", write_cuts), ("flow", "a.flo", write_flow),
-    ("mask", "a.pgm", write_mask)])
-def test_damaged_files(kind: str, name: str, write: Callable[[Path], Path],
-                       tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "name", "write"),
+    [
+        ("run", "run.h5", write_run),
+        ("cuts", "cuts.csv", write_cuts),
+        ("flow", "a.flo", write_flow),
+        ("mask", "a.pgm", write_mask),
+    ],
+)
+def test_damaged_files(kind: str, name: str, write: Callable[[Path], Path], tmp_path: Path) -> None:
     assert_survives(kind, write(tmp_path / name))
 
 
@@ -80,8 +94,14 @@ def test_damaged_state_dicts(legacy: bool, tmp_path: Path) -> None:
 
 def assert_survives(kind: str, original: Path) -> None:
     """Runs the reader apart: a crash of a library must not take the tests with it."""
-    program = [sys.executable, str(PROGRAMS / "fuzz_reader.py"), kind, str(original), str(SEED),
-               str(COPIES)]
+    program = [
+        sys.executable,
+        str(PROGRAMS / "fuzz_reader.py"),
+        kind,
+        str(original),
+        str(SEED),
+        str(COPIES),
+    ]
     finished = subprocess.run(program, capture_output=True, text=True, timeout=240, check=False)
     last = finished.stdout.splitlines()[-1:]
     assert finished.returncode == 0, f"{last}: {finished.stderr[-2000:]}"
@@ -90,10 +110,34 @@ def assert_survives(kind: str, original: Path) -> None:
 
 
 WORDS = st.one_of(
-    st.sampled_from(["--frames", "--size", "--style", "--fps", "--cuts", "--crf", "--threads",
-                     "--keep", "--strength", "--codec", "-o", "out.mp4", "in.mp4", "1:0", "0x0",
-                     "-1x-1", "nan", "1/0", "99999999999999999999", "flow,,", "\u00b2", ""]),
-    st.text(max_size=12))
+    st.sampled_from(
+        [
+            "--frames",
+            "--size",
+            "--style",
+            "--fps",
+            "--cuts",
+            "--crf",
+            "--threads",
+            "--keep",
+            "--strength",
+            "--codec",
+            "-o",
+            "out.mp4",
+            "in.mp4",
+            "1:0",
+            "0x0",
+            "-1x-1",
+            "nan",
+            "1/0",
+            "99999999999999999999",
+            "flow,,",
+            "\u00b2",
+            "",
+        ]
+    ),
+    st.text(max_size=12),
+)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])

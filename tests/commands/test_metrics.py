@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
-from fastvid.commands.evaluate.metrics import (Mean, fav_temporal_error, lai_temporal_error,
-                                               sharpness, temporal_rmse)
+from fastvid.commands.evaluate.metrics import (
+    Mean,
+    fav_temporal_error,
+    lai_temporal_error,
+    sharpness,
+    temporal_rmse,
+)
 
 
 @pytest.fixture

@@ -9,8 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from fastvid.commands.plan.measure import (FRAMES_A_PLACE, PLACES, Stopwatch, measure_film,
-                                           paint_seconds, places)
+from fastvid.commands.plan.measure import (
+    FRAMES_A_PLACE,
+    PLACES,
+    Stopwatch,
+    measure_film,
+    paint_seconds,
+    places,
+)
 from fastvid.commands.plan.plan import make_plan, rank_counts
 from fastvid.commands.plan.report import format_plan
 from fastvid.decode.film import open_source
@@ -33,7 +39,8 @@ def options_of(clip, style, tmp_path, **more):
 
 
 def test_a_plan_counts_the_frames_and_foretells_each_number_of_ranks(
-        cut_clip, tiny_style, tmp_path):
+    cut_clip, tiny_style, tmp_path
+):
     options = options_of(cut_clip, tiny_style, tmp_path, cuts=cut_clip.cuts_option, threads=1)
     plan = make_plan(options, [1, 2, 8])
     assert (plan.frames, plan.size) == (cut_clip.frame_count, (64, 48))
@@ -94,8 +101,9 @@ def test_each_style_is_painted_where_a_run_paints(cut_clip, tiny_style, tmp_path
     models = [load_style(str(tiny_style))] * 2
     with open_source(str(cut_clip.path)) as source:
         output = plan_output(options.output, info=source.info, source=options.input)
-        measure_film(options, 1, source, Counting(models, picture_settings(options, threads=1)),
-                     output)
+        measure_film(
+            options, 1, source, Counting(models, picture_settings(options, threads=1)), output
+        )
     assert painted and set(painted) == {2}
 
 
@@ -122,12 +130,25 @@ def test_kept_flow_is_stored_where_storing_is_timed(uncut_clip, tiny_style, tmp_
     assert set(map(str, stored)) == {"(5, 5, 0, {'float32'})"}
 
 
-def test_flow_that_is_read_is_not_computed(uncut_clip, tiny_style, tmp_path, run_main,
-                                           monkeypatch):
+def test_flow_that_is_read_is_not_computed(uncut_clip, tiny_style, tmp_path, run_main, monkeypatch):
     """The files of a run in another style; each frame is given its own."""
     run = tmp_path / "begun.mkv"
-    assert run_main(uncut_clip.path, "-o", run, "--style", tiny_style, "--cuts", "none",
-                    "--keep", "flow,occlusion", "--progress", "none")[0] == 0
+    assert (
+        run_main(
+            uncut_clip.path,
+            "-o",
+            run,
+            "--style",
+            tiny_style,
+            "--cuts",
+            "none",
+            "--keep",
+            "flow,occlusion",
+            "--progress",
+            "none",
+        )[0]
+        == 0
+    )
     folder = tmp_path / "flow"
     assert run_main("export-flow", run.with_suffix(".h5"), "-o", folder)[0] == 0
     read = []
@@ -139,16 +160,34 @@ def test_flow_that_is_read_is_not_computed(uncut_clip, tiny_style, tmp_path, run
     known = FlowFolder.read
     monkeypatch.setattr(FlowFolder, "read", remember)
     monkeypatch.setattr(EstimatedMotion, "__call__", None)
-    options = options_of(uncut_clip, tiny_style, tmp_path, cuts="none", flow_dir=folder,
-                         frames=(2, None))
+    options = options_of(
+        uncut_clip, tiny_style, tmp_path, cuts="none", flow_dir=folder, frames=(2, None)
+    )
     plan = make_plan(options, [1])
     assert f"motion: read from {folder}\n" in format_plan(plan, options)
     firsts = places(uncut_clip.frame_count - 2)
     timed = {2 + first + later for first in firsts for later in range(1, FRAMES_A_PLACE)}
     assert timed <= set(read) <= timed | {3}  # 3: the warm-up
     (folder / "backward_5_4.flo").unlink()
-    assert run_main("plan", uncut_clip.path, "-o", options.output, "--style", tiny_style, "--cuts",
-                    "none", "--flow-dir", folder, "--frames", "2:", "--ranks", 1)[0] == 2
+    assert (
+        run_main(
+            "plan",
+            uncut_clip.path,
+            "-o",
+            options.output,
+            "--style",
+            tiny_style,
+            "--cuts",
+            "none",
+            "--flow-dir",
+            folder,
+            "--frames",
+            "2:",
+            "--ranks",
+            1,
+        )[0]
+        == 2
+    )
 
 
 @pytest.fixture(scope="module")
@@ -156,13 +195,16 @@ def sparse_clip(tmp_path_factory):
     """H.264 with one key frame, that ranks can seek in."""
     return decode_clips.write_clip(
         tmp_path_factory.mktemp("sparse") / "sparse.mp4",
-        [job_clips.scene(7, number) for number in range(96)], options={"qp": "30", "g": "250"})
+        [job_clips.scene(7, number) for number in range(96)],
+        options={"qp": "30", "g": "250"},
+    )
 
 
 @pytest.mark.parametrize("cuts", ["none", "auto"])
 def test_ranks_that_decode_for_themselves(cuts, sparse_clip, tiny_style, tmp_path):
-    options = StylizeOptions(sparse_clip, tmp_path / "out.mkv", style=str(tiny_style), cuts=cuts,
-                             threads=1)
+    options = StylizeOptions(
+        sparse_clip, tmp_path / "out.mkv", style=str(tiny_style), cuts=cuts, threads=1
+    )
     for_all = make_plan(options, [1, 3])
     local = replace(options, decode="local")
     own = make_plan(local, [1, 3])
@@ -176,8 +218,14 @@ def test_ranks_that_decode_for_themselves(cuts, sparse_clip, tiny_style, tmp_pat
 
 def test_auto_reckons_for_each_number_of_ranks(sparse_clip, tiny_style, tmp_path):
     """One rank has nothing to share, and many would decode too much: rank 0 decodes."""
-    options = StylizeOptions(sparse_clip, tmp_path / "out.mkv", style=str(tiny_style), cuts="none",
-                             decode="auto", segment_length=2)
+    options = StylizeOptions(
+        sparse_clip,
+        tmp_path / "out.mkv",
+        style=str(tiny_style),
+        cuts="none",
+        decode="auto",
+        segment_length=2,
+    )
     plan = make_plan(options, [1, 4, 40])
     assert list(plan.decoded) == [4]
     text = format_plan(plan, options)
@@ -198,20 +246,25 @@ class InBatches(Repaint):
         return super().begin_batch(frames)
 
 
-@pytest.mark.parametrize("motion_s, batch_s, host_s, charged", [
-    (0.02, 0.05, 0.001, 0.03), (0.02, 0.01, 0.001, 0.001), (0.0, 0.05, 0.001, 0.05)])
+@pytest.mark.parametrize(
+    "motion_s, batch_s, host_s, charged",
+    [(0.02, 0.05, 0.001, 0.03), (0.02, 0.01, 0.001, 0.001), (0.0, 0.05, 0.001, 0.05)],
+)
 def test_a_gpu_paints_while_the_flow_is_computed(motion_s, batch_s, host_s, charged):
     """A frame takes a rank what is longer: painting, or motion and what painting takes of it."""
-    watch = Stopwatch({Stage.MOTION.value: [motion_s], "batch": [batch_s],
-                       Stage.PAINT.value: [host_s]})
+    watch = Stopwatch(
+        {Stage.MOTION.value: [motion_s], "batch": [batch_s], Stage.PAINT.value: [host_s]}
+    )
     assert paint_seconds(watch) == pytest.approx(charged)
 
 
-def test_frames_are_timed_in_batches_where_a_run_paints_so(cut_clip, tiny_style, tmp_path,
-                                                           monkeypatch):
+def test_frames_are_timed_in_batches_where_a_run_paints_so(
+    cut_clip, tiny_style, tmp_path, monkeypatch
+):
     options = options_of(cut_clip, tiny_style, tmp_path, cuts="none")
-    stages = InBatches([load_style(str(tiny_style))], picture_settings(options, threads=1),
-                       batch_size=3)
+    stages = InBatches(
+        [load_style(str(tiny_style))], picture_settings(options, threads=1), batch_size=3
+    )
     with open_source(str(cut_clip.path)) as source:
         output = plan_output(options.output, info=source.info, source=options.input)
         measurement = measure_film(options, 1, source, stages, output, on_gpu=True)
@@ -220,8 +273,9 @@ def test_frames_are_timed_in_batches_where_a_run_paints_so(cut_clip, tiny_style,
 
 
 @pytest.mark.parametrize("device", ["auto", "cuda"])
-def test_a_plan_on_a_gpu_says_so_and_asks_for_it(device, uncut_clip, tiny_style, tmp_path, run_main,
-                                                 monkeypatch):
+def test_a_plan_on_a_gpu_says_so_and_asks_for_it(
+    device, uncut_clip, tiny_style, tmp_path, run_main, monkeypatch
+):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Painter 9000")
@@ -233,28 +287,58 @@ def test_a_plan_on_a_gpu_says_so_and_asks_for_it(device, uncut_clip, tiny_style,
     assert "painting on: Painter 9000, 2 here; 1 thread a rank\n" in text
     assert "a GPU for each rank" in text
     script = tmp_path / "gpu.sbatch"
-    assert run_main("plan", uncut_clip.path, "--style", tiny_style, "-o", options.output,
-                    "--device", device, "--ranks", 4, "--script", script)[0] == 0
+    assert (
+        run_main(
+            "plan",
+            uncut_clip.path,
+            "--style",
+            tiny_style,
+            "-o",
+            options.output,
+            "--device",
+            device,
+            "--ranks",
+            4,
+            "--script",
+            script,
+        )[0]
+        == 0
+    )
     assert "#SBATCH --gres=gpu:2\n" in script.read_text()
     assert "--device=cuda" in script.read_text()
 
 
-@pytest.mark.parametrize("more, line", [
-    ({}, "encoding: libx264, crf 18, preset medium\n"),
-    ({"codec": "ffv1"}, "encoding: ffv1\n"),
-    ({"codec": "libx265", "crf": 25.5, "preset": "fast"},
-     "encoding: libx265, crf 25.5, preset fast\n"),
-    ({"temporal_strength": 0.0}, "motion: none, frame by frame\n"),
-    ({"flow": "farneback", "flow_scale": 0.5}, "motion: farneback at 0.5 of the size\n"),
-    ({"threads": 2, "device": "cpu"}, "painting on: CPU; 2 threads a rank\n")])
+@pytest.mark.parametrize(
+    "more, line",
+    [
+        ({}, "encoding: libx264, crf 18, preset medium\n"),
+        ({"codec": "ffv1"}, "encoding: ffv1\n"),
+        (
+            {"codec": "libx265", "crf": 25.5, "preset": "fast"},
+            "encoding: libx265, crf 25.5, preset fast\n",
+        ),
+        ({"temporal_strength": 0.0}, "motion: none, frame by frame\n"),
+        ({"flow": "farneback", "flow_scale": 0.5}, "motion: farneback at 0.5 of the size\n"),
+        ({"threads": 2, "device": "cpu"}, "painting on: CPU; 2 threads a rank\n"),
+    ],
+)
 def test_a_plan_says_what_it_reckoned_with(more, line, uncut_clip, tiny_style, tmp_path):
     options = options_of(uncut_clip, tiny_style, tmp_path, frames=(0, 3), **more)
     assert line in format_plan(make_plan(options, [1]), options)
 
 
-@pytest.mark.parametrize("count, firsts", [
-    (1, [0]), (3, [0]), (4, [0]), (7, [0]), (8, [0, 4]), (23, [0, 6, 12, 19]),
-    (1000, [0, 332, 664, 996])])
+@pytest.mark.parametrize(
+    "count, firsts",
+    [
+        (1, [0]),
+        (3, [0]),
+        (4, [0]),
+        (7, [0]),
+        (8, [0, 4]),
+        (23, [0, 6, 12, 19]),
+        (1000, [0, 332, 664, 996]),
+    ],
+)
 def test_places_are_spread_and_never_overlap(count, firsts):
     assert places(count) == firsts
 
@@ -298,8 +382,9 @@ def test_a_plan_refuses_what_the_run_refuses(case, place, run_main):
     status, message = run_main(*place.command())
     planned_status, planned = run_main("plan", *place.command())
     assert planned_status == status == 2
-    assert (without_free_memory(planned).replace("fastvid plan", "fastvid stylize")
-            == without_free_memory(message))
+    assert without_free_memory(planned).replace(
+        "fastvid plan", "fastvid stylize"
+    ) == without_free_memory(message)
     assert place.contents() == before
 
 

@@ -15,15 +15,25 @@ from fastvid.job.options import StylizeOptions
 from support.places import JOBS
 
 
-@pytest.mark.parametrize("arguments", [
-    [],
-    ["--style=wave", "--style=udnie", "--keep-colors", "--strength=0.5"],
-    ["--frames=:100", "--size=-1x360", "--cuts=none", "--codec=libx265", "--crf=21.5"],
-    ["--frames=7:", "--fps=30000/1001", "--keep=flow,occlusion", "--discard-frames"],
-    ["--temporal-strength=0.0", "--flow=deepflow", "--segment-length=8", "--log-level=DEBUG"],
-    ["--flow-dir=/a/b c", "--decode=local", "--keep=occlusion", "--overwrite", "--restart"],
-    ["--pipeline=overlap", "--overlap-segment=90", "--first-frame-model=wave", "--style=-x"],
-    ["--time-limit=3600", "--grace=20", "--on-error=keep-going", "--preset=fast", "--run-file=/r"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--style=wave", "--style=udnie", "--keep-colors", "--strength=0.5"],
+        ["--frames=:100", "--size=-1x360", "--cuts=none", "--codec=libx265", "--crf=21.5"],
+        ["--frames=7:", "--fps=30000/1001", "--keep=flow,occlusion", "--discard-frames"],
+        ["--temporal-strength=0.0", "--flow=deepflow", "--segment-length=8", "--log-level=DEBUG"],
+        ["--flow-dir=/a/b c", "--decode=local", "--keep=occlusion", "--overwrite", "--restart"],
+        ["--pipeline=overlap", "--overlap-segment=90", "--first-frame-model=wave", "--style=-x"],
+        [
+            "--time-limit=3600",
+            "--grace=20",
+            "--on-error=keep-going",
+            "--preset=fast",
+            "--run-file=/r",
+        ],
+    ],
+)
 def test_the_script_says_what_the_user_said(arguments, tmp_path):
     places = [str(tmp_path / "a film.mp4"), "-o", str(tmp_path / "out.mp4")]
     options = stylize_options(stylize_parser().parse_args([*places, *arguments]))
@@ -34,8 +44,15 @@ def test_the_script_says_what_the_user_said(arguments, tmp_path):
 def test_places_in_the_script_do_not_depend_on_where_it_is_submitted(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.pt").write_bytes(b"")
-    options = StylizeOptions(Path("in.mp4"), Path("out"), style="own.pt", codec="png",
-                             cuts="cuts.csv", fps=Fraction(25), log_dir=Path("logs"))
+    options = StylizeOptions(
+        Path("in.mp4"),
+        Path("out"),
+        style="own.pt",
+        codec="png",
+        cuts="cuts.csv",
+        fps=Fraction(25),
+        log_dir=Path("logs"),
+    )
     words = stylize_arguments(options)
     for name in ("own.pt", "logs", "cuts.csv"):
         assert any(word.endswith(str(tmp_path / name)) for word in words)
@@ -44,15 +61,21 @@ def test_places_in_the_script_do_not_depend_on_where_it_is_submitted(monkeypatch
 
 
 def script(options, jobs, **more):
-    wanted = dict(ranks=16, threads=4, gpus=0, seconds=7000.0, rank_bytes=3 << 30,
-                  python="/opt/python")
+    wanted = dict(
+        ranks=16, threads=4, gpus=0, seconds=7000.0, rank_bytes=3 << 30, python="/opt/python"
+    )
     return submission_script(options, jobs=jobs, **{**wanted, **more})
 
 
 def given(text, folder, **environment):
     """The words that a script starts the program with, after the launcher's own."""
-    done = subprocess.run(["bash"], input=text, text=True, capture_output=True,
-                          env={"PATH": f"{folder}:/usr/bin:/bin", **environment})
+    done = subprocess.run(
+        ["bash"],
+        input=text,
+        text=True,
+        capture_output=True,
+        env={"PATH": f"{folder}:/usr/bin:/bin", **environment},
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -74,11 +97,22 @@ def folder(tmp_path):
 def test_the_script_asks_for_what_was_planned_and_starts_it(with_library, folder):
     style = folder / "`touch x`.pt"
     style.write_bytes(b"")
-    options = StylizeOptions(folder / "in.mp4", folder / "o.mp4", style=str(style),
-                             keep_colors=True, flow_dir=folder / "a; b")
+    options = StylizeOptions(
+        folder / "in.mp4",
+        folder / "o.mp4",
+        style=str(style),
+        keep_colors=True,
+        flow_dir=folder / "a; b",
+    )
     text = script(options, folder if with_library else None)
-    for line in ("--ntasks=16", "--cpus-per-task=4", "--mem-per-cpu=768M", "--time=02:55:00",
-                 "--signal=B:USR1@60", "--requeue"):
+    for line in (
+        "--ntasks=16",
+        "--cpus-per-task=4",
+        "--mem-per-cpu=768M",
+        "--time=02:55:00",
+        "--signal=B:USR1@60",
+        "--requeue",
+    ):
         assert f"#SBATCH {line}\n" in text
     assert "gpu" not in text
     rest = ["--device=cpu", f"--style={style}", f"--flow-dir={folder}/a; b", "--keep-colors"]
@@ -86,15 +120,30 @@ def test_the_script_asks_for_what_was_planned_and_starts_it(with_library, folder
         assert given(text, folder) == ["stylize", f"{folder}/in.mp4", f"{folder}/o.mp4", *rest]
     else:
         assert given(text, folder) == [
-            "-n", "16", "/opt/python", "-m", "fastvid", "stylize", f"{folder}/in.mp4", "-o",
-            f"{folder}/o.mp4", *rest, "--threads", "4"]
+            "-n",
+            "16",
+            "/opt/python",
+            "-m",
+            "fastvid",
+            "stylize",
+            f"{folder}/in.mp4",
+            "-o",
+            f"{folder}/o.mp4",
+            *rest,
+            "--threads",
+            "4",
+        ]
 
 
-@pytest.mark.parametrize("ranks, gpus, lines", [
-    (16, 4, {"nodes": 4, "ntasks": 16, "ntasks-per-node": 4, "gres": "gpu:4"}),
-    (3, 8, {"nodes": 1, "ntasks": 3, "ntasks-per-node": 3, "gres": "gpu:3"}),
-    (5, 4, {"nodes": 2, "ntasks": 5, "ntasks-per-node": 3, "gres": "gpu:3"}),
-    (1, 1, {"nodes": 1, "ntasks": 1, "ntasks-per-node": 1, "gres": "gpu:1"})])
+@pytest.mark.parametrize(
+    "ranks, gpus, lines",
+    [
+        (16, 4, {"nodes": 4, "ntasks": 16, "ntasks-per-node": 4, "gres": "gpu:4"}),
+        (3, 8, {"nodes": 1, "ntasks": 3, "ntasks-per-node": 3, "gres": "gpu:3"}),
+        (5, 4, {"nodes": 2, "ntasks": 5, "ntasks-per-node": 3, "gres": "gpu:3"}),
+        (1, 1, {"nodes": 1, "ntasks": 1, "ntasks-per-node": 1, "gres": "gpu:1"}),
+    ],
+)
 @pytest.mark.parametrize("device", ["auto", "cuda"])
 def test_a_plan_on_gpus_asks_for_one_a_rank(ranks, gpus, lines, device, folder):
     """And for whatever jobs/stylize-gpu.sbatch asks for; the ranks may not fall back on CPUs."""
@@ -103,13 +152,16 @@ def test_a_plan_on_gpus_asks_for_one_a_rank(ranks, gpus, lines, device, folder):
     for name, value in lines.items():
         assert f"#SBATCH --{name}={value}\n" in text
     assert given(text, folder)[3:] == ["--device=cuda"]
-    asked, model = (set(re.findall(r"^#SBATCH --([\w-]+)", one, re.MULTILINE))
-                    for one in (text, (JOBS / "stylize-gpu.sbatch").read_text()))
+    asked, model = (
+        set(re.findall(r"^#SBATCH --([\w-]+)", one, re.MULTILINE))
+        for one in (text, (JOBS / "stylize-gpu.sbatch").read_text())
+    )
     assert model <= asked and asked - model == {"ntasks"}
 
 
-@pytest.mark.parametrize("restarts, words", [
-    ("0", ["--restart"]), ("1", []), (None, ["--restart"])])
+@pytest.mark.parametrize(
+    "restarts, words", [("0", ["--restart"]), ("1", []), (None, ["--restart"])]
+)
 def test_a_requeued_job_does_not_start_over_again(restarts, words, folder):
     options = StylizeOptions(folder / "in.mp4", folder / "o.mp4", restart=True)
     environment = {} if restarts is None else {"SLURM_RESTART_COUNT": restarts}
@@ -124,8 +176,20 @@ def test_a_short_job_asks_for_some_minutes(tmp_path):
 
 def test_the_command_writes_a_script_once(run_main, uncut_clip, tiny_style, tmp_path):
     path = tmp_path / "run.sbatch"
-    command = ["plan", uncut_clip.path, "--style", tiny_style, "--ranks", "1,2", "--threads", 1,
-               "-o", tmp_path / "out.mkv", "--script", path]
+    command = [
+        "plan",
+        uncut_clip.path,
+        "--style",
+        tiny_style,
+        "--ranks",
+        "1,2",
+        "--threads",
+        1,
+        "-o",
+        tmp_path / "out.mkv",
+        "--script",
+        path,
+    ]
     assert run_main(*command)[0] == 0
     text = path.read_text()
     assert text.startswith("#!") and str(uncut_clip.path) in text and str(tiny_style) in text

@@ -20,12 +20,16 @@ def film(length, cuts=()):
         yield Frame(index, image, index, 1), index == 0 or index in cuts
 
 
-@pytest.mark.parametrize("length, cuts, count, expected", [
-    (90, (30, 60), 3, [12, 42, 72]),  # one of each shot, a little into it
-    (40, (10, 20, 30), 4, [9, 19, 29, 39]),  # of short shots the last
-    (3, (), 4, [0, 1, 2]),
-    (1, (), 4, [0]),
-    (100, tuple(range(10, 100, 10)), 2, [29, 79])])
+@pytest.mark.parametrize(
+    "length, cuts, count, expected",
+    [
+        (90, (30, 60), 3, [12, 42, 72]),  # one of each shot, a little into it
+        (40, (10, 20, 30), 4, [9, 19, 29, 39]),  # of short shots the last
+        (3, (), 4, [0, 1, 2]),
+        (1, (), 4, [0]),
+        (100, tuple(range(10, 100, 10)), 2, [29, 79]),
+    ],
+)
 def test_one_frame_of_each_shot(length, cuts, count, expected):
     chosen = choose_frames(film(length, cuts), count)
     assert [index for index, _ in chosen] == expected
@@ -46,8 +50,10 @@ def test_many_shots_are_thinned_out():
     assert chosen[0] < 1000 < chosen[1] < 2000 < chosen[2]
 
 
-@pytest.mark.parametrize("total, count, expected", [
-    (10, 2, [2, 7]), (3, 5, [0, 1, 2]), (7, 1, [3]), (4, 4, [0, 1, 2, 3])])
+@pytest.mark.parametrize(
+    "total, count, expected",
+    [(10, 2, [2, 7]), (3, 5, [0, 1, 2]), (7, 1, [3]), (4, 4, [0, 1, 2, 3])],
+)
 def test_spread(total, count, expected):
     assert spread(total, count) == expected
 
@@ -61,27 +67,30 @@ def test_pictures_lie_in_rows_below_their_labels():
         for column, picture in enumerate(pictures):
             top = GAP + row * (30 + LABEL + GAP) + LABEL
             left = GAP + column * (150 + GAP)
-            assert np.array_equal(sheet[top:top + 30, left:left + 150], picture)
+            assert np.array_equal(sheet[top : top + 30, left : left + 150], picture)
             if column == 0:
-                assert sheet[top - LABEL:top, left:left + 150].max() > 200  # a label is there
+                assert sheet[top - LABEL : top, left : left + 150].max() > 200  # a label is there
 
 
 def test_a_long_label_stays_within_its_picture():
     pictures = [np.zeros((20, 60, 3), np.uint8)]
     sheet = contact_sheet([("W" * 80, pictures), ("ü", pictures)], [""])
-    assert sheet[:, 60 + GAP:].max() < 50
+    assert sheet[:, 60 + GAP :].max() < 50
 
 
 def test_the_sheet_shows_the_film_and_every_style(cut_clip, tiny_style, tmp_path):
     other = tmp_path / "other.pt"
     other.write_bytes(tiny_style.read_bytes())
     path = tmp_path / "sheet.png"
-    notes = preview(cut_clip.path, path, styles=[str(tiny_style), str(other)], count=2,
-                    size=(64, 48), threads=1)
+    notes = preview(
+        cut_clip.path, path, styles=[str(tiny_style), str(other)], count=2, size=(64, 48), threads=1
+    )
     assert notes == []
     sheet = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
     assert sheet.shape == (3 * (48 + LABEL + GAP) + GAP, 2 * (64 + GAP) + GAP, 3)
-    rows = [sheet[GAP + LABEL + row * (48 + LABEL + GAP):][:48, GAP:GAP + 64] for row in range(3)]
+    rows = [
+        sheet[GAP + LABEL + row * (48 + LABEL + GAP) :][:48, GAP : GAP + 64] for row in range(3)
+    ]
     with open_source(str(cut_clip.path)) as source:
         assert any(np.array_equal(frame.image, rows[0]) for frame in source)
     (painted,) = load_style(str(tiny_style)).paint([rows[0]])
@@ -90,11 +99,22 @@ def test_the_sheet_shows_the_film_and_every_style(cut_clip, tiny_style, tmp_path
 
 
 def test_the_sheet_lies_beside_the_film_and_is_not_overwritten(
-        run_main, uncut_clip, tiny_style, tmp_path):
+    run_main, uncut_clip, tiny_style, tmp_path
+):
     film_path = tmp_path / "film.mkv"
     film_path.write_bytes(uncut_clip.path.read_bytes())
-    command = ["preview", film_path, "--styles", tiny_style, "--count", 1, "--size", "32x24",
-               "--threads", 1]
+    command = [
+        "preview",
+        film_path,
+        "--styles",
+        tiny_style,
+        "--count",
+        1,
+        "--size",
+        "32x24",
+        "--threads",
+        1,
+    ]
     assert run_main(*command)[0] == 0
     first = (tmp_path / "film.preview.png").read_bytes()
     status, errors = run_main(*command, "--count", 2)
@@ -114,19 +134,30 @@ def test_a_folder_of_images(tiny_style, tmp_path):
 
 
 def test_a_film_that_takes_too_long_to_read_is_seen_from_its_beginning(
-        uncut_clip, tiny_style, tmp_path, monkeypatch):
+    uncut_clip, tiny_style, tmp_path, monkeypatch
+):
     monkeypatch.setattr("fastvid.commands.preview._READING_LIMIT_S", 0.0)
-    (note,) = preview(uncut_clip.path, tmp_path / "s.png", styles=[str(tiny_style)],
-                      size=(60, 40), threads=1)
+    (note,) = preview(
+        uncut_clip.path, tmp_path / "s.png", styles=[str(tiny_style)], size=(60, 40), threads=1
+    )
     assert "first 1 of 23 frames" in note
     assert cv2.imread(str(tmp_path / "s.png")).shape[1] == 60 + 2 * GAP
 
 
-@pytest.mark.parametrize("arguments, word", [
-    (["--styles", "nobody"], "no style"), (["--styles", ","], "--styles"),
-    (["--count", 0], "--count"), (["--count", 99], "--count"), (["--threads", 0], "--threads"),
-    (["-o", "sheet.jpg"], ".png"), (["-o", "no/such/folder/s.png"], "folder"),
-    (["--size", "3x3"], "too small"), (["--fps", "25"], "--fps")])
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        (["--styles", "nobody"], "no style"),
+        (["--styles", ","], "--styles"),
+        (["--count", 0], "--count"),
+        (["--count", 99], "--count"),
+        (["--threads", 0], "--threads"),
+        (["-o", "sheet.jpg"], ".png"),
+        (["-o", "no/such/folder/s.png"], "folder"),
+        (["--size", "3x3"], "too small"),
+        (["--fps", "25"], "--fps"),
+    ],
+)
 def test_bad_input_is_one_message(run_main, uncut_clip, tmp_path, monkeypatch, arguments, word):
     monkeypatch.chdir(tmp_path)
     status, errors = run_main("preview", uncut_clip.path, *arguments)

@@ -50,10 +50,12 @@ def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
 def test_files_that_are_no_videos(tmp_path: Path) -> None:
     numbered_clip(tmp_path / "part.ts", 3)
     contents = {
-        "empty.mp4": b"", "noise.mp4": np.random.default_rng(0).bytes(5000),
+        "empty.mp4": b"",
+        "noise.mp4": np.random.default_rng(0).bytes(5000),
         "text.txt": b"hello, world\n" * 40,
         "list.m3u8": b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\npart.ts\n#EXT-X-ENDLIST\n",
-        "list.ffconcat": b"ffconcat version 1.0\nfile part.ts\n"}
+        "list.ffconcat": b"ffconcat version 1.0\nfile part.ts\n",
+    }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=name):
@@ -78,8 +80,9 @@ def test_only_sound_is_no_video(tmp_path: Path) -> None:
         open_source(str(tmp_path / "s.wav"))
 
 
-def test_names_that_look_like_addresses_are_names(tmp_path: Path,
-                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_look_like_addresses_are_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("concat:a|b.mp4", "50%d.mp4", "http:x.mp4"):
         numbered_clip(tmp_path / "plain.mp4", 3).rename(tmp_path / name)

@@ -72,15 +72,18 @@ def test_cuts_from_a_file(tmp_path: Path) -> None:
     assert marked(shots(10), str(table)) == [0, 3, 7]
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    (b"3\nseven\n", "line 2: 'seven'"),
-    (b"-4\n", "line 1: '-4'"),
-    (b"1.5\n", "line 1: '1.5'"),
-    (b"1,2\n", "line 1: '1,2'"),
-    (b"99999999999999\n", "line 1"),
-    ("٣\n".encode(), "line 1"),
-    (b"\xff\xfe\x00\x01", "not text"),
-])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"3\nseven\n", "line 2: 'seven'"),
+        (b"-4\n", "line 1: '-4'"),
+        (b"1.5\n", "line 1: '1.5'"),
+        (b"1,2\n", "line 1: '1,2'"),
+        (b"99999999999999\n", "line 1"),
+        ("٣\n".encode(), "line 1"),
+        (b"\xff\xfe\x00\x01", "not text"),
+    ],
+)
 def test_nonsense_names_the_line(content: bytes, words: str, tmp_path: Path) -> None:
     table = tmp_path / "cuts.csv"
     table.write_bytes(content)

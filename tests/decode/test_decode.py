@@ -10,8 +10,14 @@ import pytest
 from fastvid.decode.film import VideoSource, fingerprint, open_source
 from fastvid.decode.frame import ColorTags, Frame
 from fastvid.errors import InputError
-from support.decode_clips import (PATCHES, numbered_clip, numbered_picture, patches, read_number,
-                                  write_clip)
+from support.decode_clips import (
+    PATCHES,
+    numbered_clip,
+    numbered_picture,
+    patches,
+    read_number,
+    write_clip,
+)
 from support.places import VIDEOS
 
 
@@ -24,13 +30,23 @@ def numbers(frames: list[Frame]) -> list[int]:
     return [read_number(frame.image) for frame in frames]
 
 
-@pytest.mark.parametrize("name, codec, options", [
-    ("a.mp4", "libx264", {}), ("a.mkv", "libx264", {}), ("a.ts", "libx264", {}),
-    ("a.avi", "libx264", {}), ("a.h264", "libx264", {}), ("a.nut", "ffv1", {}),
-    ("a.avi", "mpeg4", {"bf": "2", "qscale": "2"}), ("a.mpg", "mpeg2video", {"bf": "2"}),
-    ("a.webm", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "16", "crf": "10", "b": "1M"})])
+@pytest.mark.parametrize(
+    "name, codec, options",
+    [
+        ("a.mp4", "libx264", {}),
+        ("a.mkv", "libx264", {}),
+        ("a.ts", "libx264", {}),
+        ("a.avi", "libx264", {}),
+        ("a.h264", "libx264", {}),
+        ("a.nut", "ffv1", {}),
+        ("a.avi", "mpeg4", {"bf": "2", "qscale": "2"}),
+        ("a.mpg", "mpeg2video", {"bf": "2"}),
+        ("a.webm", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "16", "crf": "10", "b": "1M"}),
+    ],
+)
 def test_every_frame_comes_once_and_in_order(
-        tmp_path: Path, name: str, codec: str, options: dict[str, str]) -> None:
+    tmp_path: Path, name: str, codec: str, options: dict[str, str]
+) -> None:
     """B frames, containers without time stamps and invisible reference frames included."""
     source, frames = read_all(numbered_clip(tmp_path / name, 30, codec=codec, options=options))
     assert numbers(frames) == list(range(30))
@@ -51,8 +67,10 @@ def test_variable_frame_rate_keeps_each_time_and_duration(tmp_path: Path, name: 
     assert [f.pts * source.info.time_base * 1000 for f in frames] == times
     ends = [(f.pts + f.duration) * source.info.time_base * 1000 for f in frames]
     assert ends[:-1] == times[1:]
-    assert (source.first_pts, source.end_pts) == (frames[0].pts, frames[-1].pts
-                                                  + frames[-1].duration)
+    assert (source.first_pts, source.end_pts) == (
+        frames[0].pts,
+        frames[-1].pts + frames[-1].duration,
+    )
 
 
 def test_a_source_can_be_read_twice(tmp_path: Path) -> None:
@@ -63,10 +81,18 @@ def test_a_source_can_be_read_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("matrix", [1, 6, 9])
 @pytest.mark.parametrize("full_range", [False, True])
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
-def test_colours_follow_the_tags(tmp_path: Path, matrix: int, full_range: bool,
-                                 pix_fmt: str) -> None:
-    path = write_clip(tmp_path / "c.mkv", [patches()], codec="ffv1", pix_fmt=pix_fmt,
-                      matrix=matrix, full_range=full_range, tags=(1, 1, matrix))
+def test_colours_follow_the_tags(
+    tmp_path: Path, matrix: int, full_range: bool, pix_fmt: str
+) -> None:
+    path = write_clip(
+        tmp_path / "c.mkv",
+        [patches()],
+        codec="ffv1",
+        pix_fmt=pix_fmt,
+        matrix=matrix,
+        full_range=full_range,
+        tags=(1, 1, matrix),
+    )
     source, frames = read_all(path)
     seen = frames[0].image[24, 4::8].astype(int)
     assert np.abs(seen - PATCHES).max() <= 1
@@ -74,8 +100,7 @@ def test_colours_follow_the_tags(tmp_path: Path, matrix: int, full_range: bool,
 
 
 @pytest.mark.parametrize("height, matrix", [(576, 6), (720, 1)])
-def test_untagged_colours_are_read_as_players_do(tmp_path: Path, height: int,
-                                                 matrix: int) -> None:
+def test_untagged_colours_are_read_as_players_do(tmp_path: Path, height: int, matrix: int) -> None:
     path = write_clip(tmp_path / "c.mkv", [patches(64, height)], codec="ffv1", matrix=matrix)
     source, frames = read_all(path)
     assert np.abs(frames[0].image[24, 4::8].astype(int) - PATCHES).max() <= 1
@@ -112,9 +137,19 @@ QUARTERS[:24, :32], QUARTERS[:24, 32:] = (255, 0, 0), (0, 255, 0)
 QUARTERS[24:, :32], QUARTERS[24:, 32:] = (0, 0, 255), (255, 255, 255)
 
 
-@pytest.mark.parametrize("matrix", [
-    (1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0),
-    (-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0)])
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        (1, 0, 0, 1),
+        (0, 1, -1, 0),
+        (-1, 0, 0, -1),
+        (0, -1, 1, 0),
+        (-1, 0, 0, 1),
+        (1, 0, 0, -1),
+        (0, 1, 1, 0),
+        (0, -1, -1, 0),
+    ],
+)
 def test_display_matrix_is_applied(tmp_path: Path, matrix: tuple[int, int, int, int]) -> None:
     """Oracle: each pixel (x, y), seen from the centre, goes to (a x + c y, b x + d y)."""
     path = write_clip(tmp_path / "r.mp4", [QUARTERS] * 2)
@@ -130,8 +165,10 @@ def test_display_matrix_is_applied(tmp_path: Path, matrix: tuple[int, int, int, 
     assert (width, height) == ((48, 64) if a == 0 else (64, 48))
     for x in (-1, 1):
         for y in (-1, 1):
-            seen = image[height // 2 + (b * x + d * y) * height // 4,
-                         width // 2 + (a * x + c * y) * width // 4]
+            seen = image[
+                height // 2 + (b * x + d * y) * height // 4,
+                width // 2 + (a * x + c * y) * width // 4,
+            ]
             assert np.abs(seen.astype(int) - QUARTERS[24 + 12 * y, 32 + 16 * x]).max() <= 3
     assert bool(source.info.notes) == (matrix != (1, 0, 0, 1))
 
@@ -146,10 +183,13 @@ def test_pixels_become_square(tmp_path: Path) -> None:
         assert "not square" in source.info.notes[0]
 
 
-@pytest.mark.parametrize("size, result", [
-    ((32, 32), (32, 32)), ((128, -1), (128, 96)), ((-1, 24), (32, 24)), (None, (64, 48))])
-def test_working_size(tmp_path: Path, size: tuple[int, int] | None,
-                      result: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    "size, result",
+    [((32, 32), (32, 32)), ((128, -1), (128, 96)), ((-1, 24), (32, 24)), (None, (64, 48))],
+)
+def test_working_size(
+    tmp_path: Path, size: tuple[int, int] | None, result: tuple[int, int]
+) -> None:
     source, frames = read_all(numbered_clip(tmp_path / "s.mp4", 2), size=size)
     assert frames[0].image.shape == (result[1], result[0], 3)
     assert numbers(frames) == [0, 1]
@@ -166,7 +206,7 @@ def combed(number: int) -> np.ndarray:
     image = np.full((48, 64, 3), 40, np.uint8)
     for field in (0, 1):
         left = (2 * number + field) * 3 % 48
-        image[field::2, left:left + 12] = 220
+        image[field::2, left : left + 12] = 220
     return image
 
 
@@ -176,8 +216,11 @@ def combing(image: np.ndarray) -> float:
 
 
 def test_interlaced_frames_are_deinterlaced_one_for_one(tmp_path: Path) -> None:
-    path = write_clip(tmp_path / "i.ts", [combed(i) for i in range(12)],
-                      options={"x264-params": "tff=1:qp=0", "flags": "+ilme+ildct"})
+    path = write_clip(
+        tmp_path / "i.ts",
+        [combed(i) for i in range(12)],
+        options={"x264-params": "tff=1:qp=0", "flags": "+ilme+ildct"},
+    )
     source, frames = read_all(path)
     assert len(frames) == 12 and any("interlaced" in note for note in source.info.notes)
     assert [b.pts - a.pts for a, b in zip(frames, frames[1:])] == [3600] * 11
@@ -191,8 +234,9 @@ def test_interlaced_frames_in_mid_stream(tmp_path: Path) -> None:
     """What is progressive before them stays; the picture numbers show that none is lost."""
     fields = {"x264-params": "tff=1:qp=0", "flags": "+ilme+ildct"}
     plain = numbered_clip(tmp_path / "a.h264", 4)
-    laced = write_clip(tmp_path / "b.h264", [numbered_picture(i) for i in range(4, 9)],
-                       options=fields)
+    laced = write_clip(
+        tmp_path / "b.h264", [numbered_picture(i) for i in range(4, 9)], options=fields
+    )
     (tmp_path / "c.h264").write_bytes(plain.read_bytes() + laced.read_bytes())
     source, frames = read_all(tmp_path / "c.h264")
     assert numbers(frames) == list(range(9))
@@ -204,11 +248,16 @@ def test_progressive_frames_are_left_alone(tmp_path: Path) -> None:
     assert combing(frames[0].image) == pytest.approx(combing(combed(3)), rel=0.05)
 
 
-@pytest.mark.parametrize("part, expected", [
-    ((0, None), range(40)), ((5, 20), range(5, 20)), ((39, None), range(39, 40)),
-    ((0, 40), range(40))])
-def test_parts_are_half_open(tmp_path: Path, part: tuple[int, int | None],
-                             expected: range) -> None:
+@pytest.mark.parametrize(
+    "part, expected",
+    [
+        ((0, None), range(40)),
+        ((5, 20), range(5, 20)),
+        ((39, None), range(39, 40)),
+        ((0, 40), range(40)),
+    ],
+)
+def test_parts_are_half_open(tmp_path: Path, part: tuple[int, int | None], expected: range) -> None:
     source, frames = read_all(numbered_clip(tmp_path / "n.mp4", 40), frames=part)
     assert numbers(frames) == list(expected)
     assert [frame.index for frame in frames] == list(range(len(expected)))
@@ -225,13 +274,12 @@ def test_parts_beyond_the_video_are_refused(tmp_path: Path, part: tuple[int, int
 
 @pytest.mark.parametrize("claim", [0, 7, 4000])
 def test_a_header_that_lies_about_its_frames_is_not_believed(tmp_path: Path, claim: int) -> None:
-    path = numbered_clip(tmp_path / "l.avi", 20, codec="mjpeg", pix_fmt="yuvj420p",
-                         full_range=True)
+    path = numbered_clip(tmp_path / "l.avi", 20, codec="mjpeg", pix_fmt="yuvj420p", full_range=True)
     content = bytearray(path.read_bytes())
     main, stream = content.index(b"avih") + 8 + 16, content.index(b"strh") + 8 + 32
-    assert int.from_bytes(content[main:main + 4], "little") == 20
+    assert int.from_bytes(content[main : main + 4], "little") == 20
     for place in (main, stream):
-        content[place:place + 4] = claim.to_bytes(4, "little")
+        content[place : place + 4] = claim.to_bytes(4, "little")
     path.write_bytes(content)
     source, frames = read_all(path)
     assert numbers(frames) == list(range(20))
@@ -240,8 +288,10 @@ def test_a_header_that_lies_about_its_frames_is_not_believed(tmp_path: Path, cla
 
 def test_a_change_of_size_is_scaled_and_said(tmp_path: Path) -> None:
     path = tmp_path / "s.h264"
-    parts = [numbered_clip(tmp_path / "a.h264", 4),
-             write_clip(tmp_path / "b.h264", [numbered_picture(i, 96, 80) for i in range(4, 8)])]
+    parts = [
+        numbered_clip(tmp_path / "a.h264", 4),
+        write_clip(tmp_path / "b.h264", [numbered_picture(i, 96, 80) for i in range(4, 8)]),
+    ]
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     source, frames = read_all(path)
     assert numbers(frames) == list(range(8))
@@ -261,10 +311,15 @@ def test_fingerprint_follows_the_content(tmp_path: Path) -> None:
     assert fingerprint(str(tmp_path)) != before
 
 
-@pytest.mark.parametrize("name, count, size, rate", [
-    ("bikes", 250, (640, 272), Fraction(25)), ("bigbuckbunny", 132, (1280, 720), Fraction(25)),
-    ("scene_cuts", 250, (1280, 272), Fraction(25)),
-    ("carphone_pristine", 120, (192, 144), Fraction(30000, 1001))])
+@pytest.mark.parametrize(
+    "name, count, size, rate",
+    [
+        ("bikes", 250, (640, 272), Fraction(25)),
+        ("bigbuckbunny", 132, (1280, 720), Fraction(25)),
+        ("scene_cuts", 250, (1280, 272), Fraction(25)),
+        ("carphone_pristine", 120, (192, 144), Fraction(30000, 1001)),
+    ],
+)
 def test_real_videos(name: str, count: int, size: tuple[int, int], rate: Fraction) -> None:
     path = VIDEOS / f"{name}.mp4"
     if not path.exists():

@@ -40,19 +40,26 @@ def test_order_is_by_number_and_times_are_exact(tmp_path: Path) -> None:
 def test_parts_keep_their_times(tmp_path: Path) -> None:
     source = open_source(str(folder(tmp_path, range(10))), fps=FPS, frames=(3, 6))
     frames = list(source)
-    assert [(f.index, f.pts, read_number(f.image)) for f in frames] == [(0, 3, 3), (1, 4, 4),
-                                                                        (2, 5, 5)]
+    assert [(f.index, f.pts, read_number(f.image)) for f in frames] == [
+        (0, 3, 3),
+        (1, 4, 4),
+        (2, 5, 5),
+    ]
     assert (source.first_pts, source.end_pts) == (3, 6)
     with pytest.raises(InputError, match="has 10 frames"):
         open_source(str(tmp_path), fps=FPS, frames=(3, 11))
 
 
-@pytest.mark.parametrize("suffix, tolerance", [("png", 0), ("bmp", 0), ("tiff", 0), ("ppm", 0),
-                                               ("jpg", 6), ("webp", 6)])
+@pytest.mark.parametrize(
+    "suffix, tolerance", [("png", 0), ("bmp", 0), ("tiff", 0), ("ppm", 0), ("jpg", 6), ("webp", 6)]
+)
 def test_formats_keep_their_colours(tmp_path: Path, suffix: str, tolerance: int) -> None:
     quality = {"jpg": [cv2.IMWRITE_JPEG_QUALITY, 100], "webp": [cv2.IMWRITE_WEBP_QUALITY, 101]}
-    assert cv2.imwrite(str(tmp_path / f"1.{suffix}"),
-                       np.ascontiguousarray(patches(128, 96)[..., ::-1]), quality.get(suffix, []))
+    assert cv2.imwrite(
+        str(tmp_path / f"1.{suffix}"),
+        np.ascontiguousarray(patches(128, 96)[..., ::-1]),
+        quality.get(suffix, []),
+    )
     (frame,) = open_source(str(tmp_path), fps=FPS)
     assert np.abs(frame.image[48, 8::16].astype(int) - PATCHES).max() <= tolerance
 

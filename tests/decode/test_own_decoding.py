@@ -49,8 +49,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = [job_clips.scene(7 + 5 * (i >= 20), i) for i in range(COUNT)]
     times: dict[str, object] = {"times": uneven(COUNT), "time_base": job_clips.TIME_BASE}
     for name, group in (("long.mp4", "250"), ("short.mkv", "6")):
-        decode_clips.write_clip(folder / name, images, options={
-            "qp": "18", "bf": "3", "g": group, "sc_threshold": "0"}, **times)  # type: ignore
+        decode_clips.write_clip(
+            folder / name,
+            images,
+            options={"qp": "18", "bf": "3", "g": group, "sc_threshold": "0"},
+            **times,
+        )  # type: ignore
     decode_clips.write_clip(folder / "unfit.ts", images)
     (folder / "images").mkdir()
     for number, image in enumerate(images):
@@ -60,8 +64,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def all_runs(inputs: Path, tiny_style: Path,
-             tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, str], Path]:
+def all_runs(
+    inputs: Path, tiny_style: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[int, str], Path]:
     """All runs on so many ranks with one way to decode, made once; returns their folder."""
     made: dict[tuple[int, str], Path] = {}
 
@@ -73,9 +78,23 @@ def all_runs(inputs: Path, tiny_style: Path,
         for name, (source, options) in RUNS.items():
             words = [str(inputs / "cuts.csv") if word == "CUTS" else word for word in options]
             if not (decode == "local" and name == "unfit"):
-                jobs.append(["stylize", str(inputs / source), "-o", str(folder / f"{name}.mp4"),
-                             "--style", str(tiny_style), "--threads", "1", "--codec", "ffv1",
-                             "--decode", decode, *words])
+                jobs.append(
+                    [
+                        "stylize",
+                        str(inputs / source),
+                        "-o",
+                        str(folder / f"{name}.mp4"),
+                        "--style",
+                        str(tiny_style),
+                        "--threads",
+                        "1",
+                        "--codec",
+                        "ffv1",
+                        "--decode",
+                        decode,
+                        *words,
+                    ]
+                )
         (folder / "jobs.json").write_text(json.dumps(jobs))
         finished = run_program([PROGRAMS / "several_jobs.py"], [folder / "jobs.json"], ranks=ranks)
         assert finished.status == 0, finished.stderr
@@ -92,15 +111,21 @@ def facts(path: Path) -> dict[str, object]:
         assert run.complete and run.stored.all()
         frames = b"".join(run.frame(index).tobytes() for index in range(run.frame_count))
         times = [column.tolist() for column in run.times()]
-        return {"frames": frames, "times": times, "shots": run.shots(), "settings": run.settings,
-                "output": path.with_suffix(".mp4").read_bytes()}
+        return {
+            "frames": frames,
+            "times": times,
+            "shots": run.shots(),
+            "settings": run.settings,
+            "output": path.with_suffix(".mp4").read_bytes(),
+        }
 
 
 @pytest.mark.mpi
 @pytest.mark.parametrize("name", [name for name in RUNS if name != "unfit"])
 @pytest.mark.parametrize("ranks", [2, 3])
-def test_the_result_is_the_same(ranks: int, name: str,
-                                all_runs: Callable[[int, str], Path]) -> None:
+def test_the_result_is_the_same(
+    ranks: int, name: str, all_runs: Callable[[int, str], Path]
+) -> None:
     """Run files and outputs, byte for byte."""
     wanted = facts(all_runs(2, "rank0") / f"{name}.h5")
     found = facts(all_runs(ranks, "local") / f"{name}.h5")
@@ -118,26 +143,60 @@ def test_auto_takes_what_is_exact_and_cheap(all_runs: Callable[[int, str], Path]
         assert facts(folder / f"{name}.h5") == facts(all_runs(2, "rank0") / f"{name}.h5")
 
 
-def run(inputs: Path, tiny_style: Path, output: Path, *arguments: str,
-        source: str = "short.mkv", program: tuple[str, ...] = (), ranks: int = 3) -> Finished:
+def run(
+    inputs: Path,
+    tiny_style: Path,
+    output: Path,
+    *arguments: str,
+    source: str = "short.mkv",
+    program: tuple[str, ...] = (),
+    ranks: int = 3,
+) -> Finished:
     command: list[str | Path] = ["-m", "fastvid"]
     if program:
         command = [PROGRAMS / program[0], *program[1:]]
-    return run_program(command, [
-        "stylize", inputs / source, "-o", output, "--style", tiny_style, "--threads", "1",
-        "--codec", "ffv1", "--segment-length", "2", *arguments], ranks=ranks)
+    return run_program(
+        command,
+        [
+            "stylize",
+            inputs / source,
+            "-o",
+            output,
+            "--style",
+            tiny_style,
+            "--threads",
+            "1",
+            "--codec",
+            "ffv1",
+            "--segment-length",
+            "2",
+            *arguments,
+        ],
+        ranks=ranks,
+    )
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize(("source", "options", "why"), [
-    ("unfit.ts", [], "mpegts files have no index of their packets"),
-    ("short.mkv", ["--on-error", "keep-going"], "keep-going repeats the frame before"),
-])
+@pytest.mark.parametrize(
+    ("source", "options", "why"),
+    [
+        ("unfit.ts", [], "mpegts files have no index of their packets"),
+        ("short.mkv", ["--on-error", "keep-going"], "keep-going repeats the frame before"),
+    ],
+)
 def test_what_can_not_be_exact_is_refused_before_anything_is_done(
-        source: str, options: list[str], why: str, inputs: Path, tiny_style: Path,
-        tmp_path: Path) -> None:
-    finished = run(inputs, tiny_style, tmp_path / "o.mp4", "--decode", "local", *options,
-                   source=source, ranks=2)
+    source: str, options: list[str], why: str, inputs: Path, tiny_style: Path, tmp_path: Path
+) -> None:
+    finished = run(
+        inputs,
+        tiny_style,
+        tmp_path / "o.mp4",
+        "--decode",
+        "local",
+        *options,
+        source=source,
+        ranks=2,
+    )
     assert finished.status == 2
     assert finished.stderr.count("fastvid: error:") == 1
     for word in ("--decode local", source, why, "--decode rank0"):
@@ -146,16 +205,22 @@ def test_what_can_not_be_exact_is_refused_before_anything_is_done(
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize(("what", "why"), [
-    ("other", "is another file than on rank 0"), ("none", "No such file or directory"),
-    ("late", "has not said within 4 s whether it sees"),
-])
-def test_a_rank_that_sees_another_input_is_named(what: str, why: str, inputs: Path,
-                                                 tiny_style: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("other", "is another file than on rank 0"),
+        ("none", "No such file or directory"),
+        ("late", "has not said within 4 s whether it sees"),
+    ],
+)
+def test_a_rank_that_sees_another_input_is_named(
+    what: str, why: str, inputs: Path, tiny_style: Path, tmp_path: Path
+) -> None:
     program = ("own_eyes.py", "2", what)
     patience = ["--rank-timeout", "4"] if what == "late" else []
-    finished = run(inputs, tiny_style, tmp_path / "o.mp4", "--decode", "local", *patience,
-                   program=program)
+    finished = run(
+        inputs, tiny_style, tmp_path / "o.mp4", "--decode", "local", *patience, program=program
+    )
     assert finished.status == 2, finished.stderr
     assert finished.stderr.count("fastvid: error:") == 1
     for word in (f"rank 2 on {HOST}", str(inputs / "short.mkv"), why):
@@ -169,11 +234,20 @@ def test_a_rank_that_sees_another_input_is_named(what: str, why: str, inputs: Pa
 
 @pytest.mark.mpi
 def test_other_pixels_on_another_host_are_noticed_and_the_run_can_go_on(
-        inputs: Path, tiny_style: Path, tmp_path: Path) -> None:
+    inputs: Path, tiny_style: Path, tmp_path: Path
+) -> None:
     """Where rank 0 decodes too, for the cuts, it sends checksums."""
     output = tmp_path / "o.mp4"
-    finished = run(inputs, tiny_style, output, "--decode", "local", "--cuts", "auto",
-                   program=("own_eyes.py", "1", "drift"))
+    finished = run(
+        inputs,
+        tiny_style,
+        output,
+        "--decode",
+        "local",
+        "--cuts",
+        "auto",
+        program=("own_eyes.py", "1", "drift"),
+    )
     assert finished.status == 2
     assert finished.stderr.count("fastvid: error:") == 1
     for word in (f"rank 1 on {HOST}", "short.mkv", "comes out differently", "--decode rank0"):
@@ -187,18 +261,34 @@ def test_other_pixels_on_another_host_are_noticed_and_the_run_can_go_on(
 
 @pytest.mark.mpi
 def test_auto_goes_on_with_rank_0_where_a_frame_can_not_be_read_by_itself(
-        inputs: Path, tiny_style: Path, tmp_path: Path) -> None:
+    inputs: Path, tiny_style: Path, tmp_path: Path
+) -> None:
     """Some frames have another size, but none of those that are tried before the start."""
-    parts = [decode_clips.write_clip(
-        tmp_path / f"{number}.mkv", [job_clips.scene(7, i)[:height] for i in range(count)],
-        codec="mjpeg", pix_fmt="yuvj420p", full_range=True)
-        for number, (count, height) in enumerate(((14, 48), (3, 40), (25, 48)))]
+    parts = [
+        decode_clips.write_clip(
+            tmp_path / f"{number}.mkv",
+            [job_clips.scene(7, i)[:height] for i in range(count)],
+            codec="mjpeg",
+            pix_fmt="yuvj420p",
+            full_range=True,
+        )
+        for number, (count, height) in enumerate(((14, 48), (3, 40), (25, 48)))
+    ]
     film = decode_clips.join_clips(tmp_path / "odd.mov", parts)
     results = {}
     for decode in ("rank0", "auto", "local"):
         output = tmp_path / f"{decode}.mp4"
-        finished = run(inputs, tiny_style, output, "--decode", decode, "--cuts", "none",
-                       source=str(film), ranks=2)
+        finished = run(
+            inputs,
+            tiny_style,
+            output,
+            "--decode",
+            decode,
+            "--cuts",
+            "none",
+            source=str(film),
+            ranks=2,
+        )
         results[decode] = finished.status, finished.stderr, output
     status, said, output = results["auto"]
     assert status == 0, said
@@ -213,15 +303,35 @@ def test_auto_goes_on_with_rank_0_where_a_frame_can_not_be_read_by_itself(
 @pytest.mark.mpi
 @pytest.mark.parametrize("change", ["truncated", "gone"])
 def test_an_input_that_changes_under_the_job_is_named_with_the_rank(
-        change: str, inputs: Path, tiny_style: Path, tmp_path: Path) -> None:
+    change: str, inputs: Path, tiny_style: Path, tmp_path: Path
+) -> None:
     film = tmp_path / "film.mkv"
     film.write_bytes((inputs / "short.mkv").read_bytes())
     pause = tmp_path / "pause"
     pause.write_text("0.1")
-    with RunningJob([PROGRAMS / "slow_paint.py"], [
-            "stylize", film, "-o", tmp_path / "o.mp4", "--style", tiny_style, "--threads", "1",
-            "--codec", "ffv1", "--segment-length", "2", "--decode", "local", "--cuts", "none"],
-            ranks=2, env={"FASTVID_TEST_PAUSE": str(pause)}) as job:
+    with RunningJob(
+        [PROGRAMS / "slow_paint.py"],
+        [
+            "stylize",
+            film,
+            "-o",
+            tmp_path / "o.mp4",
+            "--style",
+            tiny_style,
+            "--threads",
+            "1",
+            "--codec",
+            "ffv1",
+            "--segment-length",
+            "2",
+            "--decode",
+            "local",
+            "--cuts",
+            "none",
+        ],
+        ranks=2,
+        env={"FASTVID_TEST_PAUSE": str(pause)},
+    ) as job:
         while stored_count(tmp_path / "o.h5") < 4 and not job.ended():
             time.sleep(0.05)
         if change == "gone":
@@ -231,22 +341,42 @@ def test_an_input_that_changes_under_the_job_is_named_with_the_rank(
         finished = job.wait()
     assert finished.status == 2, finished.stderr
     assert finished.stderr.count("fastvid: error:") == 1
-    for word in (f" on {HOST}: reading frames", str(film),
-                 "can't be read any more" if change == "gone" else "was changed while"):
+    for word in (
+        f" on {HOST}: reading frames",
+        str(film),
+        "can't be read any more" if change == "gone" else "was changed while",
+    ):
         assert word in finished.stderr
 
 
 @pytest.mark.mpi
-def test_a_run_goes_on_with_the_other_way_to_decode(inputs: Path, tiny_style: Path,
-                                                    tmp_path: Path) -> None:
+def test_a_run_goes_on_with_the_other_way_to_decode(
+    inputs: Path, tiny_style: Path, tmp_path: Path
+) -> None:
     """Neither the identity of a run nor its result depends on who decodes."""
     pause = tmp_path / "pause"
     pause.write_text("0.05")
     output = tmp_path / "o.mp4"
-    arguments = ["stylize", inputs / "long.mp4", "-o", output, "--style", tiny_style, "--threads",
-                 "1", "--codec", "ffv1", "--cuts", "none"]
-    with RunningJob([PROGRAMS / "slow_paint.py"], [*arguments, "--decode", "rank0"], ranks=2,
-                    env={"FASTVID_TEST_PAUSE": str(pause)}) as job:
+    arguments = [
+        "stylize",
+        inputs / "long.mp4",
+        "-o",
+        output,
+        "--style",
+        tiny_style,
+        "--threads",
+        "1",
+        "--codec",
+        "ffv1",
+        "--cuts",
+        "none",
+    ]
+    with RunningJob(
+        [PROGRAMS / "slow_paint.py"],
+        [*arguments, "--decode", "rank0"],
+        ranks=2,
+        env={"FASTVID_TEST_PAUSE": str(pause)},
+    ) as job:
         while stored_count(tmp_path / "o.h5") < 8 and not job.ended():
             time.sleep(0.05)
         job.kill()
@@ -262,8 +392,9 @@ def test_a_run_goes_on_with_the_other_way_to_decode(inputs: Path, tiny_style: Pa
 def test_a_change_under_rank_0_is_called_by_its_name(tmp_path: Path) -> None:
     """And not taken for damage of the film."""
     noise = np.random.default_rng(0).integers(0, 256, (20, 240, 320, 3), dtype=np.uint8)
-    film = decode_clips.write_clip(tmp_path / "film.mkv", list(noise), codec="ffv1",
-                                   pix_fmt="yuv444p")
+    film = decode_clips.write_clip(
+        tmp_path / "film.mkv", list(noise), codec="ffv1", pix_fmt="yuv444p"
+    )
     with open_source(str(film)) as source:
         frames = marked_frames(source, "none", ranks_read=False)
         next(frames)
@@ -274,10 +405,12 @@ def test_a_change_under_rank_0_is_called_by_its_name(tmp_path: Path) -> None:
 
 def test_promised_frames_are_those_that_come(inputs: Path) -> None:
     for source, part in (("long.mp4", None), ("short.mkv", (5, 30)), ("images", (2, None))):
-        with open_source(str(inputs / source), frames=part,
-                         fps=Fraction(25) if source == "images" else None) as film:
-            promised = [(frame.index, frame.pts, frame.duration)
-                        for frame in film.promised_frames()]
+        with open_source(
+            str(inputs / source), frames=part, fps=Fraction(25) if source == "images" else None
+        ) as film:
+            promised = [
+                (frame.index, frame.pts, frame.duration) for frame in film.promised_frames()
+            ]
             assert promised == [(frame.index, frame.pts, frame.duration) for frame in film]
 
 

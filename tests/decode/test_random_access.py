@@ -64,22 +64,57 @@ def check_all(path: Path, **options: object) -> None:
 # Name, codec and options of the clip; how many entry points it has.
 CLIPS: dict[str, tuple[str, dict[str, object], int]] = {
     "B frames": ("a.mp4", {"options": {"g": "12", "bf": "2"}}, 4),
-    "B pyramid, uneven times": ("a.mkv", {**MILLISECONDS, "options": {
-        "g": "10", "bf": "5", "x264-params": "b-pyramid=normal:b-adapt=0"}}, 5),
+    "B pyramid, uneven times": (
+        "a.mkv",
+        {
+            **MILLISECONDS,
+            "options": {"g": "10", "bf": "5", "x264-params": "b-pyramid=normal:b-adapt=0"},
+        },
+        5,
+    ),
     "one long group": ("a.mp4", {**MILLISECONDS, "options": {"g": "250", "bf": "3"}}, 1),
-    "closed HEVC": ("a.mp4", {"codec": "libx265", "options": {
-        "x265-params": X265 + ":open-gop=0"}}, 5),
+    "closed HEVC": (
+        "a.mp4",
+        {"codec": "libx265", "options": {"x265-params": X265 + ":open-gop=0"}},
+        5,
+    ),
     "open HEVC": ("a.mkv", {"codec": "libx265", "options": {"x265-params": X265}}, 5),
-    "VP8, hidden frames": ("a.webm", {"codec": "libvpx", "options": {
-        "auto-alt-ref": "1", "lag-in-frames": "16", "g": "12", "crf": "10", "b": "1M"}}, 4),
-    "VP9, hidden frames": ("a.webm", {"codec": "libvpx-vp9", "options": {
-        "auto-alt-ref": "1", "lag-in-frames": "16", "g": "12", "crf": "10", "b": "0"}}, 4),
-    "AV1": ("a.mp4", {"codec": "libsvtav1", "options": {
-        "g": "12", "preset": "12", "svtav1-params": "lp=1"}}, 4),
+    "VP8, hidden frames": (
+        "a.webm",
+        {
+            "codec": "libvpx",
+            "options": {
+                "auto-alt-ref": "1",
+                "lag-in-frames": "16",
+                "g": "12",
+                "crf": "10",
+                "b": "1M",
+            },
+        },
+        4,
+    ),
+    "VP9, hidden frames": (
+        "a.webm",
+        {
+            "codec": "libvpx-vp9",
+            "options": {
+                "auto-alt-ref": "1",
+                "lag-in-frames": "16",
+                "g": "12",
+                "crf": "10",
+                "b": "0",
+            },
+        },
+        4,
+    ),
+    "AV1": (
+        "a.mp4",
+        {"codec": "libsvtav1", "options": {"g": "12", "preset": "12", "svtav1-params": "lp=1"}},
+        4,
+    ),
     "FFV1": ("a.mkv", {"codec": "ffv1", "options": {"g": "7"}}, 6),
     "intra only": ("a.mov", {"codec": "mjpeg", "pix_fmt": "yuvj420p", "full_range": True}, COUNT),
-    "fragments": ("a.mp4", {"container_options": {
-        "movflags": "frag_keyframe+empty_moov"}}, 4),
+    "fragments": ("a.mp4", {"container_options": {"movflags": "frag_keyframe+empty_moov"}}, 4),
     "no index": ("a.nut", {}, 4),
 }
 
@@ -87,7 +122,7 @@ CLIPS: dict[str, tuple[str, dict[str, object], int]] = {
 def moving(width: int = 96, height: int = 64) -> list[np.ndarray]:
     """Numbered pictures with a moving texture, so that each refers to its neighbours."""
     noise = np.random.default_rng(2).integers(0, 60, (height, width + COUNT, 3), dtype=np.uint8)
-    return [numbered_picture(i, width, height) // 2 + noise[:, i:i + width] for i in range(COUNT)]
+    return [numbered_picture(i, width, height) // 2 + noise[:, i : i + width] for i in range(COUNT)]
 
 
 @pytest.fixture(params=CLIPS)
@@ -128,9 +163,15 @@ def test_a_turned_picture(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("transfer", [16, 18])
 def test_hdr_has_one_tone_curve(tmp_path: Path, transfer: int) -> None:
-    path = write_clip(tmp_path / "h.mp4", moving(), codec="libx265", pix_fmt="yuv420p10le",
-                      matrix=9, tags=(9, transfer, 9),
-                      options={"x265-params": X265 + ":max-cll=600,200:hdr10=1"})
+    path = write_clip(
+        tmp_path / "h.mp4",
+        moving(),
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        matrix=9,
+        tags=(9, transfer, 9),
+        options={"x265-params": X265 + ":max-cll=600,200:hdr10=1"},
+    )
     check_all(path)
     check_all(path, frames=(15, 38))
 
@@ -161,25 +202,35 @@ def test_what_can_not_be_exact_is_refused_with_the_reason(tmp_path: Path, case: 
 
 def test_bridging_damage_needs_the_order(tmp_path: Path) -> None:
     path = numbered_clip(tmp_path / "a.mp4", 12)
-    with open_source(str(path), on_error="keep-going") as source, \
-            pytest.raises(NotSeekable, match="keep-going"):
+    with (
+        open_source(str(path), on_error="keep-going") as source,
+        pytest.raises(NotSeekable, match="keep-going"),
+    ):
         source.index()
 
 
 def test_gradual_refresh_and_open_groups_of_h264_are_no_entry_points(tmp_path: Path) -> None:
     """The container marks them as key frames, but what follows may refer to what was before."""
     for number, params in enumerate(("intra-refresh=1:keyint=10", "open-gop=1:keyint=10")):
-        path = write_clip(tmp_path / f"{number}.mkv", moving(),
-                          options={"qp": "20", "bf": "2", "x264-params": params})
+        path = write_clip(
+            tmp_path / f"{number}.mkv",
+            moving(),
+            options={"qp": "20", "bf": "2", "x264-params": params},
+        )
         assert len(entries_of(path)) == 1
         check_all(path)
 
 
 def test_parameter_sets_that_change_are_refused(tmp_path: Path) -> None:
     """Two recordings, one after the other, each with its sets at its first picture only."""
-    parts = [write_clip(tmp_path / f"{i}.h264", moving()[:20],
-                        options={"g": "5", "qp": str(20 + 12 * i), "x264-params": extra})
-             for i, extra in enumerate(("cabac=1", "cabac=0"))]
+    parts = [
+        write_clip(
+            tmp_path / f"{i}.h264",
+            moving()[:20],
+            options={"g": "5", "qp": str(20 + 12 * i), "x264-params": extra},
+        )
+        for i, extra in enumerate(("cabac=1", "cabac=0"))
+    ]
     path = join_clips(tmp_path / "joined.mkv", parts, {"framerate": "25"})
     with open_source(str(path)) as film, pytest.raises(NotSeekable, match="parameter sets"):
         film.index()
@@ -214,9 +265,15 @@ def test_a_change_of_the_file_is_noticed(tmp_path: Path, change: str) -> None:
 
 
 def test_a_changed_size_in_mid_stream_is_refused(tmp_path: Path) -> None:
-    parts = [numbered_clip(tmp_path / "a.mkv", 8, codec="mjpeg", pix_fmt="yuvj420p"),
-             write_clip(tmp_path / "b.mkv", [numbered_picture(i, 80, 48) for i in range(8)],
-                        codec="mjpeg", pix_fmt="yuvj420p")]
+    parts = [
+        numbered_clip(tmp_path / "a.mkv", 8, codec="mjpeg", pix_fmt="yuvj420p"),
+        write_clip(
+            tmp_path / "b.mkv",
+            [numbered_picture(i, 80, 48) for i in range(8)],
+            codec="mjpeg",
+            pix_fmt="yuvj420p",
+        ),
+    ]
     path = join_clips(tmp_path / "joined.mov", parts)
     reader = reader_of(path)
     reader.read(0, 8)
@@ -238,7 +295,8 @@ def test_the_cheaper_of_reading_on_and_seeking() -> None:
 
 
 def test_a_segment_a_rank_decodes_no_more_than_it_must(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = numbered_clip(tmp_path / "a.mp4", 40, options={"g": "8", "bf": "0"})
     reader = reader_of(path)
     decoded = count_pictures(monkeypatch)

@@ -21,14 +21,19 @@ def picture(pts: int | None, name: int) -> av.VideoFrame:
     return frame
 
 
-def place(events: list[av.VideoFrame | Failure], exact: bool, keep_going: bool = True,
-          part: tuple[int, int | None] = (0, None)) -> tuple[list[tuple[int, int]], list[str]]:
+def place(
+    events: list[av.VideoFrame | Failure],
+    exact: bool,
+    keep_going: bool = True,
+    part: tuple[int, int | None] = (0, None),
+) -> tuple[list[tuple[int, int]], list[str]]:
     """(number, name of the picture shown) for each frame, and the damage."""
     scan = Scan(0, Fraction(1, 100), Fraction(10), Timeline(TIMES, 10, exact, 6), 6, "")
     damage: list[str] = []
     recovery = Recovery("film", scan, part, keep_going, damage)
-    return [(placed.index, placed.picture.width // 2 - 1)
-            for placed in recovery.place(events)], damage
+    return [
+        (placed.index, placed.picture.width // 2 - 1) for placed in recovery.place(events)
+    ], damage
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -36,8 +41,8 @@ def place(events: list[av.VideoFrame | Failure], exact: bool, keep_going: bool =
 def test_lost_frames_are_bridged_in_place(exact: bool, lost: set[int]) -> None:
     """Oracle: the last good picture, before the first good one that one itself."""
     events: list[av.VideoFrame | Failure] = [
-        Failure("noise") if i in lost else picture(10 * i if exact else None, i)
-        for i in range(6)]
+        Failure("noise") if i in lost else picture(10 * i if exact else None, i) for i in range(6)
+    ]
     shown, damage = place(events, exact)
     good = [i for i in range(6) if i not in lost]
     expected = [max((g for g in good if g <= i), default=good[0]) for i in range(6)]
@@ -46,8 +51,14 @@ def test_lost_frames_are_bridged_in_place(exact: bool, lost: set[int]) -> None:
 
 
 def test_nothing_is_an_error_outside_the_part() -> None:
-    events: list[av.VideoFrame | Failure] = [picture(0, 0), Failure("noise"), picture(20, 2),
-                                             picture(30, 3), Failure("noise"), picture(50, 5)]
+    events: list[av.VideoFrame | Failure] = [
+        picture(0, 0),
+        Failure("noise"),
+        picture(20, 2),
+        picture(30, 3),
+        Failure("noise"),
+        picture(50, 5),
+    ]
     shown, damage = place(events, True, keep_going=False, part=(2, 4))
     assert shown == [(0, 0), (1, 0), (2, 2), (3, 3), (4, 3), (5, 5)] and damage == []
     with pytest.raises(InputError, match="(?s)frame 4 .*--frames 2:4 takes"):
@@ -70,8 +81,12 @@ def test_a_failure_without_a_loss_is_none() -> None:
 
 
 def test_pictures_that_come_twice_or_too_early_are_dropped() -> None:
-    events: list[av.VideoFrame | Failure] = [picture(-10, 9), picture(0, 0), picture(10, 1),
-                                             picture(10, 9)]
+    events: list[av.VideoFrame | Failure] = [
+        picture(-10, 9),
+        picture(0, 0),
+        picture(10, 1),
+        picture(10, 9),
+    ]
     events += [picture(10 * i, i) for i in range(2, 6)]
     assert place(events, True) == ([(i, i) for i in range(6)], [])
 

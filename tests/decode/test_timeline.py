@@ -5,17 +5,28 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from fastvid.decode.timeline import (NO_TIME, PacketTable, build_timeline, strictly_increasing,
-                                     with_lost_tail, with_missing_frames, without_second_fields)
+from fastvid.decode.timeline import (
+    NO_TIME,
+    PacketTable,
+    build_timeline,
+    strictly_increasing,
+    with_lost_tail,
+    with_missing_frames,
+    without_second_fields,
+)
 
 
-def table(pts: list[int], dts: list[int] | None = None, keys: set[int] | None = None,
-          duration: int = 10) -> PacketTable:
+def table(
+    pts: list[int], dts: list[int] | None = None, keys: set[int] | None = None, duration: int = 10
+) -> PacketTable:
     count = len(pts)
     keyframe = np.array([i in ({0} if keys is None else keys) for i in range(count)], bool)
-    return PacketTable(np.array(pts, np.int64),
-                       np.array(dts if dts is not None else pts, np.int64),
-                       np.full(count, duration, np.int64), keyframe)
+    return PacketTable(
+        np.array(pts, np.int64),
+        np.array(dts if dts is not None else pts, np.int64),
+        np.full(count, duration, np.int64),
+        keyframe,
+    )
 
 
 def test_b_frames_are_put_in_presentation_order() -> None:
@@ -43,8 +54,10 @@ def test_equal_times_are_moved_apart_and_said() -> None:
     assert not timeline.exact and "same time stamp" in timeline.notes[0]
 
 
-@pytest.mark.parametrize("times, expected", [
-    ([], []), ([3], [3]), ([1, 1, 1], [1, 2, 3]), ([0, 5, 5, 6, 20], [0, 5, 6, 7, 20])])
+@pytest.mark.parametrize(
+    "times, expected",
+    [([], []), ([3], [3]), ([1, 1, 1], [1, 2, 3]), ([0, 5, 5, 6, 20], [0, 5, 6, 7, 20])],
+)
 def test_strictly_increasing(times: list[int], expected: list[int]) -> None:
     assert strictly_increasing(np.array(times, np.int64)).tolist() == expected
 

@@ -7,13 +7,23 @@ import pytest
 
 from fastvid.decode.film import open_source
 from fastvid.decode.frame import ColorTags
-from fastvid.decode.tonemap import (BT2020_TO_BT709, BT709_TO_BT2020, SDR_WHITE_NITS, WHITE_CODE,
-                                    ToneMapper, bt2390_curve, hlg_to_scene, nits_to_pq, pq_to_nits)
+from fastvid.decode.tonemap import (
+    BT709_TO_BT2020,
+    BT2020_TO_BT709,
+    SDR_WHITE_NITS,
+    WHITE_CODE,
+    ToneMapper,
+    bt2390_curve,
+    hlg_to_scene,
+    nits_to_pq,
+    pq_to_nits,
+)
 from support.decode_clips import write_clip
 
 
-@pytest.mark.parametrize("nits, code", [(0, 0.0), (100, 0.5081), (203, 0.5807), (1000, 0.7518),
-                                        (10000, 1.0)])
+@pytest.mark.parametrize(
+    "nits, code", [(0, 0.0), (100, 0.5081), (203, 0.5807), (1000, 0.7518), (10000, 1.0)]
+)
 def test_pq_at_published_points(nits: float, code: float) -> None:
     """Values of ITU-R BT.2408, table 1, and SMPTE ST 2084."""
     assert nits_to_pq(np.array(nits)) == pytest.approx(code, abs=2e-4)
@@ -48,7 +58,7 @@ def plain(rgb: np.ndarray, transfer: str) -> np.ndarray:
     else:
         scene = hlg_to_scene(rgb)
         luminance = 0.2627 * scene[0] + 0.6780 * scene[1] + 0.0593 * scene[2]
-        light = 1000.0 * luminance ** 0.2 * scene
+        light = 1000.0 * luminance**0.2 * scene
     brightest = light.max()
     if brightest > 0:
         light = light * (bt2390_curve(np.array([brightest]), 1000.0)[0] / brightest)
@@ -70,11 +80,28 @@ def test_tables_agree_with_plain_arithmetic(transfer: str) -> None:
 
 @pytest.mark.parametrize("transfer, number", [("pq", 16), ("hlg", 18)])
 def test_a_tagged_clip_is_mapped_and_said(tmp_path: Path, transfer: str, number: int) -> None:
-    bars = np.array([[0, 0, 0], [60, 60, 60], [148, 148, 148], [192, 192, 192], [255, 255, 255],
-                     [140, 100, 80], [80, 120, 100], [90, 90, 140]], np.uint8)
+    bars = np.array(
+        [
+            [0, 0, 0],
+            [60, 60, 60],
+            [148, 148, 148],
+            [192, 192, 192],
+            [255, 255, 255],
+            [140, 100, 80],
+            [80, 120, 100],
+            [90, 90, 140],
+        ],
+        np.uint8,
+    )
     image = np.ascontiguousarray(np.broadcast_to(np.repeat(bars, 8, axis=0), (47, 64, 3)))
-    path = write_clip(tmp_path / "h.mkv", [image], codec="ffv1", pix_fmt="yuv420p10le", matrix=9,
-                      tags=(9, number, 9))
+    path = write_clip(
+        tmp_path / "h.mkv",
+        [image],
+        codec="ffv1",
+        pix_fmt="yuv420p10le",
+        matrix=9,
+        tags=(9, number, 9),
+    )
     source = open_source(str(path))
     (frame,) = source
     for seen, bar in zip(frame.image[24, 4::8], bars):

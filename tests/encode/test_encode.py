@@ -7,20 +7,26 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from support.encode_clips import decoded, encode_parts, info_of, moving, noise, packets
 
 from fastvid.decode.frame import ColorTags
 from fastvid.encode.codecs import CODECS, available_codecs, codec_help
 from fastvid.encode.mux import mux
 from fastvid.encode.output import open_encoder, plan_output
 from fastvid.errors import InputError, StorageError
+from support.encode_clips import decoded, encode_parts, info_of, moving, noise, packets
 
 
-def _written(folder: Path, name: str, images: list[np.ndarray], *, color: ColorTags = ColorTags(),
-             threads_seams: tuple[int, ...] = (), **options: object) -> Path:
+def _written(
+    folder: Path,
+    name: str,
+    images: list[np.ndarray],
+    *,
+    color: ColorTags = ColorTags(),
+    threads_seams: tuple[int, ...] = (),
+    **options: object,
+) -> Path:
     height, width = images[0].shape[:2]
-    plan = plan_output(folder / name, info=info_of(width, height, color=color),
-                       **options)  # type: ignore[arg-type]
+    plan = plan_output(folder / name, info=info_of(width, height, color=color), **options)  # type: ignore[arg-type]
     times = [512 * index for index in range(len(images))]
     mux(plan, list(encode_parts(plan, folder, images, times, 512, threads_seams)))
     return plan.path
@@ -56,14 +62,16 @@ def test_no_encoder_takes_the_machine(tmp_path: Path, name: str) -> None:
     """SVT-AV1 would, as root: its threads ask for the highest real-time priority."""
     if os.geteuid() != 0 or not hasattr(os, "sched_getscheduler"):
         pytest.skip("only root's threads get a real-time priority")
-    plan = plan_output(tmp_path / ("out" + CODECS[name].containers[0]), info=info_of(80, 66),
-                       codec=name)
+    plan = plan_output(
+        tmp_path / ("out" + CODECS[name].containers[0]), info=info_of(80, 66), codec=name
+    )
     encoder = open_encoder(plan, tmp_path / "part", threads=1)
     try:
         for index, image in enumerate(moving(3, 80, 66)):
             encoder.write(image, index * 512, 512)
-            policies = {os.sched_getscheduler(int(thread))
-                        for thread in os.listdir("/proc/self/task")}
+            policies = {
+                os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")
+            }
             assert policies == {os.SCHED_OTHER}
     finally:
         encoder.close()
@@ -82,38 +90,55 @@ def test_a_checked_output_leaves_no_encoder_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("matrix", [1, 6, 9])
 @pytest.mark.parametrize("full_range", [False, True])
-def test_samples_follow_the_matrix_and_range_that_the_tags_say(tmp_path: Path, matrix: int,
-                                                               full_range: bool) -> None:
+def test_samples_follow_the_matrix_and_range_that_the_tags_say(
+    tmp_path: Path, matrix: int, full_range: bool
+) -> None:
     """Against the formula of ITU-T H.273, 8.3, on flat colours."""
     weights = {1: (0.2126, 0.0722), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}[matrix]
     rgb = (200, 90, 40)
-    color = ColorTags(primaries=9 if matrix == 9 else matrix, transfer=1, matrix=matrix,
-                      full_range=full_range)
-    path = _written(tmp_path, "out.mp4", [np.full((32, 48, 3), rgb, np.uint8)] * 2, color=color,
-                    crf=0)
+    color = ColorTags(
+        primaries=9 if matrix == 9 else matrix, transfer=1, matrix=matrix, full_range=full_range
+    )
+    path = _written(
+        tmp_path, "out.mp4", [np.full((32, 48, 3), rgb, np.uint8)] * 2, color=color, crf=0
+    )
     red, green, blue = (value / 255 for value in rgb)
     luma = weights[0] * red + (1 - sum(weights)) * green + weights[1] * blue
     cb, cr = (blue - luma) / (2 - 2 * weights[1]), (red - luma) / (2 - 2 * weights[0])
-    expected = ([luma * 255, cb * 255 + 128, cr * 255 + 128] if full_range
-                else [luma * 219 + 16, cb * 224 + 128, cr * 224 + 128])
+    expected = (
+        [luma * 255, cb * 255 + 128, cr * 255 + 128]
+        if full_range
+        else [luma * 219 + 16, cb * 224 + 128, cr * 224 + 128]
+    )
     with av.open(str(path)) as container:
         context = container.streams.video[0].codec_context
         frame = next(container.decode(video=0))
         planes = [bytes(plane)[0] for plane in frame.planes]
         assert np.abs(np.array(planes) - expected).max() <= 1
-        assert (context.color_primaries, context.color_trc, context.colorspace,
-                context.color_range) == (color.primaries, 1, matrix, 2 if full_range else 1)
+        assert (
+            context.color_primaries,
+            context.color_trc,
+            context.colorspace,
+            context.color_range,
+        ) == (color.primaries, 1, matrix, 2 if full_range else 1)
 
 
-@pytest.mark.parametrize(("name", "codec"), [("out.mov", "prores"), ("out.webm", "vp9"),
-                                             ("out.mkv", "libx265"), ("out.mp4", "av1")])
-def test_colour_tags_are_on_the_stream_of_every_codec(tmp_path: Path, name: str,
-                                                      codec: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("out.mov", "prores"), ("out.webm", "vp9"), ("out.mkv", "libx265"), ("out.mp4", "av1")],
+)
+def test_colour_tags_are_on_the_stream_of_every_codec(
+    tmp_path: Path, name: str, codec: str
+) -> None:
     path = _written(tmp_path, name, moving(3), color=ColorTags(1, 1, 1, False), codec=codec)
     with av.open(str(path)) as container:
         context = container.streams.video[0].codec_context
-        assert (context.color_primaries, context.color_trc, context.colorspace,
-                context.color_range) == (1, 1, 1, 1)
+        assert (
+            context.color_primaries,
+            context.color_trc,
+            context.colorspace,
+            context.color_range,
+        ) == (1, 1, 1, 1)
 
 
 def test_an_untagged_matrix_is_tagged_as_what_was_computed(tmp_path: Path) -> None:
@@ -148,25 +173,29 @@ def test_parts_of_different_thread_counts_fit_together(tmp_path: Path) -> None:
         assert decoded(plan.path)[0] == [Fraction(index, 25) for index in range(12)]
 
 
-@pytest.mark.parametrize(("output", "options", "said"), [
-    ("no/such/place/out.mp4", {}, "no/such/place of the output"),
-    ("out.xyz", {}, ".mp4 .m4v .mov .mkv .webm"),
-    ("out", {}, "no extension"),
-    ("out.mp4", {"codec": "divx"}, "libx264 libx265 ffv1"),
-    ("out.webm", {"codec": "libx264"}, "libvpx-vp9"),
-    ("out.mp4", {"codec": "prores"}, ".mov .mkv"),
-    ("out.mp4", {"crf": 52}, "outside 0 to 51"),
-    ("out.mkv", {"codec": "ffv1", "crf": 3}, "leave --crf out"),
-    ("out.mp4", {"preset": "quick"}, "ultrafast superfast"),
-    ("out.mkv", {"codec": "ffv1", "preset": "fast"}, "no presets"),
-    ("images/", {"codec": "libx264"}, "leave --codec out"),
-    ("directory.mp4", {}, "is a folder"),
-    ("a_file/out.mp4", {}, "is not a directory"),
-    ("a_file/", {}, "is a file"),
-    ("/proc/out.mp4", {}, "can't write in /proc"),
-])
+@pytest.mark.parametrize(
+    ("output", "options", "said"),
+    [
+        ("no/such/place/out.mp4", {}, "no/such/place of the output"),
+        ("out.xyz", {}, ".mp4 .m4v .mov .mkv .webm"),
+        ("out", {}, "no extension"),
+        ("out.mp4", {"codec": "divx"}, "libx264 libx265 ffv1"),
+        ("out.webm", {"codec": "libx264"}, "libvpx-vp9"),
+        ("out.mp4", {"codec": "prores"}, ".mov .mkv"),
+        ("out.mp4", {"crf": 52}, "outside 0 to 51"),
+        ("out.mkv", {"codec": "ffv1", "crf": 3}, "leave --crf out"),
+        ("out.mp4", {"preset": "quick"}, "ultrafast superfast"),
+        ("out.mkv", {"codec": "ffv1", "preset": "fast"}, "no presets"),
+        ("images/", {"codec": "libx264"}, "leave --codec out"),
+        ("directory.mp4", {}, "is a folder"),
+        ("a_file/out.mp4", {}, "is not a directory"),
+        ("a_file/", {}, "is a file"),
+        ("/proc/out.mp4", {}, "can't write in /proc"),
+    ],
+)
 def test_what_can_not_be_written_is_said_before_any_work(
-        tmp_path: Path, output: str, options: dict[str, object], said: str) -> None:
+    tmp_path: Path, output: str, options: dict[str, object], said: str
+) -> None:
     (tmp_path / "directory.mp4").mkdir()
     (tmp_path / "a_file").write_text("x")
     before = sorted(os.listdir(tmp_path))
@@ -225,7 +254,7 @@ def test_wrong_use_is_refused(tmp_path: Path) -> None:
 
 def test_a_part_that_was_cut_short_is_not_used(tmp_path: Path) -> None:
     plan = plan_output(tmp_path / "a.mp4", info=info_of(64, 48))
-    part, = encode_parts(plan, tmp_path, moving(5), range(5), 1)
+    (part,) = encode_parts(plan, tmp_path, moving(5), range(5), 1)
     whole = part.read_bytes()
     for size in (0, 10, len(whole) // 2, len(whole) - 1):
         part.write_bytes(whole[:size])

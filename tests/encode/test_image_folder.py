@@ -6,12 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.encode_clips import encode_parts, info_of, noise
 
 from fastvid.encode.images import image_name
 from fastvid.encode.mux import mux
 from fastvid.encode.output import open_encoder, plan_output
 from fastvid.errors import InputError, StorageError
+from support.encode_clips import encode_parts, info_of, noise
 
 
 def _read(path: Path) -> np.ndarray:
@@ -32,8 +32,11 @@ def test_images_are_numbered_across_parts_and_bit_exact(tmp_path: Path) -> None:
         np.testing.assert_array_equal(_read(tmp_path / "out" / f"{index:06d}.png"), image)
     lines = (tmp_path / "out" / "timestamps.txt").read_text().splitlines()
     assert lines[0] == "# timestamp format v2"
-    np.testing.assert_allclose([float(line) for line in lines[2:]],
-                               [pts / 12.8 for pts in [*times, 9000 + 1280]], atol=1e-6)
+    np.testing.assert_allclose(
+        [float(line) for line in lines[2:]],
+        [pts / 12.8 for pts in [*times, 9000 + 1280]],
+        atol=1e-6,
+    )
     assert sorted(os.listdir(tmp_path)) == ["out", "work"]
 
 

@@ -38,8 +38,11 @@ SLOW_ENCODER = {"stage": "encode", "ranks": [0], "sleep": 0.2}
 
 def packets(path: Path) -> list[tuple[object, ...]]:
     with av.open(str(path)) as container:
-        return [(packet.pts, packet.duration, bytes(packet))
-                for packet in container.demux(video=0) if packet.size]
+        return [
+            (packet.pts, packet.duration, bytes(packet))
+            for packet in container.demux(video=0)
+            if packet.size
+        ]
 
 
 def frame(index: int) -> np.ndarray:
@@ -58,15 +61,30 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def command(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> list[object]:
-    return [uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", tiny_style, "--cuts", "none",
-            "--segment-length", "3", "--codec", "ffv1", "--threads", "1",
-            "--log-dir", tmp_path / "logs"]
+    return [
+        uncut_clip.path,
+        "-o",
+        tmp_path / "out.mkv",
+        "--style",
+        tiny_style,
+        "--cuts",
+        "none",
+        "--segment-length",
+        "3",
+        "--codec",
+        "ffv1",
+        "--threads",
+        "1",
+        "--log-dir",
+        tmp_path / "logs",
+    ]
 
 
 @pytest.fixture(scope="module")
 def expected(uncut_clip: Clip, tiny_style: Path) -> np.ndarray:
-    return oracle.repaint(job_clips.decoded_frames(uncut_clip.path), (),
-                          load_style(str(tiny_style)))
+    return oracle.repaint(
+        job_clips.decoded_frames(uncut_clip.path), (), load_style(str(tiny_style))
+    )
 
 
 def encoded_by_others(folder: Path) -> int:
@@ -82,9 +100,14 @@ def run(rules: list[object], command: list[object], ranks: int) -> str:
 
 @pytest.mark.mpi
 @pytest.mark.parametrize(("ranks", "more"), [(2, []), (3, ["--discard-frames"])])
-def test_the_video_is_the_same_whoever_encodes_it(ranks: int, more: list[object],
-                                                  command: list[object], expected: np.ndarray,
-                                                  uncut_clip: Clip, tmp_path: Path) -> None:
+def test_the_video_is_the_same_whoever_encodes_it(
+    ranks: int,
+    more: list[object],
+    command: list[object],
+    expected: np.ndarray,
+    uncut_clip: Clip,
+    tmp_path: Path,
+) -> None:
     output = tmp_path / "out.mkv"
     run([SMALL_PARTS], command, 1)
     alone = packets(output)
@@ -97,21 +120,25 @@ def test_the_video_is_the_same_whoever_encodes_it(ranks: int, more: list[object]
 
 
 @pytest.mark.mpi
-def test_each_style_is_encoded_into_its_own_video(command: list[object], tiny_style: Path,
-                                                  expected: np.ndarray, tmp_path: Path) -> None:
+def test_each_style_is_encoded_into_its_own_video(
+    command: list[object], tiny_style: Path, expected: np.ndarray, tmp_path: Path
+) -> None:
     other = tmp_path / "other.pt"
     other.write_bytes(job_clips.style_bytes(seed=5))
     run([SMALL_PARTS, SLOW_ENCODER], [*command, "--style", other], 3)
     assert encoded_by_others(tmp_path) >= 2
-    mine, its = (job_clips.decoded_frames(tmp_path / f"out.{style.stem}.mkv")
-                 for style in (tiny_style, other))
+    mine, its = (
+        job_clips.decoded_frames(tmp_path / f"out.{style.stem}.mkv")
+        for style in (tiny_style, other)
+    )
     assert np.array_equal(mine, expected)
     assert len(its) == len(expected) and not np.array_equal(its, expected)
 
 
 @pytest.mark.mpi
 def test_rank_0_does_without_a_rank_that_can_not_encode(
-        command: list[object], expected: np.ndarray, tmp_path: Path) -> None:
+    command: list[object], expected: np.ndarray, tmp_path: Path
+) -> None:
     """It fails in the middle of a part, some of which has arrived."""
     broken = {"stage": "encode", "ranks": [1], "call": 3, "action": "ValueError"}
     run([SMALL_PARTS, SLOW_ENCODER, broken], command, 2)
@@ -122,15 +149,21 @@ def test_rank_0_does_without_a_rank_that_can_not_encode(
 
 @pytest.mark.mpi
 @pytest.mark.parametrize("end", [RunningJob.terminate, RunningJob.kill])
-def test_ended_meanwhile_and_continued(end: Callable[[RunningJob], object],
-                                       command: list[object], expected: np.ndarray,
-                                       tmp_path: Path) -> None:
+def test_ended_meanwhile_and_continued(
+    end: Callable[[RunningJob], object], command: list[object], expected: np.ndarray, tmp_path: Path
+) -> None:
     slow = {"stage": "encode", "sleep": 0.3}
-    with RunningJob([PROGRAMS / "patched.py"],
-                    [json.dumps([SMALL_PARTS, slow]), *command], ranks=3) as job:
+    with RunningJob(
+        [PROGRAMS / "patched.py"], [json.dumps([SMALL_PARTS, slow]), *command], ranks=3
+    ) as job:
         parts = part_folder(tmp_path / "out.mkv")
-        until(lambda: stored_count(tmp_path / "out.h5") == COUNT and parts.is_dir()
-              and len(list(parts.glob("*.part"))) >= 2)
+        until(
+            lambda: (
+                stored_count(tmp_path / "out.h5") == COUNT
+                and parts.is_dir()
+                and len(list(parts.glob("*.part"))) >= 2
+            )
+        )
         assert not job.ended()
         end(job)
         stopped = job.wait()
@@ -176,7 +209,8 @@ def feed(helper: Encoding, order: PartOrder) -> bytes:
 
 
 def test_a_part_has_the_same_bytes_wherever_it_is_encoded(
-        plan: OutputPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan: OutputPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(encoding, "_PASSED_BYTES", 5000)  # several passages
     helper = Encoding(lambda: None)
     for first, stop in ((0, 5), (10, 15), (20, 23)):
@@ -201,8 +235,10 @@ def test_a_rank_asks_for_few_frames_at_a_time(plan: OutputPlan) -> None:
 
 
 def test_a_rank_that_failed_is_not_taken_for_one_that_is_stuck(
-        plan: OutputPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan: OutputPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It would fall silent, and the job would end with it."""
+
     def refuse(*_: object) -> None:
         raise ValueError("no such encoder here")
 
@@ -234,8 +270,7 @@ def test_rank_0_encodes_what_does_not_come_back(plan: OutputPlan, tmp_path: Path
     writer = RunWriter.create(tmp_path / "out.h5", 48, 64, {"settings": "{}"}, (), "none")
     encoder = EncoderThread(plan, part_folder(plan.path), threads=1, part_frames=PART_FRAMES)
     encoder.take_over(writer.has)
-    gatherer = Gatherer(writer, encoder, discard=False, shared=True,
-                        wake=threading.Event().set)  # type: ignore[arg-type]
+    gatherer = Gatherer(writer, encoder, discard=False, shared=True, wake=threading.Event().set)  # type: ignore[arg-type]
     held = threading.Event()
     encode = encoder._encode
 
@@ -249,9 +284,23 @@ def test_rank_0_encodes_what_does_not_come_back(plan: OutputPlan, tmp_path: Path
     assert shared is not None
     times = {f"{stage.value}_{what}": 0.0 for stage in STAGES for what in ("start", "seconds")}
     gatherer.expect()
-    gatherer.put(SegmentRecord(0, 0, COUNT, 0, 0, rank=1, host="node", times=times,
-                               pts=[40 * i for i in range(COUNT)], durations=[40] * COUNT),
-                 [frame(i) for i in range(COUNT)], [], [])
+    gatherer.put(
+        SegmentRecord(
+            0,
+            0,
+            COUNT,
+            0,
+            0,
+            rank=1,
+            host="node",
+            times=times,
+            pts=[40 * i for i in range(COUNT)],
+            durations=[40] * COUNT,
+        ),
+        [frame(i) for i in range(COUNT)],
+        [],
+        [],
+    )
     gatherer.finish()
     parts: list[tuple[int, int]] = []
     until(lambda: bool(parts.extend([part] if (part := shared.lend()) else []) or parts))

@@ -51,8 +51,9 @@ def test_no_arguments(run_main: Callable[..., tuple[int, str]]) -> None:
 
 
 @pytest.mark.parametrize("command", ["stylize", "encode", "evaluate", "status"])
-def test_commands_without_their_arguments(command: str,
-                                          run_main: Callable[..., tuple[int, str]]) -> None:
+def test_commands_without_their_arguments(
+    command: str, run_main: Callable[..., tuple[int, str]]
+) -> None:
     status, message = run_main(command)
     assert status == STATUS_BAD_INPUT
     assert message.startswith("fastvid: error: ") and "--help" in message
@@ -60,14 +61,18 @@ def test_commands_without_their_arguments(command: str,
 
 @pytest.mark.parametrize("command", ["encode", "evaluate", "status"])
 @pytest.mark.parametrize("name", ["missing.h5", "text.h5", "foreign.h5", "folder.h5"])
-def test_run_files_of_other_commands(command: str, name: str, tmp_path: Path,
-                                     run_main: Callable[..., tuple[int, str]]) -> None:
+def test_run_files_of_other_commands(
+    command: str, name: str, tmp_path: Path, run_main: Callable[..., tuple[int, str]]
+) -> None:
     (tmp_path / "text.h5").write_text("frames")
     (tmp_path / "folder.h5").mkdir()
     with h5py.File(tmp_path / "foreign.h5", "w") as file:
         file["measurements"] = np.arange(10)
-    more: dict[str, list[object]] = {"encode": ["-o", tmp_path / "new.mkv"],
-                                     "evaluate": [tmp_path / "in.mp4"], "status": []}
+    more: dict[str, list[object]] = {
+        "encode": ["-o", tmp_path / "new.mkv"],
+        "evaluate": [tmp_path / "in.mp4"],
+        "status": [],
+    }
     status, message = run_main(command, tmp_path / name, *more[command])
     assert status == STATUS_BAD_INPUT, message
     assert name in message and "Traceback" not in message
@@ -79,8 +84,9 @@ def read_only_folder(tmp_path: Path) -> Iterator[Path]:
     """A folder that nobody may write in, not even root."""
     folder = tmp_path / "readonly"
     folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", str(folder)],
-                          capture_output=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", str(folder)], capture_output=True
+    )
     if made.returncode == 0:
         yield folder
         subprocess.run(["umount", str(folder)], check=True)
@@ -93,8 +99,9 @@ def read_only_folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("what", ["output", "run file"])
-def test_a_folder_that_can_not_be_written(what: str, place: Place, read_only_folder: Path,
-                                          run_main: Callable[..., tuple[int, str]]) -> None:
+def test_a_folder_that_can_not_be_written(
+    what: str, place: Place, read_only_folder: Path, run_main: Callable[..., tuple[int, str]]
+) -> None:
     if what == "output":
         place.output = read_only_folder / "out.mkv"
     else:
@@ -124,14 +131,17 @@ def test_one_rank_speaks_while_all_work(place: Place) -> None:
     """A frame that can't be decoded is found when the ranks are at work already: they leave with
     the same status, and none of them crashes over the frames that are on their way."""
     place.input = job_clips.write_clip(
-        place.folder / "in.mp4", job_clips.uncut_scenes(),
-        job_clips.uneven_times(job_clips.UNCUT_FRAMES), codec="libx264")
+        place.folder / "in.mp4",
+        job_clips.uncut_scenes(),
+        job_clips.uneven_times(job_clips.UNCUT_FRAMES),
+        codec="libx264",
+    )
     with av.open(str(place.input)) as container:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
     start, size = packets[len(packets) * 3 // 4]
     data = bytearray(place.input.read_bytes())
     assert start is not None
-    data[start:start + size] = b"\xff" * size
+    data[start : start + size] = b"\xff" * size
     place.input.write_bytes(data)
     finished = run_fastvid(*place.command(), "--segment-length", "1", ranks=3)
     assert finished.status == STATUS_BAD_INPUT, finished.stdout + finished.stderr

@@ -16,8 +16,9 @@ GB = 10**9
 
 
 def info(width: int, height: int, count: int | None) -> VideoInfo:
-    return VideoInfo("in.mp4", width, height, Fraction(1, 25), Fraction(25), count,
-                     ColorTags(1, 1, 1, False))
+    return VideoInfo(
+        "in.mp4", width, height, Fraction(1, 25), Fraction(25), count, ColorTags(1, 1, 1, False)
+    )
 
 
 def options(**values: object) -> StylizeOptions:
@@ -39,8 +40,10 @@ def test_what_is_kept_besides_counts() -> None:
 
 
 def test_discarding_frames_bounds_the_run_file() -> None:
-    hour, day = (run_file_bytes(info(640, 360, 90000 * hours), options(discard_frames=True))
-                 for hours in (1, 24))
+    hour, day = (
+        run_file_bytes(info(640, 360, 90000 * hours), options(discard_frames=True))
+        for hours in (1, 24)
+    )
     assert hour == day is not None and day < 500 * 640 * 360 * 3
     assert run_file_bytes(info(640, 360, None), options(discard_frames=True)) == day
 
@@ -77,11 +80,17 @@ def test_ranks_of_a_host_share_its_memory() -> None:
     each = rank_bytes(film, options(), 10**9)
     check_memory(film, options(), 10**9, peers(("a", 4 * each), ("b", 2 * each), ("b", 2 * each)))
     with pytest.raises(InputError, match="for the 3 on b"):
-        check_memory(film, options(), 10**9,
-                     peers(("a", 4 * each), ("b", 2 * each), ("b", 2 * each), ("b", 2 * each)))
+        check_memory(
+            film,
+            options(),
+            10**9,
+            peers(("a", 4 * each), ("b", 2 * each), ("b", 2 * each), ("b", 2 * each)),
+        )
 
 
 def test_memory_is_bounded_by_segments_not_by_length() -> None:
-    assert (rank_bytes(info(640, 360, 10), options(), 0)
-            == rank_bytes(info(640, 360, 10**7), options(), 0)
-            < rank_bytes(info(640, 360, 10), options(segment_length=64), 0))
+    assert (
+        rank_bytes(info(640, 360, 10), options(), 0)
+        == rank_bytes(info(640, 360, 10**7), options(), 0)
+        < rank_bytes(info(640, 360, 10), options(segment_length=64), 0)
+    )

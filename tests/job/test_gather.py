@@ -69,12 +69,22 @@ def gatherer_of(writer: RunWriter, encoder: Encoder) -> Gatherer:
 def put(gatherer: Gatherer, segment: int) -> None:
     start, stop = LENGTH * segment, LENGTH * segment + LENGTH
     times = {f"{stage.value}_{what}": 0.0 for stage in STAGES for what in ("start", "seconds")}
-    record = SegmentRecord(segment, start, stop, 0, 0, rank=1, host="node", times=times,
-                           pts=[1000 + 40 * i for i in range(start, stop)],
-                           durations=[30 + i for i in range(start, stop)])
+    record = SegmentRecord(
+        segment,
+        start,
+        stop,
+        0,
+        0,
+        rank=1,
+        host="node",
+        times=times,
+        pts=[1000 + 40 * i for i in range(start, stop)],
+        durations=[30 + i for i in range(start, stop)],
+    )
     gatherer.expect()
-    gatherer.put(record, [np.full((HEIGHT, WIDTH, 3), i, np.uint8) for i in range(start, stop)],
-                 [], [])
+    gatherer.put(
+        record, [np.full((HEIGHT, WIDTH, 3), i, np.uint8) for i in range(start, stop)], [], []
+    )
 
 
 def finish(gatherer: Gatherer) -> None:
@@ -96,8 +106,9 @@ def expected(segments: int) -> list[tuple[int, int, int, int]]:
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [1, 0, 3, 2, 5, 4], [5, 4, 3, 2, 1, 0]])
-def test_frames_are_encoded_in_order_with_their_own_times(writer: CountingWriter,
-                                                          order: list[int]) -> None:
+def test_frames_are_encoded_in_order_with_their_own_times(
+    writer: CountingWriter, order: list[int]
+) -> None:
     encoder = Encoder()
     gatherer = gatherer_of(writer, encoder)
     gatherer.start()
@@ -135,7 +146,8 @@ def test_a_slow_encoder_does_not_fill_the_memory(writer: CountingWriter) -> None
 
 
 def test_few_segments_are_fetched_before_their_size_is_known(
-        writer: CountingWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer: CountingWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All ranks finish their first segment at about the same time: rank 0 once took them all."""
     monkeypatch.setattr(gather, "_MAX_BACKLOG_BYTES", 5 * SEGMENT_BYTES)
     gatherer = gatherer_of(writer, Encoder())  # stores nothing yet
@@ -168,8 +180,9 @@ def test_the_end_wakes_whoever_waits_for_it(writer: CountingWriter) -> None:
     assert seen[0] and not seen[-1]
 
 
-def test_an_error_of_the_encoder_ends_it_at_once(writer: CountingWriter,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_encoder_ends_it_at_once(
+    writer: CountingWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gather, "_IDLE_INTERVAL_S", 1e6)
     encoder = Encoder()
     gatherer = gatherer_of(writer, encoder)

@@ -18,11 +18,18 @@ OPTIONS = StylizeOptions(Path("in.mp4"), Path("out.mp4"))
 ENCODING = ("libx264", 18.0, "medium")
 
 
-def identity(options: StylizeOptions = OPTIONS, settings: PictureSettings = SETTINGS,
-             **changes: Any) -> dict[str, Any]:
+def identity(
+    options: StylizeOptions = OPTIONS, settings: PictureSettings = SETTINGS, **changes: Any
+) -> dict[str, Any]:
     """As it comes back from the run file."""
-    facts = {"software": "fastvid 1", "input_sha256": "aa", "style_sha256": "bb",
-             "size": (64, 48), "encoding": ENCODING, **changes}
+    facts = {
+        "software": "fastvid 1",
+        "input_sha256": "aa",
+        "style_sha256": "bb",
+        "size": (64, 48),
+        "encoding": ENCODING,
+        **changes,
+    }
     return json.loads(json.dumps(run_identity(options, settings, **facts)))
 
 
@@ -36,20 +43,25 @@ def test_the_same_run_goes_on() -> None:
     check_same_run("out.h5", identity(), identity())
 
 
-@pytest.mark.parametrize(("changed", "words"), [
-    (identity(settings=replace(SETTINGS, flow="farneback")),
-     "--flow was dis-medium, is farneback"),
-    (identity(settings=replace(SETTINGS, threads=4)), "--threads was 2, is 4"),
-    (identity(settings=replace(SETTINGS, processor="another")), "the kind of processor was"),
-    (identity(replace(OPTIONS, frames=(0, 9))), "--frames was None, is [0, 9]"),
-    (identity(replace(OPTIONS, cuts="none")), "--cuts was auto, is none"),
-    (identity(replace(OPTIONS, keep=("flow",))), "--keep was [], is ['flow']"),
-    (identity(replace(OPTIONS, fps=Fraction(24))), "--fps was None, is 24"),
-    (identity(input_sha256="cc"), "the content of the input is another"),
-    (identity(style_sha256="cc"), "the style is another"),
-    (identity(size=(32, 24)), "the size of the frames was [64, 48], is [32, 24]"),
-    (identity(software="fastvid 2"), "the software was fastvid 1, is fastvid 2"),
-])
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            identity(settings=replace(SETTINGS, flow="farneback")),
+            "--flow was dis-medium, is farneback",
+        ),
+        (identity(settings=replace(SETTINGS, threads=4)), "--threads was 2, is 4"),
+        (identity(settings=replace(SETTINGS, processor="another")), "the kind of processor was"),
+        (identity(replace(OPTIONS, frames=(0, 9))), "--frames was None, is [0, 9]"),
+        (identity(replace(OPTIONS, cuts="none")), "--cuts was auto, is none"),
+        (identity(replace(OPTIONS, keep=("flow",))), "--keep was [], is ['flow']"),
+        (identity(replace(OPTIONS, fps=Fraction(24))), "--fps was None, is 24"),
+        (identity(input_sha256="cc"), "the content of the input is another"),
+        (identity(style_sha256="cc"), "the style is another"),
+        (identity(size=(32, 24)), "the size of the frames was [64, 48], is [32, 24]"),
+        (identity(software="fastvid 2"), "the software was fastvid 1, is fastvid 2"),
+    ],
+)
 def test_what_changed_is_named(changed: dict[str, Any], words: str) -> None:
     message = difference(identity(), changed)
     assert words in message and message.startswith("out.h5 was begun with other settings: ")
@@ -57,23 +69,33 @@ def test_what_changed_is_named(changed: dict[str, Any], words: str) -> None:
 
 
 def test_all_that_changed_is_named() -> None:
-    message = difference(identity(), identity(
-        settings=replace(SETTINGS, strength=0.5, keep_colors=True)))
+    message = difference(
+        identity(), identity(settings=replace(SETTINGS, strength=0.5, keep_colors=True))
+    )
     assert "--strength was 1.0, is 0.5" in message and "--keep-colors" in message
 
 
 def test_what_does_not_shape_the_picture_may_change() -> None:
     """How the work is dealt and where it goes; how it is encoded, as long as frames are kept."""
-    other = replace(OPTIONS, output=Path("other.mkv"), segment_length=9, lookahead=2,
-                    compression="gzip", crf=30.0, codec="ffv1", time_limit=60.0)
+    other = replace(
+        OPTIONS,
+        output=Path("other.mkv"),
+        segment_length=9,
+        lookahead=2,
+        compression="gzip",
+        crf=30.0,
+        codec="ffv1",
+        time_limit=60.0,
+    )
     check_same_run("out.h5", identity(), identity(other, encoding=("ffv1", None, None)))
 
 
 def test_discarded_frames_can_not_be_encoded_again() -> None:
     discarding = replace(OPTIONS, discard_frames=True)
     check_same_run("out.h5", identity(discarding), identity(discarding))
-    message = difference(identity(discarding), identity(discarding,
-                                                        encoding=("libx264", 30.0, "medium")))
+    message = difference(
+        identity(discarding), identity(discarding, encoding=("libx264", 30.0, "medium"))
+    )
     assert "--discard-frames" in message
 
 
@@ -82,25 +104,29 @@ def test_a_cuts_file_counts_by_its_content(tmp_path: Path) -> None:
     one.write_text("3\n7\n")
     two.write_text("# the same\n7\n3\n")
     three.write_text("3\n8\n")
-    first, second, third = (identity(replace(OPTIONS, cuts=str(path)))
-                            for path in (one, two, three))
+    first, second, third = (
+        identity(replace(OPTIONS, cuts=str(path))) for path in (one, two, three)
+    )
     check_same_run("out.h5", first, second)
     assert "--cuts was 3,7, is 3,8" in difference(first, third)
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"strength": 1.5}, "--strength 1.5"),
-    ({"temporal_strength": -0.1}, "-0.1"),
-    ({"flow_scale": 0.0}, "--flow-scale 0"),
-    ({"segment_length": 0}, "--segment-length 0"),
-    ({"lookahead": -1}, "--lookahead -1"),
-    ({"threads": 0}, "--threads 0"),
-    ({"on_error": "ignore"}, "--on-error ignore"),
-    ({"compression": "zip"}, "--compression zip"),
-    ({"keep": ("gate",)}, "--keep gate"),
-    ({"time_limit": 10.0, "grace": 20.0}, "--time-limit 10"),
-    ({"rank_timeout": 0.0}, "--rank-timeout 0"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"strength": 1.5}, "--strength 1.5"),
+        ({"temporal_strength": -0.1}, "-0.1"),
+        ({"flow_scale": 0.0}, "--flow-scale 0"),
+        ({"segment_length": 0}, "--segment-length 0"),
+        ({"lookahead": -1}, "--lookahead -1"),
+        ({"threads": 0}, "--threads 0"),
+        ({"on_error": "ignore"}, "--on-error ignore"),
+        ({"compression": "zip"}, "--compression zip"),
+        ({"keep": ("gate",)}, "--keep gate"),
+        ({"time_limit": 10.0, "grace": 20.0}, "--time-limit 10"),
+        ({"rank_timeout": 0.0}, "--rank-timeout 0"),
+    ],
+)
 def test_values_out_of_range(change: dict[str, Any], words: str) -> None:
     OPTIONS.check()
     with pytest.raises(InputError) as error:
@@ -108,8 +134,10 @@ def test_values_out_of_range(change: dict[str, Any], words: str) -> None:
     assert words in str(error.value)
 
 
-@pytest.mark.parametrize(("output", "run_path"), [
-    ("out.mp4", "out.h5"), ("a/b.c.mkv", "a/b.c.h5"), ("frames", "frames.h5")])
+@pytest.mark.parametrize(
+    ("output", "run_path"),
+    [("out.mp4", "out.h5"), ("a/b.c.mkv", "a/b.c.h5"), ("frames", "frames.h5")],
+)
 def test_the_run_file_lies_beside_the_output(output: str, run_path: str) -> None:
     assert replace(OPTIONS, output=Path(output)).run_path == Path(run_path)
     named = replace(OPTIONS, output=Path(output), run_file=Path("/scratch/x.h5"))

@@ -30,8 +30,9 @@ def assert_gone_soon(finished: Finished, at: Path) -> None:
 
 def patched(rules: list[dict[str, Any]], *arguments: object, ranks: int) -> Finished:
     """fastvid with the rules of programs/patched.py; every process of it is gone afterwards."""
-    with RunningJob([PROGRAMS / "patched.py"],
-                    [json.dumps(rules), *arguments, "--threads", "1"], ranks=ranks) as job:
+    with RunningJob(
+        [PROGRAMS / "patched.py"], [json.dumps(rules), *arguments, "--threads", "1"], ranks=ranks
+    ) as job:
         finished = job.wait()
         assert job.processes() == []
     return finished
@@ -39,24 +40,46 @@ def patched(rules: list[dict[str, Any]], *arguments: object, ranks: int) -> Fini
 
 @pytest.fixture
 def command(cut_clip: Clip, tiny_style: Path, tmp_path: Path) -> list[object]:
-    return [cut_clip.path, "-o", tmp_path / "out.mkv", "--style", tiny_style, "--cuts",
-            cut_clip.cuts_option, "--segment-length", "2", "--codec", "ffv1", "--lookahead", "2"]
+    return [
+        cut_clip.path,
+        "-o",
+        tmp_path / "out.mkv",
+        "--style",
+        tiny_style,
+        "--cuts",
+        cut_clip.cuts_option,
+        "--segment-length",
+        "2",
+        "--codec",
+        "ffv1",
+        "--lookahead",
+        "2",
+    ]
 
 
 # Slow enough that every rank gets its share.
 SLOW = {"stage": "paint", "sleep": 0.05}
 
 
-@pytest.mark.parametrize(("action", "rank", "stage", "status", "words"), [
-    ("ValueError", 1, "paint", 1, ["ValueError: the weather is bad", "paint of frame"]),
-    ("ValueError", 0, "motion", 1, ["ValueError: the weather is bad", "motion of frame"]),
-    ("exit", 2, "paint", 1, ["paint of frame", "SystemExit"]),
-    ("MemoryError", 2, "blend", 1, ["blend of frame", "out of memory", "--segment-length"]),
-    ("InputError", 1, "motion", 2, ["motion of frame", "the film is too sad"]),
-])
-def test_an_error_in_a_stage_ends_the_job(action: str, rank: int, stage: str, status: int,
-                                          words: list[str], command: list[object],
-                                          tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("action", "rank", "stage", "status", "words"),
+    [
+        ("ValueError", 1, "paint", 1, ["ValueError: the weather is bad", "paint of frame"]),
+        ("ValueError", 0, "motion", 1, ["ValueError: the weather is bad", "motion of frame"]),
+        ("exit", 2, "paint", 1, ["paint of frame", "SystemExit"]),
+        ("MemoryError", 2, "blend", 1, ["blend of frame", "out of memory", "--segment-length"]),
+        ("InputError", 1, "motion", 2, ["motion of frame", "the film is too sad"]),
+    ],
+)
+def test_an_error_in_a_stage_ends_the_job(
+    action: str,
+    rank: int,
+    stage: str,
+    status: int,
+    words: list[str],
+    command: list[object],
+    tmp_path: Path,
+) -> None:
     at = tmp_path / "failed-at"
     rules = [SLOW, {"stage": stage, "ranks": [rank], "call": 2, "action": action, "at": str(at)}]
     finished = patched(rules, *command, ranks=3)
@@ -71,8 +94,9 @@ def test_an_error_in_a_stage_ends_the_job(action: str, rank: int, stage: str, st
     assert not leftovers
 
 
-def test_what_was_finished_before_an_error_is_kept(command: list[object], tiny_style: Path,
-                                                   tmp_path: Path) -> None:
+def test_what_was_finished_before_an_error_is_kept(
+    command: list[object], tiny_style: Path, tmp_path: Path
+) -> None:
     """The run file opens, holds whole segments, and the same command goes on from there."""
     rules = [SLOW, {"stage": "paint", "ranks": [1], "call": 8, "action": "ValueError"}]
     assert patched(rules, *command, ranks=2).status == 1
@@ -87,8 +111,10 @@ def test_what_was_finished_before_an_error_is_kept(command: list[object], tiny_s
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_rank_ends_the_job(victim: int, command: list[object], tmp_path: Path) -> None:
     at = tmp_path / "failed-at"
-    rules = [SLOW, {"stage": "paint", "ranks": [victim], "call": 3, "action": "kill",
-                    "at": str(at)}]
+    rules = [
+        SLOW,
+        {"stage": "paint", "ranks": [victim], "call": 3, "action": "kill", "at": str(at)},
+    ]
     finished = patched(rules, *command, ranks=3)
     assert finished.status != 0
     assert_gone_soon(finished, at)
@@ -117,21 +143,31 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 80 MB of its own (a run asks for a reserve of 64 MB)."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(folder)],
-                          capture_output=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(folder)], capture_output=True
+    )
     if made.returncode:
         pytest.skip("this user may not mount a small file system")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_disk_that_fills_up_keeps_what_was_done(uncut_clip: Clip, tiny_style: Path,
-                                                  small_disk: Path) -> None:
+def test_a_disk_that_fills_up_keeps_what_was_done(
+    uncut_clip: Clip, tiny_style: Path, small_disk: Path
+) -> None:
     output, run_path = small_disk / "out.mkv", small_disk / "out.h5"
-    command = [uncut_clip.path, "-o", output, "--style", tiny_style, "--cuts", "none", "--codec",
-               "ffv1"]
-    rules = [SLOW, {"stage": "paint", "call": 15, "action": "fill-disk",
-                    "folder": str(small_disk)}]
+    command = [
+        uncut_clip.path,
+        "-o",
+        output,
+        "--style",
+        tiny_style,
+        "--cuts",
+        "none",
+        "--codec",
+        "ffv1",
+    ]
+    rules = [SLOW, {"stage": "paint", "call": 15, "action": "fill-disk", "folder": str(small_disk)}]
     finished = patched(rules, *command, ranks=0)
     assert finished.status == 1
     assert finished.stderr.count("fastvid: error:") == 1
@@ -151,8 +187,9 @@ def test_a_disk_that_fills_up_keeps_what_was_done(uncut_clip: Clip, tiny_style: 
 
 
 def test_an_error_before_the_job_comes_once(tmp_path: Path) -> None:
-    finished = run_program(["-m", "fastvid"], [tmp_path / "none.mp4", "-o", tmp_path / "out.mp4"],
-                           ranks=3)
+    finished = run_program(
+        ["-m", "fastvid"], [tmp_path / "none.mp4", "-o", tmp_path / "out.mp4"], ranks=3
+    )
     assert finished.status == 2
     assert finished.stderr.count("none.mp4") == 1
     assert list(tmp_path.iterdir()) == []

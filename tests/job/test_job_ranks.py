@@ -32,8 +32,10 @@ def clips(cut_clip: Clip, uncut_clip: Clip) -> dict[str, Clip]:
 def expected(clips: dict[str, Clip], tiny_style: Path) -> dict[str, np.ndarray]:
     """What the plain loop makes of each clip."""
     style = load_style(str(tiny_style))
-    return {name: oracle.repaint(job_clips.decoded_frames(clip.path), clip.cuts, style)
-            for name, clip in clips.items()}
+    return {
+        name: oracle.repaint(job_clips.decoded_frames(clip.path), clip.cuts, style)
+        for name, clip in clips.items()
+    }
 
 
 def run_path(folder: Path, clip: str, length: int, lookahead: int) -> Path:
@@ -43,12 +45,14 @@ def run_path(folder: Path, clip: str, length: int, lookahead: int) -> Path:
 def output_path(folder: Path, clip: str, length: int, lookahead: int) -> Path:
     """MP4 has no milliseconds of its own: uneven times must survive it."""
     return run_path(folder, clip, length, lookahead).with_suffix(
-        {"cut": ".mkv", "uncut": ".mp4"}[clip])
+        {"cut": ".mkv", "uncut": ".mp4"}[clip]
+    )
 
 
 @pytest.fixture(scope="module")
-def all_runs(clips: dict[str, Clip], tiny_style: Path,
-             tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+def all_runs(
+    clips: dict[str, Clip], tiny_style: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[int], Path]:
     """Makes the runs of all clips and dealings on so many ranks, once; returns their folder."""
     made: dict[int, Path] = {}
 
@@ -60,10 +64,26 @@ def all_runs(clips: dict[str, Clip], tiny_style: Path,
         for name in CLIPS:
             for length, lookahead in DEALINGS:
                 output = output_path(folder, name, length, lookahead)
-                jobs.append(["stylize", str(clips[name].path), "-o", str(output),
-                             "--style", str(tiny_style), "--cuts", clips[name].cuts_option,
-                             "--segment-length", str(length), "--lookahead", str(lookahead),
-                             "--threads", "1", "--codec", "ffv1"])
+                jobs.append(
+                    [
+                        "stylize",
+                        str(clips[name].path),
+                        "-o",
+                        str(output),
+                        "--style",
+                        str(tiny_style),
+                        "--cuts",
+                        clips[name].cuts_option,
+                        "--segment-length",
+                        str(length),
+                        "--lookahead",
+                        str(lookahead),
+                        "--threads",
+                        "1",
+                        "--codec",
+                        "ffv1",
+                    ]
+                )
         table = folder / "jobs.json"
         table.write_text(json.dumps(jobs))
         finished = run_program([PROGRAMS / "several_jobs.py"], [table], ranks=ranks)
@@ -81,8 +101,9 @@ def stored_frames(path: Path) -> np.ndarray:
         return np.stack([run.frame(index) for index in range(run.frame_count)])
 
 
-def test_the_oracle_paints_and_steadies(clips: dict[str, Clip], expected: dict[str, np.ndarray],
-                                        tiny_style: Path) -> None:
+def test_the_oracle_paints_and_steadies(
+    clips: dict[str, Clip], expected: dict[str, np.ndarray], tiny_style: Path
+) -> None:
     """Otherwise equal results would say nothing."""
     frames = job_clips.decoded_frames(clips["cut"].path)
     frame_by_frame = oracle.repaint(frames, clips["cut"].cuts, load_style(str(tiny_style)), 0.0)
@@ -95,18 +116,21 @@ def test_the_oracle_paints_and_steadies(clips: dict[str, Clip], expected: dict[s
 
 @pytest.mark.parametrize("clip", CLIPS)
 @pytest.mark.parametrize("ranks", RANKS)
-def test_frames_equal_the_plain_loop(ranks: int, clip: str, all_runs: Callable[[int], Path],
-                                     expected: dict[str, np.ndarray]) -> None:
+def test_frames_equal_the_plain_loop(
+    ranks: int, clip: str, all_runs: Callable[[int], Path], expected: dict[str, np.ndarray]
+) -> None:
     folder = all_runs(ranks)
     for length, lookahead in DEALINGS:
         frames = stored_frames(run_path(folder, clip, length, lookahead))
         assert np.array_equal(frames, expected[clip]), (
-            f"segments of {length}, lookahead {lookahead}")
+            f"segments of {length}, lookahead {lookahead}"
+        )
 
 
 @pytest.mark.parametrize("ranks", RANKS)
-def test_segments_cover_the_shots(ranks: int, clips: dict[str, Clip],
-                                  all_runs: Callable[[int], Path]) -> None:
+def test_segments_cover_the_shots(
+    ranks: int, clips: dict[str, Clip], all_runs: Callable[[int], Path]
+) -> None:
     """The tables say who worked on what, every frame once, no segment across a cut."""
     folder = all_runs(ranks)
     for name in CLIPS:
@@ -115,9 +139,11 @@ def test_segments_cover_the_shots(ranks: int, clips: dict[str, Clip],
             with RunFile(run_path(folder, name, length, lookahead)) as run:
                 assert run.shots() == list(zip(bounds, bounds[1:]))
                 rows = run.segments()
-            wanted = [(start, min(start + length, stop), shot)
-                      for shot, (begin, stop) in enumerate(zip(bounds, bounds[1:]))
-                      for start in range(begin, stop, length)]
+            wanted = [
+                (start, min(start + length, stop), shot)
+                for shot, (begin, stop) in enumerate(zip(bounds, bounds[1:]))
+                for start in range(begin, stop, length)
+            ]
             assert [(r["start"], r["stop"], r["shot"]) for r in rows] == wanted
             assert {int(r["rank"]) for r in rows} <= set(range(ranks))
             assert all(r["paint_seconds"] > 0 and r["paint_start"] > 1e9 for r in rows)
@@ -132,14 +158,18 @@ def test_the_work_is_shared(ranks: int, all_runs: Callable[[int], Path]) -> None
             with RunFile(run_path(all_runs(ranks), name, length, lookahead)) as run:
                 rows = run.segments()
             workers |= {int(row["rank"]) for row in rows}
-            hand_overs += sum(1 for one, two in zip(rows, rows[1:])
-                              if one["shot"] == two["shot"] and one["rank"] != two["rank"])
+            hand_overs += sum(
+                1
+                for one, two in zip(rows, rows[1:])
+                if one["shot"] == two["shot"] and one["rank"] != two["rank"]
+            )
     assert workers == set(range(ranks)) and hand_overs > 10
 
 
 @pytest.mark.parametrize("ranks", RANKS)
-def test_times_and_sound_of_every_output(ranks: int, clips: dict[str, Clip],
-                                         all_runs: Callable[[int], Path]) -> None:
+def test_times_and_sound_of_every_output(
+    ranks: int, clips: dict[str, Clip], all_runs: Callable[[int], Path]
+) -> None:
     for name, clip in clips.items():
         for length, lookahead in DEALINGS:
             output = output_path(all_runs(ranks), name, length, lookahead)
@@ -154,12 +184,21 @@ def test_more_ranks_than_segments_is_no_error(all_runs: Callable[[int], Path]) -
 
 
 @pytest.mark.parametrize("ranks", [0, 3])
-def test_the_real_command(ranks: int, cut_clip: Clip, tiny_style: Path,
-                          expected: dict[str, np.ndarray], tmp_path: Path) -> None:
+def test_the_real_command(
+    ranks: int, cut_clip: Clip, tiny_style: Path, expected: dict[str, np.ndarray], tmp_path: Path
+) -> None:
     """Alone (0) and under mpirun; nothing but the output and the run file is left behind."""
     output = tmp_path / "out.mkv"
-    finished = run_fastvid(cut_clip.path, "-o", output, "--style", tiny_style, "--cuts",
-                           cut_clip.cuts_option, ranks=ranks)
+    finished = run_fastvid(
+        cut_clip.path,
+        "-o",
+        output,
+        "--style",
+        tiny_style,
+        "--cuts",
+        cut_clip.cuts_option,
+        ranks=ranks,
+    )
     assert finished.status == 0, finished.stderr
     assert np.array_equal(stored_frames(tmp_path / "out.h5"), expected["cut"])
     assert job_clips.decoded_times(output) == job_clips.decoded_times(cut_clip.path)
@@ -168,11 +207,22 @@ def test_the_real_command(ranks: int, cut_clip: Clip, tiny_style: Path,
 
 
 @pytest.mark.slow
-def test_bikes_keeps_its_frames_and_shots(sample_videos: Path, tiny_style: Path,
-                                          tmp_path: Path) -> None:
+def test_bikes_keeps_its_frames_and_shots(
+    sample_videos: Path, tiny_style: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "out.mp4"
-    finished = run_fastvid(sample_videos / "bikes.mp4", "-o", output, "--style", tiny_style,
-                           "--size", "96x-1", "--preset", "ultrafast", ranks=2)
+    finished = run_fastvid(
+        sample_videos / "bikes.mp4",
+        "-o",
+        output,
+        "--style",
+        tiny_style,
+        "--size",
+        "96x-1",
+        "--preset",
+        "ultrafast",
+        ranks=2,
+    )
     assert finished.status == 0, finished.stderr
     with RunFile(tmp_path / "out.h5") as run:
         assert run.frame_count == 250 and len(run.shots()) == 6

@@ -30,11 +30,23 @@ def stored(path: Path) -> np.ndarray:
         return np.stack([run.frame(index) for index in range(run.frame_count)])
 
 
-def test_each_style_is_what_it_would_be_alone(cut_clip: Clip, two_styles: list[Path],
-                                              tmp_path: Path) -> None:
-    finished = run_fastvid(cut_clip.path, "-o", tmp_path / "out.mkv", "--style", two_styles[0],
-                           "--style", two_styles[1], "--cuts", cut_clip.cuts_option,
-                           "--codec", "ffv1", ranks=3)
+def test_each_style_is_what_it_would_be_alone(
+    cut_clip: Clip, two_styles: list[Path], tmp_path: Path
+) -> None:
+    finished = run_fastvid(
+        cut_clip.path,
+        "-o",
+        tmp_path / "out.mkv",
+        "--style",
+        two_styles[0],
+        "--style",
+        two_styles[1],
+        "--cuts",
+        cut_clip.cuts_option,
+        "--codec",
+        "ffv1",
+        ranks=3,
+    )
     assert finished.status == 0, finished.stderr
     films = job_clips.decoded_frames(cut_clip.path)
     for path in two_styles:
@@ -46,18 +58,28 @@ def test_each_style_is_what_it_would_be_alone(cut_clip: Clip, two_styles: list[P
     assert not (tmp_path / "out.mkv").exists()
 
 
-def test_a_style_that_is_complete_is_left_alone(cut_clip: Clip, two_styles: list[Path],
-                                                tmp_path: Path) -> None:
+def test_a_style_that_is_complete_is_left_alone(
+    cut_clip: Clip, two_styles: list[Path], tmp_path: Path
+) -> None:
     common = [cut_clip.path, "--cuts", cut_clip.cuts_option, "--codec", "ffv1"]
     alone = run_fastvid(*common, "-o", tmp_path / "out.first.mkv", "--style", two_styles[0])
     assert alone.status == 0, alone.stderr
     before = (tmp_path / "out.first.mkv").stat().st_mtime_ns
-    both = run_fastvid(*common, "-o", tmp_path / "out.mkv", "--style", two_styles[0], "--style",
-                       two_styles[1], ranks=2)
+    both = run_fastvid(
+        *common,
+        "-o",
+        tmp_path / "out.mkv",
+        "--style",
+        two_styles[0],
+        "--style",
+        two_styles[1],
+        ranks=2,
+    )
     assert both.status == 0, both.stderr
     assert (tmp_path / "out.first.mkv").stat().st_mtime_ns == before
-    expected = oracle.repaint(job_clips.decoded_frames(cut_clip.path), cut_clip.cuts,
-                              load_style(str(two_styles[1])))
+    expected = oracle.repaint(
+        job_clips.decoded_frames(cut_clip.path), cut_clip.cuts, load_style(str(two_styles[1]))
+    )
     assert np.array_equal(stored(tmp_path / "out.second.h5"), expected)
 
 

@@ -30,8 +30,23 @@ PATIENCE_S = 60.0
 
 @pytest.fixture
 def command(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> list[object]:
-    return [uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", tiny_style, "--cuts", "none",
-            "--segment-length", "2", "--lookahead", "2", "--codec", "ffv1", "--threads", "1"]
+    return [
+        uncut_clip.path,
+        "-o",
+        tmp_path / "out.mkv",
+        "--style",
+        tiny_style,
+        "--cuts",
+        "none",
+        "--segment-length",
+        "2",
+        "--lookahead",
+        "2",
+        "--codec",
+        "ffv1",
+        "--threads",
+        "1",
+    ]
 
 
 def rank_process(job: RunningJob, rank: int) -> int:
@@ -45,8 +60,9 @@ def rank_process(job: RunningJob, rank: int) -> int:
     raise AssertionError(f"there is no rank {rank}")
 
 
-def assert_stopped_and_goes_on(stopped: Finished, command: list[object], clip: Clip, style: Path,
-                               folder: Path) -> None:
+def assert_stopped_and_goes_on(
+    stopped: Finished, command: list[object], clip: Clip, style: Path, folder: Path
+) -> None:
     assert stopped.status == EXIT_RUN_AGAIN, stopped.stderr
     assert stopped.stderr.count("stopped by") == 1 and "Traceback" not in stopped.stderr
     done = stored_count(folder / "out.h5")
@@ -59,8 +75,9 @@ def assert_stopped_and_goes_on(stopped: Finished, command: list[object], clip: C
         assert np.array_equal([run.frame(i) for i in range(run.frame_count)], expected)
 
 
-def test_sigterm_to_mpirun(command: list[object], uncut_clip: Clip, tiny_style: Path,
-                           tmp_path: Path) -> None:
+def test_sigterm_to_mpirun(
+    command: list[object], uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     with RunningJob([PROGRAMS / "patched.py"], [SLOW, *command], ranks=3) as job:
         wait_for_frames(job, tmp_path / "out.h5", 4)
         asked = time.time()
@@ -72,8 +89,9 @@ def test_sigterm_to_mpirun(command: list[object], uncut_clip: Clip, tiny_style: 
     assert_stopped_and_goes_on(stopped, command, uncut_clip, tiny_style, tmp_path)
 
 
-def test_a_signal_to_one_rank_stops_all(command: list[object], uncut_clip: Clip, tiny_style: Path,
-                                        tmp_path: Path) -> None:
+def test_a_signal_to_one_rank_stops_all(
+    command: list[object], uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     with RunningJob([PROGRAMS / "patched.py"], [SLOW, *command], ranks=3) as job:
         wait_for_frames(job, tmp_path / "out.h5", 4)
         os.kill(rank_process(job, 2), signal.SIGUSR1)
@@ -82,8 +100,9 @@ def test_a_signal_to_one_rank_stops_all(command: list[object], uncut_clip: Clip,
     assert_stopped_and_goes_on(stopped, command, uncut_clip, tiny_style, tmp_path)
 
 
-def test_time_limit(command: list[object], uncut_clip: Clip, tiny_style: Path,
-                    tmp_path: Path) -> None:
+def test_time_limit(
+    command: list[object], uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     """The limit leaves time for the start; until it is over the run can't be through."""
     very_slow = json.dumps([{"stage": "paint", "sleep": 1.5}])
     limit = [*command, "--time-limit", "18", "--grace", "6"]
@@ -105,10 +124,13 @@ class Warned:
         self.stop_reason, self.stop_asked_at = "SIGTERM", time.monotonic() - seconds_ago
 
 
-@pytest.mark.parametrize(("seconds_ago", "passed", "left_s"), [
-    (0.0, False, 1000.0), (400.0, False, 600.0), (600.0, True, 400.0), (5000.0, True, 0.0)])
-def test_the_grace_period_counts_from_the_warning(seconds_ago: float, passed: bool,
-                                                  left_s: float) -> None:
+@pytest.mark.parametrize(
+    ("seconds_ago", "passed", "left_s"),
+    [(0.0, False, 1000.0), (400.0, False, 600.0), (600.0, True, 400.0), (5000.0, True, 0.0)],
+)
+def test_the_grace_period_counts_from_the_warning(
+    seconds_ago: float, passed: bool, left_s: float
+) -> None:
     """Not from when somebody looked: rank 0 may have been loading libraries meanwhile."""
     warned = Warned(seconds_ago)
     deadline = Deadline(cast(Communicator, warned), warned.stop_asked_at, None, 1000.0)

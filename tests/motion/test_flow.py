@@ -16,7 +16,10 @@ from fastvid.motion.warp import warp
 # Mean end-point error in pixels over the visible pixels of the generated clip at 320x180; measured
 # 0.51, 0.43, 0.29, 0.21 and 0.38.
 ERROR_BOUNDS_PX = {
-    "dis-ultrafast": 0.65, "dis-fast": 0.55, "dis-medium": 0.40, "deepflow": 0.30,
+    "dis-ultrafast": 0.65,
+    "dis-fast": 0.55,
+    "dis-medium": 0.40,
+    "deepflow": 0.30,
     "farneback": 0.50,
 }
 
@@ -140,8 +143,9 @@ def test_a_flat_frame_stands_still():
         assert np.abs(FlowEstimator(method)(flat, flat)).max() == 0
 
 
-@pytest.mark.parametrize("arguments", [("lucas",), ("dis-fast", 0.0), ("dis-fast", 1.5),
-                                       ("dis-fast", float("nan"))])
+@pytest.mark.parametrize(
+    "arguments", [("lucas",), ("dis-fast", 0.0), ("dis-fast", 1.5), ("dis-fast", float("nan"))]
+)
 def test_bad_settings_are_named(arguments):
     with pytest.raises(InputError, match="lucas|scale"):
         FlowEstimator(*arguments)
@@ -172,12 +176,20 @@ def _flo(width, height, values):
     return b"PIEH" + sizes + np.zeros(values, "<f4").tobytes()
 
 
-@pytest.mark.parametrize("data, message", [
-    (b"", "PIEH"), (b"PIEH\x01\x00", "PIEH"), (b"JUNK" + bytes(16), "PIEH"),
-    (_flo(2, 2, 7), "take 44 bytes"), (_flo(2, 2, 9), "take 44 bytes"),
-    (_flo(60000, 60000, 2), "take 28800000012 bytes"), (_flo(-1, 4, 8), "outside"),
-    (_flo(0, 4, 0), "outside"), (_flo(2**31 - 1, 2**31 - 1, 0), "outside"),
-])
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (b"", "PIEH"),
+        (b"PIEH\x01\x00", "PIEH"),
+        (b"JUNK" + bytes(16), "PIEH"),
+        (_flo(2, 2, 7), "take 44 bytes"),
+        (_flo(2, 2, 9), "take 44 bytes"),
+        (_flo(60000, 60000, 2), "take 28800000012 bytes"),
+        (_flo(-1, 4, 8), "outside"),
+        (_flo(0, 4, 0), "outside"),
+        (_flo(2**31 - 1, 2**31 - 1, 0), "outside"),
+    ],
+)
 def test_a_damaged_flow_file_is_refused(tmp_path, data, message):
     path = tmp_path / "bad.flo"
     path.write_bytes(data)

@@ -35,9 +35,7 @@ def begin(clip: Clip, style: Path, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def begun_in_style(
-    uncut_clip: Clip, style: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def begun_in_style(uncut_clip: Clip, style: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return begin(uncut_clip, style, tmp_path_factory.mktemp("begun"))
 
 
@@ -47,14 +45,30 @@ def begun(uncut_clip: Clip, tiny_style: Path, tmp_path_factory: pytest.TempPathF
 
 
 def arguments(clip: Clip, style: Path, folder: Path, *more: object) -> list[str]:
-    given = (clip.path, "-o", folder / "out.mkv", "--style", style, "--cuts", "none", "--codec",
-             "ffv1", "--threads", "1", "--segment-length", "3", *more)
+    given = (
+        clip.path,
+        "-o",
+        folder / "out.mkv",
+        "--style",
+        style,
+        "--cuts",
+        "none",
+        "--codec",
+        "ffv1",
+        "--threads",
+        "1",
+        "--segment-length",
+        "3",
+        *more,
+    )
     return [str(one) for one in given]
 
 
 def same_frames(one: Path, other: Path) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(
-        job_clips.decoded_frames(one), job_clips.decoded_frames(other), strict=True))
+    return all(
+        np.array_equal(a, b)
+        for a, b in zip(job_clips.decoded_frames(one), job_clips.decoded_frames(other), strict=True)
+    )
 
 
 @pytest.mark.mpi
@@ -113,18 +127,30 @@ def cut_off(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
-@pytest.mark.parametrize("spoil, words", [
-    (lambda folder: (folder / "reliable_9_8.pgm").unlink(),
-     ["reliable_9_8.pgm", "frames 8 and 9", "--cuts"]),
-    (cut_off, ["backward_9_8.flo", "incomplete"]),
-    (lambda folder: write_flo(folder / "backward_9_8.flo", np.zeros((9, 8, 2), np.float32)),
-     ["backward_9_8.flo is 8x9", "--size"]),
-    (lambda folder: [path.unlink() for path in folder.glob("*.flo")], ["no flow files"]),
-    (shutil.rmtree, ["flow", "No such file"]),
-])
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (
+            lambda folder: (folder / "reliable_9_8.pgm").unlink(),
+            ["reliable_9_8.pgm", "frames 8 and 9", "--cuts"],
+        ),
+        (cut_off, ["backward_9_8.flo", "incomplete"]),
+        (
+            lambda folder: write_flo(folder / "backward_9_8.flo", np.zeros((9, 8, 2), np.float32)),
+            ["backward_9_8.flo is 8x9", "--size"],
+        ),
+        (lambda folder: [path.unlink() for path in folder.glob("*.flo")], ["no flow files"]),
+        (shutil.rmtree, ["flow", "No such file"]),
+    ],
+)
 def test_bad_files_are_named(
-    uncut_clip: Clip, tiny_style: Path, begun: Path, tmp_path: Path, run_main: Run,
-    spoil: Callable[[Path], object], words: list[str]
+    uncut_clip: Clip,
+    tiny_style: Path,
+    begun: Path,
+    tmp_path: Path,
+    run_main: Run,
+    spoil: Callable[[Path], object],
+    words: list[str],
 ) -> None:
     folder = Path(shutil.copytree(begun / "flow", tmp_path / "flow"))
     spoil(folder)
@@ -136,11 +162,13 @@ def test_bad_files_are_named(
     assert not (tmp_path / "out.mkv").exists()
 
 
-@pytest.mark.parametrize("option", [("--flow", "farneback"), ("--flow-scale", "0.5"),
-                                    ("--mask-boundaries",)])
+@pytest.mark.parametrize(
+    "option", [("--flow", "farneback"), ("--flow-scale", "0.5"), ("--mask-boundaries",)]
+)
 def test_how_to_compute_flow_does_not_go_with_files(
     uncut_clip: Clip, tiny_style: Path, tmp_path: Path, run_main: Run, option: tuple[str, ...]
 ) -> None:
-    status, message = run_main(*arguments(uncut_clip, tiny_style, tmp_path, "--flow-dir", tmp_path,
-                                          *option))
+    status, message = run_main(
+        *arguments(uncut_clip, tiny_style, tmp_path, "--flow-dir", tmp_path, *option)
+    )
     assert status == STATUS_BAD_INPUT and "leave out --flow" in message

@@ -46,17 +46,20 @@ def test_a_mask_with_a_comment_is_read(tmp_path: Path) -> None:
     assert read_pgm(tmp_path / "a.pgm").tolist() == [[10, 50, 51], [52, 53, 54]]
 
 
-@pytest.mark.parametrize("content, reason", [
-    (b"", "no binary PGM"),
-    (b"P2\n2 2\n255\n1 2 3 4", "no binary PGM"),
-    (b"P5\n2 2\n", "no binary PGM"),
-    (b"P5\n2 2\n65535\n12345678", "largest level is 65535"),
-    (b"P5\n2 2\n255\n123", "take 4 bytes, but the file has 3"),
-    (b"P5\n2 2\n255\n12345", "take 4 bytes, but the file has 5"),
-    (b"P5\n99999 99999\n255\n123", "outside 1..65535"),
-    (b"P5\n0 2\n255\n", "outside 1..65535"),
-    (b"P5\n60000 60000\n255\n123", "but the file has 3"),
-])
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (b"", "no binary PGM"),
+        (b"P2\n2 2\n255\n1 2 3 4", "no binary PGM"),
+        (b"P5\n2 2\n", "no binary PGM"),
+        (b"P5\n2 2\n65535\n12345678", "largest level is 65535"),
+        (b"P5\n2 2\n255\n123", "take 4 bytes, but the file has 3"),
+        (b"P5\n2 2\n255\n12345", "take 4 bytes, but the file has 5"),
+        (b"P5\n99999 99999\n255\n123", "outside 1..65535"),
+        (b"P5\n0 2\n255\n", "outside 1..65535"),
+        (b"P5\n60000 60000\n255\n123", "but the file has 3"),
+    ],
+)
 def test_a_bad_mask_is_named(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "bad.pgm"
     path.write_bytes(content)
@@ -130,9 +133,26 @@ def kept_run(cut_clip: Clip, tiny_style: Path, tmp_path_factory: pytest.TempPath
     from fastvid.__main__ import main
 
     folder = tmp_path_factory.mktemp("kept")
-    status = main([str(part) for part in (
-        cut_clip.path, "-o", folder / "out.mkv", "--style", tiny_style, "--cuts",
-        cut_clip.cuts_option, "--threads", "1", "--frames", "5:20", "--keep", "flow,occlusion")])
+    status = main(
+        [
+            str(part)
+            for part in (
+                cut_clip.path,
+                "-o",
+                folder / "out.mkv",
+                "--style",
+                tiny_style,
+                "--cuts",
+                cut_clip.cuts_option,
+                "--threads",
+                "1",
+                "--frames",
+                "5:20",
+                "--keep",
+                "flow,occlusion",
+            )
+        ]
+    )
     assert status == 0
     return folder / "out.h5"
 

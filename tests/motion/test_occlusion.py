@@ -6,8 +6,13 @@ import pytest
 
 from fastvid.commands.clip import SyntheticClip
 from fastvid.motion.flow import FlowEstimator
-from fastvid.motion.occlusion import (consistency_mask, motion_boundaries, network_mask,
-                                      reliable_mask, shrink)
+from fastvid.motion.occlusion import (
+    consistency_mask,
+    motion_boundaries,
+    network_mask,
+    reliable_mask,
+    shrink,
+)
 
 # Closer to a threshold than this, float32 and float64 may decide differently.
 MARGIN = 1e-4
@@ -25,7 +30,7 @@ def oracle_consistency(flow, opposite):
             if left < 0 or top < 0 or left + 1 > width - 1 or top + 1 > height - 1:
                 continue
             a, b = x - left, y - top
-            four = opposite[top:top + 2, left:left + 2].astype(np.float64)
+            four = opposite[top : top + 2, left : left + 2].astype(np.float64)
             back = (1 - b) * ((1 - a) * four[0, 0] + a * four[0, 1])
             back += b * ((1 - a) * four[1, 0] + a * four[1, 1])
             sides = (u + back[0]) ** 2 + (v + back[1]) ** 2
@@ -52,8 +57,10 @@ def oracle_boundaries(flow):
 
 def flows(shape, seed, scale):
     rng = np.random.default_rng(seed)
-    smooth = [cv2.GaussianBlur(rng.normal(0, scale, shape).astype(np.float32), (0, 0), 1.5)
-              for _ in range(2)]
+    smooth = [
+        cv2.GaussianBlur(rng.normal(0, scale, shape).astype(np.float32), (0, 0), 1.5)
+        for _ in range(2)
+    ]
     flow = np.dstack(smooth)
     return flow, (-flow + rng.normal(0, 0.6, flow.shape)).astype(np.float32)
 
@@ -122,9 +129,9 @@ def test_estimated_flow_finds_what_a_large_thing_hides():
     step_px = 10
     before, after = ground.copy(), ground.copy()
     before[40:110, 60:130] = thing
-    after[40:110, 60 + step_px:130 + step_px] = thing
+    after[40:110, 60 + step_px : 130 + step_px] = thing
     hidden = np.zeros((160, 200), bool)
-    hidden[40:110, 60:60 + step_px] = True
+    hidden[40:110, 60 : 60 + step_px] = True
     estimator = FlowEstimator()
     backward, forward = estimator(after, before), estimator(before, after)
     unreliable = ~consistency_mask(backward, forward)

@@ -16,8 +16,9 @@ from fastvid.parallel.mpi import bell as bell_module
 from fastvid.parallel.mpi.bell import Bell, Ropes
 from support.places import REPOSITORY
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"),
-                                reason="there are no abstract names but on Linux")
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="there are no abstract names but on Linux"
+)
 
 # Nobody sleeps for so long here: whoever would is woken.
 LONG_S = 60.0
@@ -126,6 +127,7 @@ def test_a_foreign_datagram_does_no_harm(bell: Bell, content: bytes) -> None:
 
 def test_a_flood_does_not_hold_a_look_up(bell: Bell) -> None:
     """Somebody rings faster than datagrams are taken off: a look comes to an end all the same."""
+
     class Flooded:
         def recv(self, size: int) -> bytes:
             return b"!"
@@ -150,6 +152,7 @@ def test_a_fork_changes_nothing(bell: Bell) -> None:
 
 def test_bells_where_names_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a sandbox, say: own threads still end the sleep."""
+
     def refuse(name: str) -> str:
         raise PermissionError(name)
 
@@ -170,8 +173,9 @@ def test_a_system_without_abstract_names(monkeypatch: pytest.MonkeyPatch) -> Non
     bell.close()
 
 
-def test_a_system_without_a_free_descriptor_for_ropes(bell: Bell,
-                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_a_free_descriptor_for_ropes(
+    bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> socket.socket:
         raise OSError(24, "Too many open files")
 
@@ -182,14 +186,18 @@ def test_a_system_without_a_free_descriptor_for_ropes(bell: Bell,
 def test_another_network_is_another_host(bell: Bell) -> None:
     """Two containers of one machine, with networks of their own, do not reach each other."""
     program = shutil.which("unshare")
-    script = ("import sys; from fastvid.parallel.mpi.bell import Ropes; "
-              "print(sorted(Ropes({0: sys.argv[1]}).ranks))")
+    script = (
+        "import sys; from fastvid.parallel.mpi.bell import Ropes; "
+        "print(sorted(Ropes({0: sys.argv[1]}).ranks))"
+    )
     command = [sys.executable, "-c", script, bell.name]
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     here = subprocess.run(command, capture_output=True, text=True, env=env)
     assert here.stdout == "[0]\n", here.stderr
-    if program is None or subprocess.run([program, "--net", "true"],
-                                         capture_output=True).returncode:
+    if (
+        program is None
+        or subprocess.run([program, "--net", "true"], capture_output=True).returncode
+    ):
         pytest.skip("this user may not make a network of its own")
     apart = subprocess.run([program, "--net", *command], capture_output=True, text=True, env=env)
     assert apart.stdout == "[]\n", apart.stderr

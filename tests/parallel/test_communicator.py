@@ -18,8 +18,9 @@ CHEAP = 0.25
 
 # Ranks, and those of them that have no bell.
 @pytest.fixture(scope="module", params=[(1, ""), (2, ""), (4, ""), (2, "0,1"), (3, "2")], ids=str)
-def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-          ) -> dict[str, Any]:
+def found(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """What the checks found on so many ranks."""
     results = tmp_path_factory.mktemp("mailbox") / "results.json"
     ranks, deaf = request.param
@@ -64,7 +65,8 @@ def test_a_foreign_launcher_is_noticed(tmp_path: Path) -> None:
     """The launcher says three programs, MPI says one: each would write the same output."""
     command = [tmp_path / "in.mp4", "-o", tmp_path / "out.mp4"]
     for rank, count in (("0", 1), ("2", 0)):
-        finished = run_fastvid(*command, ranks=0, env={
-            "OMPI_COMM_WORLD_SIZE": "3", "OMPI_COMM_WORLD_RANK": rank})
+        finished = run_fastvid(
+            *command, ranks=0, env={"OMPI_COMM_WORLD_SIZE": "3", "OMPI_COMM_WORLD_RANK": rank}
+        )
         assert finished.status == 2
         assert finished.stderr.count("alone in its MPI") == count

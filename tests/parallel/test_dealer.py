@@ -27,10 +27,15 @@ def test_an_example() -> None:
 
 
 @settings(max_examples=200)
-@given(shots=st.lists(st.integers(1, 6), max_size=8), done=st.sets(st.integers(0, 40)),
-       ranks=st.integers(1, 5), seed=st.integers(0, 10**6))
-def test_whatever_the_order_of_events(shots: list[int], done: set[int], ranks: int,
-                                      seed: int) -> None:
+@given(
+    shots=st.lists(st.integers(1, 6), max_size=8),
+    done=st.sets(st.integers(0, 40)),
+    ranks=st.integers(1, 5),
+    seed=st.integers(0, 10**6),
+)
+def test_whatever_the_order_of_events(
+    shots: list[int], done: set[int], ranks: int, seed: int
+) -> None:
     """Segments are announced, ranks ask again, and deals happen, in random order; the segments in
     `done` were finished by an earlier run."""
     begins = [position == 0 for length in shots for position in range(length)]

@@ -78,7 +78,9 @@ def test_a_segment_that_begins_a_shot(engine: Engine, stages: CountingStages) ->
     assert values == [101, 102 + 10, 103 + 11]
     assert last.segment == 4 and int(last.image[0, 0, 0]) == values[-1]
     assert [entry for entry in stages.log if entry.startswith("motion")] == [
-        "motion 2 1", "motion 3 2"]
+        "motion 2 1",
+        "motion 3 2",
+    ]
     assert all(task.times[stage].start > 0 for stage in Stage)
 
 
@@ -123,13 +125,16 @@ def test_how_much_is_left(engine: Engine, stages: CountingStages) -> None:
     assert engine.doing == "paint of frame 1"
 
 
-@pytest.mark.parametrize(("error", "status", "words"), [
-    (ValueError("no weather"), 1, "ValueError: no weather"),
-    (MemoryError(), 1, "out of memory"),
-    (InputError("no such style"), 2, "no such style"),
-    (SystemExit(3), 1, "SystemExit: 3"),
-    (KeyboardInterrupt(), 1, "KeyboardInterrupt"),
-])
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (ValueError("no weather"), 1, "ValueError: no weather"),
+        (MemoryError(), 1, "out of memory"),
+        (InputError("no such style"), 2, "no such style"),
+        (SystemExit(3), 1, "SystemExit: 3"),
+        (KeyboardInterrupt(), 1, "KeyboardInterrupt"),
+    ],
+)
 def test_a_failure_names_stage_and_frame(error: BaseException, status: int, words: str) -> None:
     stages = CountingStages(error)
     wake = threading.Event()

@@ -63,15 +63,23 @@ def engine(stages: CountingRecurrent) -> Iterator[Engine]:
 
 def stretch(boundary: np.ndarray | None = None) -> tuple[Task, Task]:
     """Frames 10 to 16, with 8 and 9 to warm up; their values are their numbers."""
-    first = Task(index=3, start=8, frames=[image(n) for n in range(8, 14)], halo=None, lead=2,
-                 group=3, boundary=boundary)
-    second = Task(index=4, start=14, frames=[image(n) for n in range(14, 17)], halo=image(13),
-                  group=3)
+    first = Task(
+        index=3,
+        start=8,
+        frames=[image(n) for n in range(8, 14)],
+        halo=None,
+        lead=2,
+        group=3,
+        boundary=boundary,
+    )
+    second = Task(
+        index=4, start=14, frames=[image(n) for n in range(14, 17)], halo=image(13), group=3
+    )
     return first, second
 
 
 def values(task: Task) -> list[int]:
-    return [int(frame[0, 0, 0, 0]) for frame in task.finished[task.lead:]]
+    return [int(frame[0, 0, 0, 0]) for frame in task.finished[task.lead :]]
 
 
 def next_event(engine: Engine) -> object:
@@ -105,8 +113,9 @@ def test_what_is_not_corrected_does_not_wait(engine: Engine) -> None:
     assert first.errors[2:] == [50.0, 24.0, 11.0, 10.0]  # each against the one before it
 
 
-def test_the_rest_of_a_stretch_goes_before_its_correction(engine: Engine,
-                                                          stages: CountingRecurrent) -> None:
+def test_the_rest_of_a_stretch_goes_before_its_correction(
+    engine: Engine, stages: CountingRecurrent
+) -> None:
     """Its last frame holds up another rank, its first frames hold up nobody."""
     first, second = stretch(boundary=image(120)[None])
     engine.add(first)
@@ -119,14 +128,20 @@ def test_the_rest_of_a_stretch_goes_before_its_correction(engine: Engine,
     engine.hand_boundary(4, last.image)
     events = [next_event(engine) for _ in range(3)]
     assert events[1:] == [second, first]
-    assert stages.log[-5:] == ["14 after 25", "15 after 26", "16 after 28", "10 after 120",
-                               "11 after 70"]
+    assert stages.log[-5:] == [
+        "14 after 25",
+        "15 after 26",
+        "16 after 28",
+        "10 after 120",
+        "11 after 70",
+    ]
 
 
 def test_pasts_that_meet(stages: CountingRecurrent) -> None:
     """Recomputing ends when the mean difference is within the tolerance; the rest fades."""
-    engine = Engine(stages, threading.Event().set,
-                    Overlap(9, 2, recompute=2, fade=1, tolerance=50.0))
+    engine = Engine(
+        stages, threading.Event().set, Overlap(9, 2, recompute=2, fade=1, tolerance=50.0)
+    )
     engine.start()
     first, _ = stretch(boundary=image(120)[None])
     engine.add(first)

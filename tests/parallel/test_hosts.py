@@ -18,8 +18,7 @@ from support.launching import TIMEOUT_S, RunningJob, mpirun
 from support.network_hosts import HostsUnavailable, NetworkHosts
 from support.places import PROGRAMS, REPOSITORY, TESTS
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.mpi,
-              pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.mpi, pytest.mark.timeout(600)]
 
 HOSTS = 3
 WIDTH, HEIGHT, FRAMES = 320, 240, 48
@@ -66,23 +65,41 @@ def large_clip(material: Path) -> Path:
     random = np.random.default_rng(5)
     coarse = random.integers(0, 256, (HEIGHT // 8 + 1, (WIDTH + FRAMES * 2) // 8 + 1, 3), np.uint8)
     scene = np.kron(coarse, np.ones((8, 8, 1), np.uint8))
-    images = [np.ascontiguousarray(scene[:HEIGHT, 2 * i:2 * i + WIDTH]) for i in range(FRAMES)]
+    images = [np.ascontiguousarray(scene[:HEIGHT, 2 * i : 2 * i + WIDTH]) for i in range(FRAMES)]
     return job_clips.write_clip(material / "large.mkv", images, [40 * i for i in range(FRAMES)])
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "FASTVID_PYTHON": sys.executable, "PYTHONPATH": str(REPOSITORY),
-            "OMP_NUM_THREADS": "1",
-            "PATH": os.pathsep.join([str(Path(mpirun()).parent), os.environ["PATH"]]), **more}
+    return {
+        **os.environ,
+        "FASTVID_PYTHON": sys.executable,
+        "PYTHONPATH": str(REPOSITORY),
+        "OMP_NUM_THREADS": "1",
+        "PATH": os.pathsep.join([str(Path(mpirun()).parent), os.environ["PATH"]]),
+        **more,
+    }
 
 
-def mpirun_on(hosts: NetworkHosts, *command: object, timeout: float = TIMEOUT_S,
-              **more: str) -> subprocess.CompletedProcess[str]:
+def mpirun_on(
+    hosts: NetworkHosts, *command: object, timeout: float = TIMEOUT_S, **more: str
+) -> subprocess.CompletedProcess[str]:
     """Runs a command in the work folder, on one rank a host."""
     return subprocess.run(
-        [*hosts.launch_on_switch, mpirun(), "-n", str(HOSTS), *hosts.launcher_options(),
-         *map(str, command)], cwd=hosts.work, env=environment(**hosts.environment, **more),
-        capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+        [
+            *hosts.launch_on_switch,
+            mpirun(),
+            "-n",
+            str(HOSTS),
+            *hosts.launcher_options(),
+            *map(str, command),
+        ],
+        cwd=hosts.work,
+        env=environment(**hosts.environment, **more),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def run_on(hosts: NetworkHosts, clip: Path, style: Path, *options: object) -> None:
@@ -92,18 +109,31 @@ def run_on(hosts: NetworkHosts, clip: Path, style: Path, *options: object) -> No
     pause = hosts.work.parent / "pause"
     pause.write_text("0.4")
     finished = mpirun_on(
-        hosts, sys.executable, PROGRAMS / "slow_paint.py", "in.mkv", "-o", "out.mkv", "--style",
-        "style.pt", "--threads", "1", *options, FASTVID_TEST_PAUSE=str(pause))
+        hosts,
+        sys.executable,
+        PROGRAMS / "slow_paint.py",
+        "in.mkv",
+        "-o",
+        "out.mkv",
+        "--style",
+        "style.pt",
+        "--threads",
+        "1",
+        *options,
+        FASTVID_TEST_PAUSE=str(pause),
+    )
     assert finished.returncode == 0, finished.stderr
 
 
 def test_hosts_without_a_shared_folder_give_the_same_bytes(
-        hosts: NetworkHosts, cut_clip: Clip, tiny_style: Path) -> None:
+    hosts: NetworkHosts, cut_clip: Clip, tiny_style: Path
+) -> None:
     """The others would fail if they looked for the input, the style or the output: they have an
     empty folder."""
     run_on(hosts, cut_clip.path, tiny_style, "--cuts", "none", "--segment-length", "1")
-    expected = oracle.repaint(job_clips.decoded_frames(cut_clip.path), (),
-                              load_style(str(tiny_style)))
+    expected = oracle.repaint(
+        job_clips.decoded_frames(cut_clip.path), (), load_style(str(tiny_style))
+    )
     with RunFile(hosts.work / "out.h5") as run:
         frames = np.stack([run.frame(index) for index in range(run.frame_count)])
         workers = {row["host"].decode() for row in run.segments()}
@@ -113,8 +143,11 @@ def test_hosts_without_a_shared_folder_give_the_same_bytes(
 
 
 def test_network_carries_each_frame_in_and_out_once(
-        hosts: NetworkHosts, large_clip: Path, tiny_style: Path,
-        record_property: Callable[[str, object], None]) -> None:
+    hosts: NetworkHosts,
+    large_clip: Path,
+    tiny_style: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
     run_on(hosts, large_clip, tiny_style, "--cuts", "none", "--segment-length", SEGMENT_LENGTH)
     sent = sum(hosts.bytes_sent())
     with RunFile(hosts.work / "out.h5") as run:
@@ -125,11 +158,14 @@ def test_network_carries_each_frame_in_and_out_once(
     travelling = sum(
         (2 * int(row["stop"] - row["start"]) + int(index > 0)) * (rank != 0)
         + int(index > 0 and ranks[index - 1] != rank)
-        for index, (row, rank) in enumerate(zip(rows, ranks)))
+        for index, (row, rank) in enumerate(zip(rows, ranks))
+    )
     allowed = 2 * FRAMES + 2 * len(rows)
     record_property("network_bytes_per_frame", sent / FRAMES)
-    print(f"network: {sent / FRAMES:.0f} bytes a frame of {frame_bytes}; "
-          f"{sent / frame_bytes:.1f} frames' worth, {travelling} due, {allowed} allowed")
+    print(
+        f"network: {sent / FRAMES:.0f} bytes a frame of {frame_bytes}; "
+        f"{sent / frame_bytes:.1f} frames' worth, {travelling} due, {allowed} allowed"
+    )
     assert {0, 1, 2} == set(ranks)
     assert sent >= travelling * frame_bytes  # else this measures something else
     assert sent <= travelling * frame_bytes * (1 + HEADERS_SHARE) + ONCE_BYTES
@@ -156,17 +192,32 @@ def test_hosts_script(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> Non
     """The script for sites without Slurm, on this host alone, counts the ranks of its list."""
     (tmp_path / "hosts.txt").write_text("# mine\nlocalhost\n\nlocalhost:2 \n")
     finished = subprocess.run(
-        [REPOSITORY / "jobs" / "hosts.sh", uncut_clip.path, tmp_path / "out.mkv", "--style",
-         tiny_style, "--threads", "1"], capture_output=True, text=True, timeout=TIMEOUT_S,
-        env=environment(FASTVID_HOSTS=str(tmp_path / "hosts.txt")))
+        [
+            REPOSITORY / "jobs" / "hosts.sh",
+            uncut_clip.path,
+            tmp_path / "out.mkv",
+            "--style",
+            tiny_style,
+            "--threads",
+            "1",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        env=environment(FASTVID_HOSTS=str(tmp_path / "hosts.txt")),
+    )
     assert finished.returncode == 0, finished.stderr
     with RunFile(tmp_path / "out.h5") as run:
         assert run.complete and run.attributes["ranks"] == 3
 
 
 def test_hosts_script_names_a_missing_list(tmp_path: Path) -> None:
-    finished = subprocess.run([REPOSITORY / "jobs" / "hosts.sh", "in.mkv", "out.mkv"],
-                              capture_output=True, text=True, cwd=tmp_path,
-                              env=environment(FASTVID_HOSTS="nowhere.txt"))
+    finished = subprocess.run(
+        [REPOSITORY / "jobs" / "hosts.sh", "in.mkv", "out.mkv"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment(FASTVID_HOSTS="nowhere.txt"),
+    )
     assert finished.returncode == 2
     assert "no list of hosts 'nowhere.txt'" in finished.stderr and not list(tmp_path.iterdir())

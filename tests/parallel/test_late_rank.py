@@ -34,19 +34,39 @@ def test_jobs_that_ended_before_a_rank_looked() -> None:
 def test_bad_input_has_its_status_when_a_rank_is_late(tmp_path: Path) -> None:
     """Rank 0 knows at once; the other one leaves by itself and is not killed, which would show."""
     arguments = [tmp_path / "missing.mp4", "-o", tmp_path / "out.mp4"]
-    finished = run_program([PROGRAMS / "late_loading.py"], arguments, ranks=2, timeout=120.0,
-                           env=late(LATE_S, tmp_path))
+    finished = run_program(
+        [PROGRAMS / "late_loading.py"],
+        arguments,
+        ranks=2,
+        timeout=120.0,
+        env=late(LATE_S, tmp_path),
+    )
     assert finished.status == 2, finished.stderr
     assert finished.stderr.count("missing.mp4") == 1 and (tmp_path / "left").exists()
 
 
-def stopped_job(clip: Clip, style: Path, folder: Path, late_s: float, grace_s: float,
-                warning: signal.Signals) -> tuple[int, str]:
+def stopped_job(
+    clip: Clip, style: Path, folder: Path, late_s: float, grace_s: float, warning: signal.Signals
+) -> tuple[int, str]:
     """Status and messages of a job that is warned while one of its ranks is busy."""
-    arguments = [clip.path, "-o", folder / "out.mkv", "--style", style, "--cuts", "none",
-                 "--segment-length", "1", "--grace", grace_s, "--threads", "1"]
-    with RunningJob([PROGRAMS / "late_loading.py"], arguments, ranks=2,
-                    env=late(late_s, folder)) as job:
+    arguments = [
+        clip.path,
+        "-o",
+        folder / "out.mkv",
+        "--style",
+        style,
+        "--cuts",
+        "none",
+        "--segment-length",
+        "1",
+        "--grace",
+        grace_s,
+        "--threads",
+        "1",
+    ]
+    with RunningJob(
+        [PROGRAMS / "late_loading.py"], arguments, ranks=2, env=late(late_s, folder)
+    ) as job:
         wait_for_frames(job, folder / "out.h5", 1)
         job.signal(warning)
         finished = job.wait()
@@ -58,7 +78,8 @@ def stopped_job(clip: Clip, style: Path, folder: Path, late_s: float, grace_s: f
 
 @pytest.mark.parametrize("warning", [signal.SIGUSR1, signal.SIGTERM])
 def test_a_late_rank_has_the_grace_period_to_leave(
-        warning: signal.Signals, uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> None:
+    warning: signal.Signals, uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     """Killed before, it may turn the status into that of a killed program: nobody would know that
     the same command goes on."""
     status, messages = stopped_job(uncut_clip, tiny_style, tmp_path, LATE_S, GRACE_S, warning)
@@ -66,7 +87,9 @@ def test_a_late_rank_has_the_grace_period_to_leave(
 
 
 def test_a_rank_that_never_comes_is_ended_with_the_grace_period(
-        uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> None:
-    status, messages = stopped_job(uncut_clip, tiny_style, tmp_path, NEVER_S, SHORT_GRACE_S,
-                                   signal.SIGTERM)
+    uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
+    status, messages = stopped_job(
+        uncut_clip, tiny_style, tmp_path, NEVER_S, SHORT_GRACE_S, signal.SIGTERM
+    )
     assert status != 0 and not (tmp_path / "left").exists(), messages

@@ -18,10 +18,18 @@ def segments_of(count: int, cuts: set[int], length: int) -> list[Segment]:
 
 def test_an_example() -> None:
     """Shots of 5, 1 and 4 frames in segments of 2."""
-    found = [(s.start, s.stop, s.shot, s.shot_start, s.halo and s.halo.index)
-             for s in segments_of(10, {5, 6}, 2)]
-    assert found == [(0, 2, 0, 0, None), (2, 4, 0, 0, 1), (4, 5, 0, 0, 3), (5, 6, 1, 5, None),
-                     (6, 8, 2, 6, None), (8, 10, 2, 6, 7)]
+    found = [
+        (s.start, s.stop, s.shot, s.shot_start, s.halo and s.halo.index)
+        for s in segments_of(10, {5, 6}, 2)
+    ]
+    assert found == [
+        (0, 2, 0, 0, None),
+        (2, 4, 0, 0, 1),
+        (4, 5, 0, 0, 3),
+        (5, 6, 1, 5, None),
+        (6, 8, 2, 6, None),
+        (8, 10, 2, 6, 7),
+    ]
 
 
 @given(count=st.integers(0, 60), cuts=st.sets(st.integers(0, 59)), length=st.integers(1, 70))

@@ -1,7 +1,12 @@
 """How long a rank sleeps: until it is rung where all ring, in doubling sleeps where not."""
 
-from fastvid.parallel.mpi.waiting import (FIRST_SLEEP_S, LONGEST_SLEEP_S, RUNG_SLEEP_S,
-                                          TRANSFER_SLEEP_S, Waiting)
+from fastvid.parallel.mpi.waiting import (
+    FIRST_SLEEP_S,
+    LONGEST_SLEEP_S,
+    RUNG_SLEEP_S,
+    TRANSFER_SLEEP_S,
+    Waiting,
+)
 
 
 class SleeplessBell:

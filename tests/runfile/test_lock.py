@@ -43,8 +43,12 @@ def test_a_second_owner_is_refused(tmp_path: Path) -> None:
 
 def test_a_killed_owner_holds_nothing(tmp_path: Path) -> None:
     run_path = tmp_path / "run.h5"
-    holder = subprocess.Popen([sys.executable, "-c", _HOLDER, str(run_path)], text=True,
-                              stdout=subprocess.PIPE, cwd=REPOSITORY)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(run_path)],
+        text=True,
+        stdout=subprocess.PIPE,
+        cwd=REPOSITORY,
+    )
     try:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
         with pytest.raises(InputError, match=f"process {holder.pid} on "):

@@ -67,7 +67,8 @@ def test_mending_is_needed(torn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_file_has_no_name_before_it_can_be_opened(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A kill while a run file is created leaves the old one, or none."""
     path = tmp_path / "run.h5"
     create(path).close()

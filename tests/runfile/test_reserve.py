@@ -40,8 +40,9 @@ def test_blocks_are_there_before_they_are_written(descriptor: int) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.ENOSYS, None])
-def test_file_systems_without_such_a_call(descriptor: int, number: int | None,
-                                          monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_systems_without_such_a_call(
+    descriptor: int, number: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: int) -> int:
         assert number is not None
         reserve_module.ctypes.set_errno(number)
@@ -55,8 +56,9 @@ def test_file_systems_without_such_a_call(descriptor: int, number: int | None,
     check_content(descriptor)
 
 
-def test_a_signal_in_the_middle_is_no_error(descriptor: int,
-                                            monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_in_the_middle_is_no_error(
+    descriptor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real, calls = reserve_module._fallocate, []
 
     def interrupted(*arguments: int) -> int:

@@ -140,6 +140,7 @@ def _replace(name: str, make: Callable[[h5py.File], None]) -> Callable[[Path], N
         with h5py.File(path, "r+") as file:
             del file[name]
             make(file)
+
     return change
 
 
@@ -159,14 +160,15 @@ def _virtual(file: h5py.File) -> None:
 
 
 def _external_storage(file: h5py.File) -> None:
-    file.create_dataset("frames/stored", shape=(3,), dtype="u1",
-                        external=[("/etc/hostname", 0, h5py.h5f.UNLIMITED)])
+    file.create_dataset(
+        "frames/stored", shape=(3,), dtype="u1", external=[("/etc/hostname", 0, h5py.h5f.UNLIMITED)]
+    )
 
 
 def _foreign_frames(shape: tuple[int, ...], dtype: str) -> Callable[[h5py.File], None]:
     def make(file: h5py.File) -> None:
-        file.create_dataset("frames/stylized", shape=shape, dtype=dtype,
-                            chunks=(1, *shape[1:]))
+        file.create_dataset("frames/stylized", shape=shape, dtype=dtype, chunks=(1, *shape[1:]))
+
     return make
 
 
@@ -174,6 +176,7 @@ def _attribute(name: str, value: object) -> Callable[[Path], None]:
     def change(path: Path) -> None:
         with h5py.File(path, "r+") as file:
             file.attrs[name] = value
+
     return change
 
 
@@ -191,30 +194,46 @@ def _folder(path: Path) -> None:
     path.mkdir()
 
 
-@pytest.mark.parametrize("change", [
-    _text, _truncate, _folder, Path.unlink,
-    _attribute("format", "another program"), _attribute("format_version", 99),
-    _attribute("format_version", "new"), _attribute("time_base", [0, 0]),
-    _attribute("time_base", [-1, 25]), _attribute("average_rate", "fast"),
-    _replace("frames/stylized", lambda file: None),
-    _replace("frames", lambda file: None),
-    _replace("segments", lambda file: None),
-    _replace("frames/stylized", _external_link),
-    _replace("frames/pts", _soft_link),
-    _replace("frames/stylized", _virtual),
-    _replace("frames/stored", _external_storage),
-    _replace("frames/stylized", _foreign_frames((3, HEIGHT, WIDTH, 4), "u1")),
-    _replace("frames/stylized", _foreign_frames((3, HEIGHT, WIDTH, 3), "f4")),
-    _replace("frames/stylized", _foreign_frames((3, HEIGHT, WIDTH), "u1")),
-    _replace("frames/stylized", lambda file: file.create_dataset(
-        "frames/stylized", data=np.zeros((3, HEIGHT, WIDTH, 3), np.uint8))),
-    _replace("frames/stored", lambda file: file.create_dataset(
-        "frames/stored", shape=(10**12,), dtype="u1", chunks=(1024,))),
-    _replace("frames/stored", lambda file: file.create_group("frames/stored")),
-    _replace("shots", lambda file: file.create_dataset("shots", data=np.zeros((2, 2)))),
-])
-def test_damaged_and_hostile_files_are_refused(change: Callable[[Path], None],
-                                               path: Path) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        _text,
+        _truncate,
+        _folder,
+        Path.unlink,
+        _attribute("format", "another program"),
+        _attribute("format_version", 99),
+        _attribute("format_version", "new"),
+        _attribute("time_base", [0, 0]),
+        _attribute("time_base", [-1, 25]),
+        _attribute("average_rate", "fast"),
+        _replace("frames/stylized", lambda file: None),
+        _replace("frames", lambda file: None),
+        _replace("segments", lambda file: None),
+        _replace("frames/stylized", _external_link),
+        _replace("frames/pts", _soft_link),
+        _replace("frames/stylized", _virtual),
+        _replace("frames/stored", _external_storage),
+        _replace("frames/stylized", _foreign_frames((3, HEIGHT, WIDTH, 4), "u1")),
+        _replace("frames/stylized", _foreign_frames((3, HEIGHT, WIDTH, 3), "f4")),
+        _replace("frames/stylized", _foreign_frames((3, HEIGHT, WIDTH), "u1")),
+        _replace(
+            "frames/stylized",
+            lambda file: file.create_dataset(
+                "frames/stylized", data=np.zeros((3, HEIGHT, WIDTH, 3), np.uint8)
+            ),
+        ),
+        _replace(
+            "frames/stored",
+            lambda file: file.create_dataset(
+                "frames/stored", shape=(10**12,), dtype="u1", chunks=(1024,)
+            ),
+        ),
+        _replace("frames/stored", lambda file: file.create_group("frames/stored")),
+        _replace("shots", lambda file: file.create_dataset("shots", data=np.zeros((2, 2)))),
+    ],
+)
+def test_damaged_and_hostile_files_are_refused(change: Callable[[Path], None], path: Path) -> None:
     good_file(path)
     with RunFile(path) as run:
         assert run.frame_count == 3
@@ -250,8 +269,9 @@ def test_a_damaged_frame_is_an_error_not_a_picture(path: Path) -> None:
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)],
-                          capture_output=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True
+    )
     if made.returncode:
         pytest.skip("this user may not mount a small file system")
     yield folder

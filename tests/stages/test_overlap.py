@@ -65,26 +65,49 @@ def test_segments_of_stretches() -> None:
     as what waits for its correction."""
     found: list[Segment] = list(cut_into_stretches(film(34, cuts=(3,)), 5, SMALL))
     assert [numbers(one.frames) for one in found] == [
-        [0, 1, 2], [3, 4, 5, 6, 7], [8, 9, 10], [11, 12, 13, 14, 15, 16], [17, 18],
-        [19, 20, 21, 22, 23, 24], [25, 26], [27, 28, 29, 30, 31, 32], [33]]
+        [0, 1, 2],
+        [3, 4, 5, 6, 7],
+        [8, 9, 10],
+        [11, 12, 13, 14, 15, 16],
+        [17, 18],
+        [19, 20, 21, 22, 23, 24],
+        [25, 26],
+        [27, 28, 29, 30, 31, 32],
+        [33],
+    ]
     assert [one.group for one in found] == [0, 1, 1, 3, 3, 5, 5, 7, 7]
     assert [one.index for one in found] == list(range(9))
     assert [one.shot for one in found] == [0] + 8 * [1]
     assert [one.shot_start for one in found] == [0] + 8 * [3]
     assert {one.index: numbers(one.lead) for one in found if one.lead} == {
-        3: [8, 9, 10], 5: [16, 17, 18], 7: [24, 25, 26]}
+        3: [8, 9, 10],
+        5: [16, 17, 18],
+        7: [24, 25, 26],
+    }
     assert [one.halo.index if one.halo else None for one in found] == [
-        None, None, 7, None, 16, None, 24, None, 32]
+        None,
+        None,
+        7,
+        None,
+        16,
+        None,
+        24,
+        None,
+        32,
+    ]
 
 
-@pytest.mark.parametrize(("values", "words"), [
-    ({"overlap_segment": 20}, "--overlap-segment 20 is too short"),
-    ({"overlap_warm_up": 0}, "--overlap-warm-up 0"),
-    ({"overlap_recompute": 0}, "--overlap-recompute 0"),
-    ({"overlap_fade": -1}, "--overlap-fade -1"),
-    ({"overlap_tolerance": -0.5}, "--overlap-tolerance -0.5"),
-    ({"overlap_warm_up": 121}, "at least 121 frames"),
-])
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"overlap_segment": 20}, "--overlap-segment 20 is too short"),
+        ({"overlap_warm_up": 0}, "--overlap-warm-up 0"),
+        ({"overlap_recompute": 0}, "--overlap-recompute 0"),
+        ({"overlap_fade": -1}, "--overlap-fade -1"),
+        ({"overlap_tolerance": -0.5}, "--overlap-tolerance -0.5"),
+        ({"overlap_warm_up": 121}, "at least 121 frames"),
+    ],
+)
 def test_settings_out_of_range(values: dict[str, float], words: str) -> None:
     options = StylizeOptions(Path("in.mp4"), Path("out.mp4"), pipeline="overlap", **values)
     with pytest.raises(InputError, match=words):
@@ -113,8 +136,9 @@ def test_seams_are_measured_against_the_rest() -> None:
     report.add_seam(8)
     report.add(4, [3.0, 5.0, 2.0, 2.0])
     report.add(8, [2.0, 2.0, 2.0])
-    assert report.describe() == ("2 seams: temporal error 1.50 times the median elsewhere (2.00 at "
-                                 "the worst)")
+    assert report.describe() == (
+        "2 seams: temporal error 1.50 times the median elsewhere (2.00 at the worst)"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -145,19 +169,24 @@ def stored_frames(path: Path) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def expected(cut_clip: Clip, uncut_clip: Clip, model_path: Path,
-             other_path: Path) -> dict[str, np.ndarray]:
-    model, other = (load_recurrent(path.read_bytes(), path.stem)
-                    for path in (model_path, other_path))
+def expected(
+    cut_clip: Clip, uncut_clip: Clip, model_path: Path, other_path: Path
+) -> dict[str, np.ndarray]:
+    model, other = (
+        load_recurrent(path.read_bytes(), path.stem) for path in (model_path, other_path)
+    )
     cut, uncut = (job_clips.decoded_frames(clip.path) for clip in (cut_clip, uncut_clip))
-    return {"cut": recurrent_oracle.overlapped(cut, cut_clip.cuts, model, SMALL),
-            "uncut": recurrent_oracle.overlapped(uncut, (), model, SMALL),
-            "tolerant.recurrent": recurrent_oracle.overlapped(uncut, (), model, TOLERANT),
-            "tolerant.other": recurrent_oracle.overlapped(uncut, (), other, TOLERANT)}
+    return {
+        "cut": recurrent_oracle.overlapped(cut, cut_clip.cuts, model, SMALL),
+        "uncut": recurrent_oracle.overlapped(uncut, (), model, SMALL),
+        "tolerant.recurrent": recurrent_oracle.overlapped(uncut, (), model, TOLERANT),
+        "tolerant.other": recurrent_oracle.overlapped(uncut, (), other, TOLERANT),
+    }
 
 
-def test_the_oracle_corrects(uncut_clip: Clip, model_path: Path,
-                             expected: dict[str, np.ndarray]) -> None:
+def test_the_oracle_corrects(
+    uncut_clip: Clip, model_path: Path, expected: dict[str, np.ndarray]
+) -> None:
     """Otherwise equal results would say little."""
     model = load_recurrent(model_path.read_bytes(), "recurrent")
     frames = job_clips.decoded_frames(uncut_clip.path)
@@ -171,19 +200,52 @@ def test_the_oracle_corrects(uncut_clip: Clip, model_path: Path,
 
 @pytest.mark.mpi
 @pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_the_same_bytes_on_any_number_of_ranks(ranks: int, cut_clip: Clip, uncut_clip: Clip,
-                                               model_path: Path, other_path: Path,
-                                               expected: dict[str, np.ndarray],
-                                               tmp_path: Path) -> None:
+def test_the_same_bytes_on_any_number_of_ranks(
+    ranks: int,
+    cut_clip: Clip,
+    uncut_clip: Clip,
+    model_path: Path,
+    other_path: Path,
+    expected: dict[str, np.ndarray],
+    tmp_path: Path,
+) -> None:
     """And of a style the same as it has alone."""
     common = ["--style", str(model_path), "--threads", "1", "--codec", "ffv1"]
     uncut = ["stylize", str(uncut_clip.path), "--cuts", "none", *common]
-    jobs = [["stylize", str(cut_clip.path), "--cuts", cut_clip.cuts_option, *common,
-             *arguments(SMALL), "-o", str(tmp_path / "cut.mkv")],
-            [*uncut, *arguments(SMALL), "--segment-length", "5", "-o", str(tmp_path / "uncut.mkv"),
-             "--keep", "flow"],
-            [*uncut, *arguments(TOLERANT), "--segment-length", "16", "--decode", "local",
-             "--style", str(other_path), "-o", str(tmp_path / "tolerant.mkv")]]
+    jobs = [
+        [
+            "stylize",
+            str(cut_clip.path),
+            "--cuts",
+            cut_clip.cuts_option,
+            *common,
+            *arguments(SMALL),
+            "-o",
+            str(tmp_path / "cut.mkv"),
+        ],
+        [
+            *uncut,
+            *arguments(SMALL),
+            "--segment-length",
+            "5",
+            "-o",
+            str(tmp_path / "uncut.mkv"),
+            "--keep",
+            "flow",
+        ],
+        [
+            *uncut,
+            *arguments(TOLERANT),
+            "--segment-length",
+            "16",
+            "--decode",
+            "local",
+            "--style",
+            str(other_path),
+            "-o",
+            str(tmp_path / "tolerant.mkv"),
+        ],
+    ]
     table = tmp_path / "jobs.json"
     table.write_text(json.dumps(jobs))
     finished = run_program([PROGRAMS / "several_jobs.py"], [table], ranks=ranks)
@@ -194,19 +256,41 @@ def test_the_same_bytes_on_any_number_of_ranks(ranks: int, cut_clip: Clip, uncut
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize(("ranks", "ranks_afterwards", "frames", "discard"), [
-    (1, 2, 3, False), (2, 1, 9, False), (3, 3, 6, False), (2, 2, 9, True)])
-def test_killed_and_continued(ranks: int, ranks_afterwards: int, frames: int, discard: bool,
-                              uncut_clip: Clip, model_path: Path, expected: dict[str, np.ndarray],
-                              tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("ranks", "ranks_afterwards", "frames", "discard"),
+    [(1, 2, 3, False), (2, 1, 9, False), (3, 3, 6, False), (2, 2, 9, True)],
+)
+def test_killed_and_continued(
+    ranks: int,
+    ranks_afterwards: int,
+    frames: int,
+    discard: bool,
+    uncut_clip: Clip,
+    model_path: Path,
+    expected: dict[str, np.ndarray],
+    tmp_path: Path,
+) -> None:
     """Also with segments of another length, and without the frames that are encoded already."""
-    command = [uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", model_path, "--cuts",
-               "none", "--codec", "ffv1", *arguments(SMALL)]
+    command = [
+        uncut_clip.path,
+        "-o",
+        tmp_path / "out.mkv",
+        "--style",
+        model_path,
+        "--cuts",
+        "none",
+        "--codec",
+        "ffv1",
+        *arguments(SMALL),
+    ]
     command += ["--discard-frames"] if discard else []
     parts = {"part_frames": 5}
     slow = json.dumps([{"stage": "blend", "sleep": 0.06}, parts])
-    with RunningJob([PROGRAMS / "patched.py"], [slow, *command, "--segment-length", "3",
-                                                "--threads", "1"], ranks=ranks) as job:
+    with RunningJob(
+        [PROGRAMS / "patched.py"],
+        [slow, *command, "--segment-length", "3", "--threads", "1"],
+        ranks=ranks,
+    ) as job:
         deadline = time.monotonic() + TIMEOUT_S
         while stored_count(tmp_path / "out.h5") < frames:
             assert not job.ended() and time.monotonic() < deadline
@@ -214,9 +298,11 @@ def test_killed_and_continued(ranks: int, ranks_afterwards: int, frames: int, di
         job.kill()
     stored = stored_count(tmp_path / "out.h5")
     assert frames <= stored < uncut_clip.frame_count
-    finished = run_program([PROGRAMS / "patched.py"], [
-        json.dumps([parts]), *command, "--segment-length", "2", "--threads", "1"],
-        ranks=ranks_afterwards)
+    finished = run_program(
+        [PROGRAMS / "patched.py"],
+        [json.dumps([parts]), *command, "--segment-length", "2", "--threads", "1"],
+        ranks=ranks_afterwards,
+    )
     assert finished.status == 0, finished.stderr
     if not discard:
         assert np.array_equal(stored_frames(tmp_path / "out.h5"), expected["uncut"])
@@ -224,11 +310,24 @@ def test_killed_and_continued(ranks: int, ranks_afterwards: int, frames: int, di
 
 
 @pytest.mark.mpi
-def test_a_signal_stops_in_good_order(uncut_clip: Clip, model_path: Path,
-                                      expected: dict[str, np.ndarray], tmp_path: Path) -> None:
+def test_a_signal_stops_in_good_order(
+    uncut_clip: Clip, model_path: Path, expected: dict[str, np.ndarray], tmp_path: Path
+) -> None:
     """Stretches that wait for a past that does not come any more do not hold that up."""
-    command = [uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", model_path, "--cuts",
-               "none", "--codec", "ffv1", "--threads", "1", *arguments(SMALL)]
+    command = [
+        uncut_clip.path,
+        "-o",
+        tmp_path / "out.mkv",
+        "--style",
+        model_path,
+        "--cuts",
+        "none",
+        "--codec",
+        "ffv1",
+        "--threads",
+        "1",
+        *arguments(SMALL),
+    ]
     slow = json.dumps([{"stage": "blend", "sleep": 0.3}])
     with RunningJob([PROGRAMS / "patched.py"], [slow, *command, "--grace", "2"], ranks=2) as job:
         deadline = time.monotonic() + TIMEOUT_S
@@ -243,10 +342,24 @@ def test_a_signal_stops_in_good_order(uncut_clip: Clip, model_path: Path,
     assert np.array_equal(stored_frames(tmp_path / "out.h5"), expected["uncut"])
 
 
-def test_other_stretches_are_another_run(uncut_clip: Clip, model_path: Path, tmp_path: Path,
-                                         run_main: Callable[..., tuple[int, str]]) -> None:
-    command = [uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", model_path, "--cuts",
-               "none", "--codec", "ffv1", "--frames", "0:8", "--threads", "1"]
+def test_other_stretches_are_another_run(
+    uncut_clip: Clip, model_path: Path, tmp_path: Path, run_main: Callable[..., tuple[int, str]]
+) -> None:
+    command = [
+        uncut_clip.path,
+        "-o",
+        tmp_path / "out.mkv",
+        "--style",
+        model_path,
+        "--cuts",
+        "none",
+        "--codec",
+        "ffv1",
+        "--frames",
+        "0:8",
+        "--threads",
+        "1",
+    ]
     assert run_main(*command, *arguments(SMALL))[0] == 0
     (tmp_path / "out.mkv").unlink()
     status, message = run_main(*command)
@@ -255,16 +368,45 @@ def test_other_stretches_are_another_run(uncut_clip: Clip, model_path: Path, tmp
     assert status == 2 and "--overlap-segment was 8, is 7" in message
 
 
-def test_evaluation_tells_of_seams(uncut_clip: Clip, model_path: Path, tmp_path: Path,
-                                   capfd: pytest.CaptureFixture[str],
-                                   run_main: Callable[..., tuple[int, str]]) -> None:
+def test_evaluation_tells_of_seams(
+    uncut_clip: Clip,
+    model_path: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    run_main: Callable[..., tuple[int, str]],
+) -> None:
     from fastvid.__main__ import main
 
-    status, message = run_main(uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", model_path,
-                               "--cuts", "none", "--codec", "ffv1", "--threads", "1",
-                               *arguments(SMALL))
+    status, message = run_main(
+        uncut_clip.path,
+        "-o",
+        tmp_path / "out.mkv",
+        "--style",
+        model_path,
+        "--cuts",
+        "none",
+        "--codec",
+        "ffv1",
+        "--threads",
+        "1",
+        *arguments(SMALL),
+    )
     assert status == 0 and "2 seams: temporal error" in message
-    assert main(["evaluate", str(tmp_path / "out.h5"), str(uncut_clip.path), "--no-painting",
-                 "--judge", "farneback", "--threads", "1", "--json"]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                str(tmp_path / "out.h5"),
+                str(uncut_clip.path),
+                "--no-painting",
+                "--judge",
+                "farneback",
+                "--threads",
+                "1",
+                "--json",
+            ]
+        )
+        == 0
+    )
     ratios = json.loads(capfd.readouterr().out)["seam_ratios"]
     assert len(ratios) == 2 and all(0.3 < ratio < 3 for ratio in ratios)

@@ -35,8 +35,13 @@ def stored_frames(path: Path) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def all_runs(cut_clip: Clip, uncut_clip: Clip, model_path: Path, tiny_style: Path,
-             tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+def all_runs(
+    cut_clip: Clip,
+    uncut_clip: Clip,
+    model_path: Path,
+    tiny_style: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[int], Path]:
     """Makes the runs on so many ranks, once; returns their folder. Shots of 12, 1 and 17 frames in
     segments of 5, and one of 23 in the default ones."""
     made: dict[int, Path] = {}
@@ -45,14 +50,39 @@ def all_runs(cut_clip: Clip, uncut_clip: Clip, model_path: Path, tiny_style: Pat
         if ranks not in made:
             folder = tmp_path_factory.mktemp(f"recurrent{ranks}")
             common = ["--threads", "1", "--codec", "ffv1"]
-            cut = ["stylize", str(cut_clip.path), "--cuts", cut_clip.cuts_option,
-                   "--style", str(model_path), "--segment-length", "5", *common]
-            uncut = ["stylize", str(uncut_clip.path), "--cuts", "none", "--style",
-                     str(model_path), *common]
-            jobs = [[*cut, "-o", str(folder / "cut.mkv"), "--keep", "flow,occlusion"],
-                    [*cut, "-o", str(folder / "first.mkv"), "--first-frame-model",
-                     str(tiny_style), "--lookahead", "1"],
-                    [*uncut, "-o", str(folder / "uncut.mkv")]]
+            cut = [
+                "stylize",
+                str(cut_clip.path),
+                "--cuts",
+                cut_clip.cuts_option,
+                "--style",
+                str(model_path),
+                "--segment-length",
+                "5",
+                *common,
+            ]
+            uncut = [
+                "stylize",
+                str(uncut_clip.path),
+                "--cuts",
+                "none",
+                "--style",
+                str(model_path),
+                *common,
+            ]
+            jobs = [
+                [*cut, "-o", str(folder / "cut.mkv"), "--keep", "flow,occlusion"],
+                [
+                    *cut,
+                    "-o",
+                    str(folder / "first.mkv"),
+                    "--first-frame-model",
+                    str(tiny_style),
+                    "--lookahead",
+                    "1",
+                ],
+                [*uncut, "-o", str(folder / "uncut.mkv")],
+            ]
             table = folder / "jobs.json"
             table.write_text(json.dumps(jobs))
             finished = run_program([PROGRAMS / "several_jobs.py"], [table], ranks=ranks)
@@ -65,9 +95,14 @@ def all_runs(cut_clip: Clip, uncut_clip: Clip, model_path: Path, tiny_style: Pat
 
 @pytest.mark.mpi
 @pytest.mark.parametrize("ranks", RANKS)
-def test_frames_equal_the_plain_loop(ranks: int, all_runs: Callable[[int], Path], cut_clip: Clip,
-                                     uncut_clip: Clip, model_path: Path,
-                                     tiny_style: Path) -> None:
+def test_frames_equal_the_plain_loop(
+    ranks: int,
+    all_runs: Callable[[int], Path],
+    cut_clip: Clip,
+    uncut_clip: Clip,
+    model_path: Path,
+    tiny_style: Path,
+) -> None:
     model = load_recurrent(model_path.read_bytes(), "recurrent")
     first = load_frame_model(tiny_style.read_bytes(), "tiny")
     cut, uncut = (job_clips.decoded_frames(clip.path) for clip in (cut_clip, uncut_clip))
@@ -78,10 +113,13 @@ def test_frames_equal_the_plain_loop(ranks: int, all_runs: Callable[[int], Path]
         assert np.array_equal(expected[index], alone[index]) == begins_shot
     folder = all_runs(ranks)
     assert np.array_equal(stored_frames(folder / "cut.h5"), expected)
-    assert np.array_equal(stored_frames(folder / "uncut.h5"),
-                          recurrent_oracle.repaint(uncut, (), model))
-    assert np.array_equal(stored_frames(folder / "first.h5"),
-                          recurrent_oracle.repaint(cut, cut_clip.cuts, model, first))
+    assert np.array_equal(
+        stored_frames(folder / "uncut.h5"), recurrent_oracle.repaint(uncut, (), model)
+    )
+    assert np.array_equal(
+        stored_frames(folder / "first.h5"),
+        recurrent_oracle.repaint(cut, cut_clip.cuts, model, first),
+    )
 
 
 @pytest.mark.mpi
@@ -98,13 +136,26 @@ def test_flow_and_occlusion_are_kept(all_runs: Callable[[int], Path], cut_clip: 
 
 @pytest.mark.mpi
 @pytest.mark.parametrize(("ranks", "ranks_afterwards"), [(2, 1), (1, 3)])
-def test_killed_and_continued(ranks: int, ranks_afterwards: int, uncut_clip: Clip,
-                              model_path: Path, tmp_path: Path) -> None:
-    command = [uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", model_path, "--cuts",
-               "none", "--segment-length", "3", "--codec", "ffv1"]
+def test_killed_and_continued(
+    ranks: int, ranks_afterwards: int, uncut_clip: Clip, model_path: Path, tmp_path: Path
+) -> None:
+    command = [
+        uncut_clip.path,
+        "-o",
+        tmp_path / "out.mkv",
+        "--style",
+        model_path,
+        "--cuts",
+        "none",
+        "--segment-length",
+        "3",
+        "--codec",
+        "ffv1",
+    ]
     slow = json.dumps([{"stage": "motion", "sleep": 0.08}])
-    with RunningJob([PROGRAMS / "patched.py"], [slow, *command, "--threads", "1"],
-                    ranks=ranks) as job:
+    with RunningJob(
+        [PROGRAMS / "patched.py"], [slow, *command, "--threads", "1"], ranks=ranks
+    ) as job:
         deadline = time.monotonic() + TIMEOUT_S
         while stored_count(tmp_path / "out.h5") < 6:
             assert not job.ended() and time.monotonic() < deadline
@@ -124,21 +175,52 @@ def test_killed_and_continued(ranks: int, ranks_afterwards: int, uncut_clip: Cli
 def test_several_recurrent_models(uncut_clip: Clip, model_path: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.pt"
     other.write_bytes(job_clips.recurrent_bytes(seed=4))
-    finished = run_fastvid(uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", model_path,
-                           "--style", other, "--cuts", "none", "--codec", "ffv1", ranks=2)
+    finished = run_fastvid(
+        uncut_clip.path,
+        "-o",
+        tmp_path / "out.mkv",
+        "--style",
+        model_path,
+        "--style",
+        other,
+        "--cuts",
+        "none",
+        "--codec",
+        "ffv1",
+        ranks=2,
+    )
     assert finished.status == 0, finished.stderr
     frames = job_clips.decoded_frames(uncut_clip.path)
     for path in (model_path, other):
         model = load_recurrent(path.read_bytes(), path.stem)
-        assert np.array_equal(stored_frames(tmp_path / f"out.{path.stem}.h5"),
-                              recurrent_oracle.repaint(frames, (), model))
+        assert np.array_equal(
+            stored_frames(tmp_path / f"out.{path.stem}.h5"),
+            recurrent_oracle.repaint(frames, (), model),
+        )
 
 
-def test_another_first_frame_model_is_another_run(uncut_clip: Clip, model_path: Path,
-                                                  tiny_style: Path, tmp_path: Path,
-                                                  run_main: Callable[..., tuple[int, str]]) -> None:
-    command = [uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", model_path, "--cuts",
-               "none", "--codec", "ffv1", "--frames", "0:6", "--threads", "1"]
+def test_another_first_frame_model_is_another_run(
+    uncut_clip: Clip,
+    model_path: Path,
+    tiny_style: Path,
+    tmp_path: Path,
+    run_main: Callable[..., tuple[int, str]],
+) -> None:
+    command = [
+        uncut_clip.path,
+        "-o",
+        tmp_path / "out.mkv",
+        "--style",
+        model_path,
+        "--cuts",
+        "none",
+        "--codec",
+        "ffv1",
+        "--frames",
+        "0:6",
+        "--threads",
+        "1",
+    ]
     first = ["--first-frame-model", tiny_style]
     assert run_main(*command, *first)[0] == 0
     (tmp_path / "out.mkv").unlink()
@@ -149,34 +231,86 @@ def test_another_first_frame_model_is_another_run(uncut_clip: Clip, model_path: 
 
 
 @pytest.mark.parametrize("pipeline", ["exact", "overlap"])
-def test_a_plan_of_a_recurrent_model(pipeline: str, uncut_clip: Clip, model_path: Path,
-                                     capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_of_a_recurrent_model(
+    pipeline: str, uncut_clip: Clip, model_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     from fastvid.__main__ import main
 
-    assert main(["plan", str(uncut_clip.path), "--style", str(model_path), "--cuts", "none",
-                 "--ranks", "1,4", "--pipeline", pipeline]) == 0
+    assert (
+        main(
+            [
+                "plan",
+                str(uncut_clip.path),
+                "--style",
+                str(model_path),
+                "--cuts",
+                "none",
+                "--ranks",
+                "1,4",
+                "--pipeline",
+                pipeline,
+            ]
+        )
+        == 0
+    )
     assert "blend" in capfd.readouterr().out
 
 
-def test_evaluation_of_a_recurrent_run(uncut_clip: Clip, model_path: Path, tmp_path: Path,
-                                       capfd: pytest.CaptureFixture[str],
-                                       run_main: Callable[..., tuple[int, str]]) -> None:
+def test_evaluation_of_a_recurrent_run(
+    uncut_clip: Clip,
+    model_path: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    run_main: Callable[..., tuple[int, str]],
+) -> None:
     from fastvid.__main__ import main
 
-    status, message = run_main(uncut_clip.path, "-o", tmp_path / "out.mkv", "--style", model_path,
-                               "--cuts", "none", "--codec", "ffv1", "--frames", "0:12",
-                               "--threads", "1")
+    status, message = run_main(
+        uncut_clip.path,
+        "-o",
+        tmp_path / "out.mkv",
+        "--style",
+        model_path,
+        "--cuts",
+        "none",
+        "--codec",
+        "ffv1",
+        "--frames",
+        "0:12",
+        "--threads",
+        "1",
+    )
     assert status == 0, message
-    assert main(["evaluate", str(tmp_path / "out.h5"), str(uncut_clip.path), "--style",
-                 str(model_path), "--judge", "farneback", "--threads", "1"]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                str(tmp_path / "out.h5"),
+                str(uncut_clip.path),
+                "--style",
+                str(model_path),
+                "--judge",
+                "farneback",
+                "--threads",
+                "1",
+            ]
+        )
+        == 0
+    )
     assert "frame by frame" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    ({"temporal_strength": 0.5}, "--temporal-strength does not go with the recurrent model mine"),
-    ({"strength": 0.5}, "--strength does not go"),
-    ({"keep_colors": True}, "--keep-colors does not go"),
-])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            {"temporal_strength": 0.5},
+            "--temporal-strength does not go with the recurrent model mine",
+        ),
+        ({"strength": 0.5}, "--strength does not go"),
+        ({"keep_colors": True}, "--keep-colors does not go"),
+    ],
+)
 def test_options_for_frame_models_are_refused(options: dict[str, object], words: str) -> None:
     model = load_model(job_clips.recurrent_bytes(), "mine")
     check_kind(StylizeOptions(Path("in.mp4"), Path("out.mp4")), [model])
@@ -191,7 +325,9 @@ def test_options_for_recurrent_models_are_refused() -> None:
 
 
 def test_kinds_are_not_mixed() -> None:
-    models = [load_model(job_clips.recurrent_bytes(), "mine"),
-              load_model(job_clips.style_bytes(), "tiny")]
+    models = [
+        load_model(job_clips.recurrent_bytes(), "mine"),
+        load_model(job_clips.style_bytes(), "tiny"),
+    ]
     with pytest.raises(InputError, match="mine is a recurrent model and tiny is not"):
         check_kind(StylizeOptions(Path("in.mp4"), Path("out.mp4")), models)

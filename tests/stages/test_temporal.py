@@ -20,14 +20,14 @@ def oracle_gate(frame, previous_frame, backward, reliable, strength):
     rough = np.zeros((height, width))
     for row in range(height):
         for column in range(width):
-            window = reliable[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2]
+            window = reliable[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
             error = np.mean((frame[row, column] - moved[row, column]) ** 2)
             x, y = column + backward[row, column, 0], row + backward[row, column, 1]
             stays = 0 <= x <= width - 1 and 0 <= y <= height - 1
             trust = 1.0 if window.all() else 0.6 * stays
             rough[row, column] = strength * trust * np.exp(-error / (2 * 12.0**2))
     padded = np.pad(rough, 1, "edge")
-    shifted = [padded[y:y + height, x:x + width] for y in range(3) for x in range(3)]
+    shifted = [padded[y : y + height, x : x + width] for y in range(3) for x in range(3)]
     return sum(shifted) / 9
 
 
@@ -147,8 +147,9 @@ def filmed(start, count, still=False):
     for before, frame in zip(frames, frames[1:]):
         backward = estimator(frame, before)
         reliable = consistency_mask(backward, estimator(before, frame))
-        steps.append(plan_step(backward, trust_gate(frame, before, backward, reliable,
-                                                    DEFAULT_STRENGTH)))
+        steps.append(
+            plan_step(backward, trust_gate(frame, before, backward, reliable, DEFAULT_STRENGTH))
+        )
     return clip, frames, steps
 
 
@@ -226,7 +227,8 @@ def test_subpixel_motion_does_not_blur():
         for number in range(6):
             backward = np.full((60, 60, 2), 0.5 * (-1) ** number, np.float32)
             result = plan_step(backward, gate, sharpen).apply(
-                warp(image, np.full((60, 60, 2), 0.5 * (number % 2 == 0), np.float32)), result)
+                warp(image, np.full((60, 60, 2), 0.5 * (number % 2 == 0), np.float32)), result
+            )
         contrast[sharpen] = result[inner].std() / image[inner].std()
     assert contrast[1.0] > contrast[0.0] + 0.02
     assert contrast[1.0] < 1.02

@@ -35,10 +35,12 @@ SETTINGS = PictureSettings("dis-medium", 1.0, False, 0.85, 1.0, False, 1, "any")
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Lets torch believe in GPUs of these names."""
+
     def believe(*names: str) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(names))
         monkeypatch.setattr(torch.cuda, "device_count", lambda: len(names))
         monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: names[index])
+
     return believe
 
 
@@ -122,8 +124,9 @@ def test_a_frame_does_not_depend_on_its_batch(model: StyleModel) -> None:
     assert np.array_equal(model.begin([frames[2]], 4).images()[0], first[2])
 
 
-def test_numbers_out_of_range_end_the_run(model: StyleModel,
-                                          monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_out_of_range_end_the_run(
+    model: StyleModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def overflow(features: torch.Tensor) -> torch.Tensor:
         return torch.where(features == features.max(), torch.nan, 0.0)
 
@@ -225,11 +228,25 @@ def test_a_batch_that_fails_is_named_by_its_frames() -> None:
     assert event.message == "paint of frames 20, 21: no memory" and event.exit_status == 2
 
 
-def test_a_job_records_its_device(cut_clip: Clip, tiny_style: Path, tmp_path: Path,
-                                  run_main: Callable[..., tuple[int, str]]) -> None:
+def test_a_job_records_its_device(
+    cut_clip: Clip, tiny_style: Path, tmp_path: Path, run_main: Callable[..., tuple[int, str]]
+) -> None:
     output = tmp_path / "out.mkv"
-    common = (cut_clip.path, "-o", output, "--style", tiny_style, "--frames", ":3", "--cuts",
-              "none", "--threads", "1", "--progress", "none")
+    common = (
+        cut_clip.path,
+        "-o",
+        output,
+        "--style",
+        tiny_style,
+        "--frames",
+        ":3",
+        "--cuts",
+        "none",
+        "--threads",
+        "1",
+        "--progress",
+        "none",
+    )
     if not torch.cuda.is_available():
         status, text = run_main(*common, "--device", "cuda")
         assert status == 2 and "--device cuda" in text and "Traceback" not in text
@@ -240,9 +257,13 @@ def test_a_job_records_its_device(cut_clip: Clip, tiny_style: Path, tmp_path: Pa
         assert run.settings["device"] == "cpu"
 
 
-def test_a_job_in_batches(cut_clip: Clip, tiny_style: Path, tmp_path: Path,
-                          monkeypatch: pytest.MonkeyPatch,
-                          run_main: Callable[..., tuple[int, str]]) -> None:
+def test_a_job_in_batches(
+    cut_clip: Clip,
+    tiny_style: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_main: Callable[..., tuple[int, str]],
+) -> None:
     """The whole program with a device that paints four frames at a time."""
     import fastvid.job.run
     from fastvid.parallel.setup import JobSetup
@@ -256,9 +277,23 @@ def test_a_job_in_batches(cut_clip: Clip, tiny_style: Path, tmp_path: Path,
             defaults = list(fastvid.job.run.run_job.__defaults__ or ())
             defaults[-1] = batch_stages
             monkeypatch.setattr(fastvid.job.run.run_job, "__defaults__", tuple(defaults))
-        status, text = run_main(cut_clip.path, "-o", tmp_path / f"{name}.mkv", "--style",
-                                tiny_style, "--cuts", cut_clip.cuts_option, "--threads", "1",
-                                "--codec", "ffv1", "--progress", "none", "--device", "cpu")
+        status, text = run_main(
+            cut_clip.path,
+            "-o",
+            tmp_path / f"{name}.mkv",
+            "--style",
+            tiny_style,
+            "--cuts",
+            cut_clip.cuts_option,
+            "--threads",
+            "1",
+            "--codec",
+            "ffv1",
+            "--progress",
+            "none",
+            "--device",
+            "cpu",
+        )
         assert status == 0, text
     frames = [job_clips.decoded_frames(tmp_path / f"{name}.mkv") for name in ("single", "batches")]
     assert len(frames[0]) == len(frames[1]) == cut_clip.frame_count

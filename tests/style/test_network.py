@@ -38,9 +38,7 @@ def plain_forward(x, w):
     x = F.relu(norm(x, w["7.weight"], w["7.bias"]))
     y = F.relu(norm(reflected(x, w, "9.body.0", 1), w["9.body.1.weight"], w["9.body.1.bias"]))
     x = x + norm(reflected(y, w, "9.body.3", 1), w["9.body.4.weight"], w["9.body.4.bias"])
-    x = F.conv_transpose2d(
-        x, w["10.weight"], w["10.bias"], stride=2, padding=1, output_padding=1
-    )
+    x = F.conv_transpose2d(x, w["10.weight"], w["10.bias"], stride=2, padding=1, output_padding=1)
     x = F.relu(norm(x, w["11.weight"], w["11.bias"]))
     x = F.interpolate(x, scale_factor=2, mode="nearest")
     x = F.relu(norm(x, w["14.weight"], w["14.bias"]))

@@ -10,8 +10,15 @@ from fastvid.style.loading import load_frame_model, load_model, load_recurrent
 from fastvid.style.model import set_threads
 from fastvid.style.recurrent import RecurrentModel
 from fastvid.style.variant import Variant
-from support.original_networks import (FAV_ARCH, FAV_VIDEO, assert_same_picture, centred,
-                                       fav_network, frame_of, random_weights)
+from support.original_networks import (
+    FAV_ARCH,
+    FAV_VIDEO,
+    assert_same_picture,
+    centred,
+    fav_network,
+    frame_of,
+    random_weights,
+)
 
 WEIGHTS = random_weights(FAV_ARCH, FAV_VIDEO)
 

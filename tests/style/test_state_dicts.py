@@ -13,11 +13,27 @@ from fastvid.style.checkpoint import read_checkpoint
 from fastvid.style.loading import load_model
 from fastvid.style.model import set_threads
 from fastvid.style.variant import Variant
-from support.original_networks import (EXAMPLES_ARCH, FAV_ARCH, FAV_VIDEO, assert_same_picture,
-                                       examples_network, fav_network, frame_of, random_weights,
-                                       seven_channels)
-from support.state_dicts import (EXAMPLES, EXAMPLES_KEYS, FAV_WEIGHTS, PORT, PORT_KEYS,
-                                 examples_weights, renamed, saved)
+from support.original_networks import (
+    EXAMPLES_ARCH,
+    FAV_ARCH,
+    FAV_VIDEO,
+    assert_same_picture,
+    examples_network,
+    fav_network,
+    frame_of,
+    random_weights,
+    seven_channels,
+)
+from support.state_dicts import (
+    EXAMPLES,
+    EXAMPLES_KEYS,
+    FAV_WEIGHTS,
+    PORT,
+    PORT_KEYS,
+    examples_weights,
+    renamed,
+    saved,
+)
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -61,7 +77,13 @@ def test_an_image_model_of_the_port_with_transposed_convolutions():
     variant = Variant(borders="as-trained", start_padding=8, convolution="zero", residual="crop")
     weights = random_weights(arch, variant)
     keys = {own: port for own, port in PORT_KEYS.items() if not own.startswith("1")} | {
-        "1": "2", "10": "11", "11": "12", "13": "14", "14": "15", "16": "17"}
+        "1": "2",
+        "10": "11",
+        "11": "12",
+        "13": "14",
+        "14": "15",
+        "16": "17",
+    }
     checkpoint = read_checkpoint(saved(renamed(weights, keys), legacy=True))
     assert checkpoint.arch == arch and checkpoint.variant == variant
     assert all(torch.equal(checkpoint.weights[key], weights[key]) for key in weights)
@@ -169,7 +191,8 @@ def test_a_legacy_storage_that_asks_for_memory_is_refused():
 def test_tuples_that_hold_one_another_are_refused_at_once():
     """40 levels of pairs are a billion leaves for whoever hashes or prints them."""
     nested = b"\x80\x02)" + b"".join(
-        b"q" + bytes([level]) + b"h" + bytes([level]) + b"\x86" for level in range(60))
+        b"q" + bytes([level]) + b"h" + bytes([level]) + b"\x86" for level in range(60)
+    )
     with pytest.raises(InputError, match="no text"):
         read_checkpoint(legacy_with(b"\x80\x02}" + nested[2:] + b"Ns."), "laughs.pth")
     with pytest.raises(InputError, match="damaged|no style model"):

@@ -11,11 +11,31 @@ from fastvid.style.loading import load_model
 from fastvid.style.model import set_threads
 from fastvid.style.torch7 import TorchObject, TorchTensor, read_torch7
 from fastvid.style.variant import Variant
-from support.original_networks import (FAV_ARCH, FAV_START_PX, FAV_VIDEO, assert_same_picture,
-                                       fav_network, frame_of, random_weights, seven_channels)
-from support.torch7_files import (Lua, Tensor, checkpoint_of, conv, fav_modules, flatten,
-                                  hostile_tensor, norm, padding, relu, sequential, torch7_bytes,
-                                  upsampling)
+from support.original_networks import (
+    FAV_ARCH,
+    FAV_START_PX,
+    FAV_VIDEO,
+    assert_same_picture,
+    fav_network,
+    frame_of,
+    random_weights,
+    seven_channels,
+)
+from support.torch7_files import (
+    Lua,
+    Tensor,
+    checkpoint_of,
+    conv,
+    fav_modules,
+    flatten,
+    hostile_tensor,
+    norm,
+    padding,
+    relu,
+    sequential,
+    torch7_bytes,
+    upsampling,
+)
 
 WEIGHTS = random_weights(FAV_ARCH, FAV_VIDEO)
 
@@ -28,8 +48,16 @@ def fav_file(ascii_format=False, **options) -> bytes:
 @pytest.mark.parametrize("ascii_format", [False, True])
 def test_plain_objects_are_read(ascii_format):
     shared = {"x": 1.5}
-    thing = {"text": "a\nb", "yes": True, "no": False, "number": -2, "list": [1.0, "two"],
-             "one": shared, "same": shared, "object": Lua("nn.Thing", {"size": 3})}
+    thing = {
+        "text": "a\nb",
+        "yes": True,
+        "no": False,
+        "number": -2,
+        "list": [1.0, "two"],
+        "one": shared,
+        "same": shared,
+        "object": Lua("nn.Thing", {"size": 3}),
+    }
     read = read_torch7(torch7_bytes(thing, ascii_format), "t")
     assert read["text"] == "a\nb" and read["yes"] is True and read["no"] is False
     assert read["number"] == -2.0 and read["list"] == {1.0: 1.0, 2.0: "two"}
@@ -38,8 +66,18 @@ def test_plain_objects_are_read(ascii_format):
 
 
 @pytest.mark.parametrize("ascii_format", [False, True])
-@pytest.mark.parametrize("dtype, kind", [("f4", ""), ("f8", ""), ("f2", ""), ("i8", ""),
-                                         ("f4", "Cuda"), ("f8", "CudaDouble"), ("f2", "CudaHalf")])
+@pytest.mark.parametrize(
+    "dtype, kind",
+    [
+        ("f4", ""),
+        ("f8", ""),
+        ("f2", ""),
+        ("i8", ""),
+        ("f4", "Cuda"),
+        ("f8", "CudaDouble"),
+        ("f2", "CudaHalf"),
+    ],
+)
 def test_tensors_of_every_kind_are_read(ascii_format, dtype, kind):
     array = np.arange(-11, 13).reshape(2, 3, 4).astype(f"<{dtype}") / 2
     array = array.astype(f"<{dtype}")
@@ -100,13 +138,39 @@ def test_an_image_model_with_reflections_and_transposed_convolutions():
     """`-padding_type reflect` and `-arch c9s1-4,d6,u4,c3s1-3`, without a bias here and there."""
     arch, variant = "c9s1-4,d6,u4,c3s1-3", Variant(borders="as-trained")
     w = random_weights(arch, variant)
-    up = Lua("nn.SpatialFullConvolution", {
-        "nInputPlane": 6, "nOutputPlane": 4, "kW": 3, "kH": 3, "dW": 2, "dH": 2, "padW": 1,
-        "padH": 1, "adjW": 1, "adjH": 1, "weight": Tensor(w["6.weight"].numpy()), "bias": None})
+    up = Lua(
+        "nn.SpatialFullConvolution",
+        {
+            "nInputPlane": 6,
+            "nOutputPlane": 4,
+            "kW": 3,
+            "kH": 3,
+            "dW": 2,
+            "dH": 2,
+            "padW": 1,
+            "padH": 1,
+            "adjW": 1,
+            "adjH": 1,
+            "weight": Tensor(w["6.weight"].numpy()),
+            "bias": None,
+        },
+    )
     flat = w["3.weight"].numpy().reshape(6, -1)
-    model = sequential(padding(4), conv(w, "0"), norm(w, "1"), relu(),
-                       conv(w, "3", stride=2, padding=1, weight=Tensor(flat)), norm(w, "4"), relu(),
-                       up, norm(w, "7"), relu(), padding(1), conv(w, "9"), Lua("cudnn.Tanh"))
+    model = sequential(
+        padding(4),
+        conv(w, "0"),
+        norm(w, "1"),
+        relu(),
+        conv(w, "3", stride=2, padding=1, weight=Tensor(flat)),
+        norm(w, "4"),
+        relu(),
+        up,
+        norm(w, "7"),
+        relu(),
+        padding(1),
+        conv(w, "9"),
+        Lua("cudnn.Tanh"),
+    )
     checkpoint = read_checkpoint(torch7_bytes(model), "image.t7")
     assert checkpoint.arch == arch and checkpoint.variant == variant and checkpoint.scale == 1
     assert (checkpoint.weights["6.bias"] == 0).all()
@@ -192,8 +256,11 @@ def test_a_storage_that_many_layers_name_is_refused():
     """Weights that are larger together than the file would multiply it in memory."""
     w = random_weights("c3s1-3", FAV_VIDEO)
     layer = conv(w, "0", padding=1)
-    block = [conv({"0.weight": w["0.weight"][:, :3], "0.bias": w["0.bias"]}, "0"),
-             norm({"0.weight": w["0.bias"], "0.bias": w["0.bias"]}, "0"), relu()]
+    block = [
+        conv({"0.weight": w["0.weight"][:, :3], "0.bias": w["0.bias"]}, "0"),
+        norm({"0.weight": w["0.bias"], "0.bias": w["0.bias"]}, "0"),
+        relu(),
+    ]
     block[0].fields.update(padW=1, padH=1)
     with pytest.raises(InputError, match="more weights than the file can hold"):
         read_checkpoint(torch7_bytes(sequential(layer, *block[1:], *block * 200)), "many.t7")

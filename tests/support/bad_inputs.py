@@ -51,8 +51,10 @@ class Place:
 
     def contents(self) -> dict[str, bytes | None]:
         """Every file and folder there, with the files' contents."""
-        return {str(path.relative_to(self.folder)): path.read_bytes() if path.is_file() else None
-                for path in self.folder.rglob("*")}
+        return {
+            str(path.relative_to(self.folder)): path.read_bytes() if path.is_file() else None
+            for path in self.folder.rglob("*")
+        }
 
 
 class Bomb:
@@ -68,6 +70,7 @@ class Bomb:
 def _input(name: str, content: bytes | str) -> Callable[[Place], None]:
     def spoil(place: Place) -> None:
         place.input = place.file(name, content)
+
     return spoil
 
 
@@ -111,11 +114,15 @@ def _zero_frames(place: Place) -> None:
 
 def _cut_short(place: Place) -> None:
     whole = place.folder / "whole.mp4"
-    job_clips.write_clip(whole, job_clips.uncut_scenes(),
-                         job_clips.uneven_times(job_clips.UNCUT_FRAMES), codec="libx264")
+    job_clips.write_clip(
+        whole,
+        job_clips.uncut_scenes(),
+        job_clips.uneven_times(job_clips.UNCUT_FRAMES),
+        codec="libx264",
+    )
     data = whole.read_bytes()
     whole.unlink()
-    place.input = place.file("in.mp4", data[:len(data) * 2 // 3])
+    place.input = place.file("in.mp4", data[: len(data) * 2 // 3])
 
 
 def _cut_short_matroska(place: Place) -> None:
@@ -125,6 +132,7 @@ def _cut_short_matroska(place: Place) -> None:
 def _style(make: Callable[[Place], bytes]) -> Callable[[Place], None]:
     def spoil(place: Place) -> None:
         place.options += ["--style", place.file("bad.pt", make(place))]
+
     return spoil
 
 
@@ -151,18 +159,25 @@ def _pickle_bomb(place: Place) -> bytes:
 def _archive_bomb(place: Place) -> bytes:
     """A torch archive whose pickle runs a program."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(place.style.read_bytes())) as old, \
-            zipfile.ZipFile(buffer, "w") as new:
+    with (
+        zipfile.ZipFile(io.BytesIO(place.style.read_bytes())) as old,
+        zipfile.ZipFile(buffer, "w") as new,
+    ):
         for entry in old.infolist():
             spoiled = entry.filename.endswith("data.pkl")
-            new.writestr(entry.filename, pickle.dumps(Bomb(place.folder / "executed"), protocol=2)
-                         if spoiled else old.read(entry))
+            new.writestr(
+                entry.filename,
+                pickle.dumps(Bomb(place.folder / "executed"), protocol=2)
+                if spoiled
+                else old.read(entry),
+            )
     return buffer.getvalue()
 
 
 def _output(name: str) -> Callable[[Place], None]:
     def spoil(place: Place) -> None:
         place.output = place.folder / name
+
     return spoil
 
 
@@ -185,12 +200,14 @@ def _cuts(content: bytes | None) -> Callable[[Place], None]:
         if content is not None:
             table.write_bytes(content)
         place.options += ["--cuts", table]
+
     return spoil
 
 
 def _options(*options: object) -> Callable[[Place], None]:
     def spoil(place: Place) -> None:
         place.options += options
+
     return spoil
 
 
@@ -199,6 +216,7 @@ def _run_file(make: Callable[[Place, Path], None], *options: str) -> Callable[[P
         path = place.folder / "run.h5"
         make(place, path)
         place.options += ["--run-file", path, *options]
+
     return spoil
 
 
@@ -253,7 +271,8 @@ CASES: dict[str, tuple[Callable[[Place], None], list[str]]] = {
     "cut-off Torch7 model": (_style(lambda place: _torch7(place)[:-900]), ["bad.pt", "cut off"]),
     "Torch7 model with an unknown layer": (
         _style(lambda place: _torch7(place).replace(b"nn.Tanh", b"nn.Sine")),
-        ["bad.pt", "'nn.Sine'"]),
+        ["bad.pt", "'nn.Sine'"],
+    ),
     "Torch7 model of five channels": (_style(_five_channels), ["bad.pt", "5 channels"]),
     "no such output folder": (_output("missing/out.mkv"), ["missing", "mkdir"]),
     "output in a file": (_output("in.mkv/out.mkv"), ["in.mkv"]),
@@ -282,9 +301,13 @@ CASES: dict[str, tuple[Callable[[Place], None], list[str]]] = {
     "no such flow folder": (_options("--flow-dir", "/no/flow"), ["/no/flow"]),
     "flow folder without flow": (_flow_folder, ["flow", "backward_2_1.flo"]),
     "flow folder and a flow method": (
-        _options("--flow-dir", "/no/flow", "--flow", "deepflow"), ["--flow-dir", "--flow"]),
+        _options("--flow-dir", "/no/flow", "--flow", "deepflow"),
+        ["--flow-dir", "--flow"],
+    ),
     "every rank is to read a format without an index": (
-        _transport_stream, ["--decode local", "in.ts", "--decode rank0"]),
+        _transport_stream,
+        ["--decode local", "in.ts", "--decode rank0"],
+    ),
     "strength": (_options("--strength", "1.2"), ["--strength 1.2"]),
     "strength not a number": (_options("--strength", "nan"), ["--strength", "nan"]),
     "strength no number": (_options("--strength", "much"), ["--strength", "much"]),
@@ -299,7 +322,9 @@ CASES: dict[str, tuple[Callable[[Place], None], list[str]]] = {
     "keep unknown": (_options("--keep", "gate"), ["gate", "flow"]),
     "run file of somebody else": (_run_file(_foreign_hdf5), ["run.h5", "not a run file"]),
     "run file of somebody else, restart": (
-        _run_file(_foreign_hdf5, "--restart"), ["run.h5", "not a run file", "not replaced"]),
+        _run_file(_foreign_hdf5, "--restart"),
+        ["run.h5", "not a run file", "not replaced"],
+    ),
     "run file is text": (_run_file(_text), ["run.h5"]),
     "run file is text, restart": (_run_file(_text, "--restart"), ["run.h5", "not replaced"]),
     "run file is a folder": (_run_file(lambda place, path: path.mkdir()), ["run.h5", "folder"]),

@@ -9,8 +9,19 @@ import numpy as np
 
 # Kr, Kb of ITU-T H.273 table 4, by its code points.
 LUMA_WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
-PATCHES = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0],
-                    [200, 120, 40], [30, 90, 160], [128, 128, 128]], np.uint8)
+PATCHES = np.array(
+    [
+        [255, 0, 0],
+        [0, 255, 0],
+        [0, 0, 255],
+        [255, 255, 255],
+        [0, 0, 0],
+        [200, 120, 40],
+        [30, 90, 160],
+        [128, 128, 128],
+    ],
+    np.uint8,
+)
 
 
 def patches(width: int = 64, height: int = 48) -> np.ndarray:
@@ -24,16 +35,18 @@ def numbered_picture(number: int, width: int = 64, height: int = 48) -> np.ndarr
     image = np.full((height, width, 3), 100, np.uint8)
     for bit in range(8):
         left, right = bit * width // 8, (bit + 1) * width // 8
-        image[height // 4:3 * height // 4, left:right] = 220 if number >> bit & 1 else 20
+        image[height // 4 : 3 * height // 4, left:right] = 220 if number >> bit & 1 else 20
     return image
 
 
 def read_number(image: np.ndarray) -> int:
     """The number that `numbered_picture` wrote."""
     height, width = image.shape[:2]
-    row = image[height * 3 // 8:height * 5 // 8].mean(axis=(0, 2))
-    levels = [row[int((bit + 0.3) * width / 8):int((bit + 0.7) * width / 8) + 1].mean()
-              for bit in range(8)]
+    row = image[height * 3 // 8 : height * 5 // 8].mean(axis=(0, 2))
+    levels = [
+        row[int((bit + 0.3) * width / 8) : int((bit + 0.7) * width / 8) + 1].mean()
+        for bit in range(8)
+    ]
     return sum(1 << bit for bit, level in enumerate(levels) if level > 120)
 
 
@@ -67,17 +80,27 @@ def yuv_frame(planes: Sequence[np.ndarray], pix_fmt: str) -> av.VideoFrame:
     for plane, data in zip(frame.planes, planes):
         size = data.dtype.itemsize
         padded = np.zeros((plane.height, plane.line_size // size), data.dtype)
-        padded[:data.shape[0], :data.shape[1]] = data
+        padded[: data.shape[0], : data.shape[1]] = data
         plane.update(padded.tobytes())
     return frame
 
 
-def write_clip(path: Path, images: Sequence[np.ndarray], *, codec: str = "libx264",
-               pix_fmt: str = "yuv420p", times: Sequence[int] | None = None,
-               time_base: Fraction = Fraction(1, 25), rate: Fraction = Fraction(25),
-               matrix: int = 6, full_range: bool = False, tags: tuple[int, int, int] | None = None,
-               pixel_aspect: Fraction | None = None, options: dict[str, str] | None = None,
-               container_options: dict[str, str] | None = None) -> Path:
+def write_clip(
+    path: Path,
+    images: Sequence[np.ndarray],
+    *,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    times: Sequence[int] | None = None,
+    time_base: Fraction = Fraction(1, 25),
+    rate: Fraction = Fraction(25),
+    matrix: int = 6,
+    full_range: bool = False,
+    tags: tuple[int, int, int] | None = None,
+    pixel_aspect: Fraction | None = None,
+    options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
+) -> Path:
     """Encodes RGB images, all but lossless by default.
 
     tags: (primaries, transfer, matrix) written into the stream; None leaves them unspecified.
@@ -112,12 +135,12 @@ def write_clip(path: Path, images: Sequence[np.ndarray], *, codec: str = "libx26
 
 def numbered_clip(path: Path, count: int, **options: object) -> Path:
     """A clip of `count` numbered pictures."""
-    return write_clip(path, [numbered_picture(i) for i in range(count)],
-                      **options)  # type: ignore[arg-type]
+    return write_clip(path, [numbered_picture(i) for i in range(count)], **options)  # type: ignore[arg-type]
 
 
-def join_clips(path: Path, parts: Sequence[Path], input_options: dict[str, str] | None = None
-               ) -> Path:
+def join_clips(
+    path: Path, parts: Sequence[Path], input_options: dict[str, str] | None = None
+) -> Path:
     """The packets of several clips, one after the other in the stream of the first, at 25 a
     second."""
     with av.open(str(path), "w") as output:
@@ -140,5 +163,5 @@ def spoil(path: Path, packet_number: int) -> None:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
     position, size = packets[packet_number]
     content = bytearray(path.read_bytes())
-    content[position + 4:position + size] = np.random.default_rng(1).bytes(size - 4)
+    content[position + 4 : position + size] = np.random.default_rng(1).bytes(size - 4)
     path.write_bytes(content)

@@ -25,8 +25,13 @@ class Stored:
     data: bytes
 
 
-def info_of(width: int, height: int, time_base: Fraction = Fraction(1, 12800),
-            rate: Fraction = Fraction(25), color: ColorTags = ColorTags()) -> VideoInfo:
+def info_of(
+    width: int,
+    height: int,
+    time_base: Fraction = Fraction(1, 12800),
+    rate: Fraction = Fraction(25),
+    color: ColorTags = ColorTags(),
+) -> VideoInfo:
     return VideoInfo("in.mp4", width, height, time_base, rate, None, color)
 
 
@@ -42,8 +47,14 @@ def moving(count: int, width: int = 64, height: int = 48) -> list[np.ndarray]:
     return [np.roll(pattern[:height, :width], step, axis=1) for step in range(count)]
 
 
-def encode_parts(plan: OutputPlan, folder: Path, images: Sequence[np.ndarray],
-                 times: Sequence[int], last_duration: int, seams: Sequence[int] = ()) -> list[Path]:
+def encode_parts(
+    plan: OutputPlan,
+    folder: Path,
+    images: Sequence[np.ndarray],
+    times: Sequence[int],
+    last_duration: int,
+    seams: Sequence[int] = (),
+) -> list[Path]:
     """Encodes the images, a new part before each frame that `seams` names."""
     parts: list[Path] = []
     encoder = None
@@ -66,22 +77,38 @@ def packets(path: Path, kind: str, number: int = 0) -> list[Stored]:
         stream = [stream for stream in container.streams if stream.type == kind][number]
         unit = stream.time_base
         assert unit is not None
-        return [Stored(packet.pts * unit, None if packet.dts is None else packet.dts * unit,
-                       (packet.duration or 0) * unit, bytes(packet))
-                for packet in container.demux(stream) if packet.size and packet.pts is not None]
+        return [
+            Stored(
+                packet.pts * unit,
+                None if packet.dts is None else packet.dts * unit,
+                (packet.duration or 0) * unit,
+                bytes(packet),
+            )
+            for packet in container.demux(stream)
+            if packet.size and packet.pts is not None
+        ]
 
 
 def decoded(path: Path) -> tuple[list[Fraction], list[np.ndarray]]:
     """Times in seconds and RGB images by a plain decode of the first video stream."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
-        return ([Fraction((frame.pts or 0) * (frame.time_base or 0)) for frame in frames],
-                [frame.to_ndarray(format="rgb24") for frame in frames])
+        return (
+            [Fraction((frame.pts or 0) * (frame.time_base or 0)) for frame in frames],
+            [frame.to_ndarray(format="rgb24") for frame in frames],
+        )
 
 
-def write_source(path: Path, *, frames: int = 25, rate: int = 25, seconds: float = 1.0,
-                 subtitle: str | None = None, chapters: bool = False,
-                 start: Fraction = Fraction(0)) -> Path:
+def write_source(
+    path: Path,
+    *,
+    frames: int = 25,
+    rate: int = 25,
+    seconds: float = 1.0,
+    subtitle: str | None = None,
+    chapters: bool = False,
+    start: Fraction = Fraction(0),
+) -> Path:
     """A film with video, AAC sound (with its priming before 0) and, if named, subtitles.
 
     subtitle: codec, mov_text or subrip; cues of 0.3 s every 0.4 s. start: offset of everything.
@@ -102,15 +129,25 @@ def write_source(path: Path, *, frames: int = 25, rate: int = 25, seconds: float
             text.time_base = Fraction(1, 1000)
             text.metadata["language"] = "fra"
         if chapters:
-            output.set_chapters([
-                {"id": number, "start": 500 * number, "end": 500 * (number + 1),
-                 "time_base": Fraction(1, 1000), "metadata": {"title": f"Chapter {number}"}}
-                for number in range(2)])
+            output.set_chapters(
+                [
+                    {
+                        "id": number,
+                        "start": 500 * number,
+                        "end": 500 * (number + 1),
+                        "time_base": Fraction(1, 1000),
+                        "metadata": {"title": f"Chapter {number}"},
+                    }
+                    for number in range(2)
+                ]
+            )
         _write_sound(output, sound, seconds, start)
         for number, image in enumerate(moving(frames)):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts, frame.time_base = int((Fraction(number, rate) + start) * 12800), \
-                Fraction(1, 12800)
+            frame.pts, frame.time_base = (
+                int((Fraction(number, rate) + start) * 12800),
+                Fraction(1, 12800),
+            )
             output.mux(video.encode(frame))
         output.mux(video.encode(None))
         for number in range(int(seconds / 0.4) if text is not None else 0):
@@ -118,20 +155,28 @@ def write_source(path: Path, *, frames: int = 25, rate: int = 25, seconds: float
     return path
 
 
-def _write_sound(output: av.container.OutputContainer, sound: av.stream.Stream, seconds: float,
-                 start: Fraction) -> None:
+def _write_sound(
+    output: av.container.OutputContainer, sound: av.stream.Stream, seconds: float, start: Fraction
+) -> None:
     for number in range(int(seconds * AUDIO_RATE) // 1024):
         wave = np.sin(np.arange(1024) * (0.02 + 0.001 * number)).astype(np.float32) / 2
         frame = av.AudioFrame.from_ndarray(np.stack([wave, wave]), "fltp", "stereo")
         frame.sample_rate = AUDIO_RATE
-        frame.pts, frame.time_base = int(start * AUDIO_RATE) + number * 1024, \
-            Fraction(1, AUDIO_RATE)
+        frame.pts, frame.time_base = (
+            int(start * AUDIO_RATE) + number * 1024,
+            Fraction(1, AUDIO_RATE),
+        )
         output.mux(sound.encode(frame))  # type: ignore[attr-defined]
     output.mux(sound.encode(None))  # type: ignore[attr-defined]
 
 
-def _write_cue(output: av.container.OutputContainer, text: av.stream.Stream, codec: str,
-               number: int, start: Fraction) -> None:
+def _write_cue(
+    output: av.container.OutputContainer,
+    text: av.stream.Stream,
+    codec: str,
+    number: int,
+    start: Fraction,
+) -> None:
     words = f"cue {number}".encode()
     packet = av.Packet(len(words).to_bytes(2, "big") + words if codec == "mov_text" else words)
     packet.stream, packet.time_base = text, Fraction(1, 1000)

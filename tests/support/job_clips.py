@@ -49,10 +49,11 @@ def scene(seed: int, position: int) -> np.ndarray:
             wave_x, wave_y = generator.uniform(-0.5, 0.5, 2)
             phase = generator.uniform(0, 6.28)
             image[..., channel] += np.sin(
-                wave_x * (columns - 1.3 * position) + wave_y * (rows + 0.6 * position) + phase)
+                wave_x * (columns - 1.3 * position) + wave_y * (rows + 0.6 * position) + phase
+            )
     image = 128 + 28 * image
     left = 4 + 2 * position % (WIDTH - 20)
-    image[14:30, left:left + 16] = 255 - image[14:30, left:left + 16]
+    image[14:30, left : left + 16] = 255 - image[14:30, left : left + 16]
     return image.clip(0, 255).astype(np.uint8)
 
 
@@ -74,8 +75,14 @@ def uneven_times(count: int) -> list[int]:
     return [sum(steps[:i]) for i in range(count)]
 
 
-def write_clip(path: Path, images: Sequence[np.ndarray], times: Sequence[int], *,
-               sound: bool = False, codec: str = "ffv1") -> Path:
+def write_clip(
+    path: Path,
+    images: Sequence[np.ndarray],
+    times: Sequence[int],
+    *,
+    sound: bool = False,
+    codec: str = "ffv1",
+) -> Path:
     """A clip with a picture at each of `times` (ms), and a tone in AAC if `sound` is set."""
     with av.open(str(path), "w") as output:
         video = output.add_stream(codec, rate=Fraction(25))
@@ -96,7 +103,8 @@ def write_clip(path: Path, images: Sequence[np.ndarray], times: Sequence[int], *
             for start in range(0, AUDIO_RATE * (times[-1] + 40) // 1000, 1024):
                 tone = np.sin(2 * np.pi * 440 * np.arange(start, start + 1024) / AUDIO_RATE)
                 samples = av.AudioFrame.from_ndarray(
-                    np.tile(0.3 * tone, (2, 1)).astype(np.float32), format="fltp", layout="stereo")
+                    np.tile(0.3 * tone, (2, 1)).astype(np.float32), format="fltp", layout="stereo"
+                )
                 samples.sample_rate, samples.pts = AUDIO_RATE, start
                 samples.time_base = Fraction(1, AUDIO_RATE)
                 output.mux(audio.encode(samples))

@@ -34,8 +34,10 @@ class Finished:
 
 def mpirun() -> str:
     """The launcher; the test is skipped where there is none."""
-    found = shutil.which("mpirun", path=os.pathsep.join(
-        [str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    found = shutil.which(
+        "mpirun",
+        path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+    )
     if found is None:
         pytest.skip("there is no mpirun beside this Python or on the PATH")
     return found
@@ -47,19 +49,35 @@ class RunningJob:
     program: what Python runs, such as ["-m", "fastvid"]. ranks: 0 starts it without mpirun.
     """
 
-    def __init__(self, program: Sequence[str | Path], arguments: Sequence[object], *,
-                 ranks: int = 1, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        program: Sequence[str | Path],
+        arguments: Sequence[object],
+        *,
+        ranks: int = 1,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         command = [sys.executable, *map(str, program), *map(str, arguments)]
         if ranks:
             command = [mpirun(), "-n", str(ranks), *command]
         # A name in the environment, by which every process of the job is found again.
         self._mark = f"{os.getpid()}-{time.monotonic_ns()}"
         paths = [str(REPOSITORY), str(TESTS), os.environ.get("PYTHONPATH", "")]
-        environment = {**os.environ, _MARK: self._mark, "OMP_NUM_THREADS": "1",
-                       "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-                       **(env or {})}
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                         stdin=subprocess.DEVNULL, env=environment, text=True)
+        environment = {
+            **os.environ,
+            _MARK: self._mark,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+            **(env or {}),
+        }
+        self._process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            text=True,
+        )
 
     def processes(self) -> list[int]:
         """The processes of the job that are still there, mpirun's own helpers included."""
@@ -118,24 +136,39 @@ class RunningJob:
     def __enter__(self) -> "RunningJob":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.kill_leftovers()
         self._process.communicate()
 
 
-def run_program(program: Sequence[str | Path], arguments: Sequence[object], *, ranks: int = 1,
-                timeout: float = TIMEOUT_S, env: Mapping[str, str] | None = None) -> Finished:
+def run_program(
+    program: Sequence[str | Path],
+    arguments: Sequence[object],
+    *,
+    ranks: int = 1,
+    timeout: float = TIMEOUT_S,
+    env: Mapping[str, str] | None = None,
+) -> Finished:
     """Runs a program to its end; see `RunningJob`."""
     with RunningJob(program, arguments, ranks=ranks, env=env) as job:
         return job.wait(timeout)
 
 
-def run_fastvid(*arguments: object, ranks: int = 1, timeout: float = TIMEOUT_S,
-                env: Mapping[str, str] | None = None) -> Finished:
+def run_fastvid(
+    *arguments: object,
+    ranks: int = 1,
+    timeout: float = TIMEOUT_S,
+    env: Mapping[str, str] | None = None,
+) -> Finished:
     """`mpirun -n RANKS python -m fastvid ARGUMENTS --threads 1` (ranks=0: without mpirun)."""
-    return run_program(["-m", "fastvid"], [*arguments, "--threads", "1"], ranks=ranks,
-                       timeout=timeout, env=env)
+    return run_program(
+        ["-m", "fastvid"], [*arguments, "--threads", "1"], ranks=ranks, timeout=timeout, env=env
+    )
 
 
 def stored_count(path: Path) -> int:

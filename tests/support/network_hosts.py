@@ -53,8 +53,10 @@ class NetworkHosts:
             raise HostsUnavailable("only root may make network namespaces")
         for program in _PROGRAMS:
             if shutil.which(program) is None:
-                raise HostsUnavailable(f"{program} is not installed; on Debian: apt-get install "
-                                       "iproute2 util-linux mount hostname")
+                raise HostsUnavailable(
+                    f"{program} is not installed; on Debian: apt-get install "
+                    "iproute2 util-linux mount hostname"
+                )
         self.work = folder / "work"
         self.work.mkdir()
         self._folder = folder
@@ -84,8 +86,9 @@ class NetworkHosts:
             _run(*on_host, *"ip link set eth0 up".split())
             cases.append(f"    {address}) enter=({shlex.join(_enter(holder, *_KINDS))}) ;;")
         launcher = self._folder / "launcher"
-        launcher.write_text(_LAUNCHER.format(cases="\n".join(cases),
-                                             work=shlex.quote(str(self.work))))
+        launcher.write_text(
+            _LAUNCHER.format(cases="\n".join(cases), work=shlex.quote(str(self.work)))
+        )
         launcher.chmod(0o755)
 
     def _hold(self, name: str) -> subprocess.Popen[str]:
@@ -93,14 +96,35 @@ class NetworkHosts:
         ready = self._folder / f"{name}.ready"
         script = _HOLDER
         for key, value in {
-                "name": name, "hosts": shlex.quote(str(self._folder / "hosts")),
-                "own_work": "true" if name in ("switch", "host1") else "false",
-                "work": shlex.quote(str(self.work)), "ready": shlex.quote(str(ready))}.items():
+            "name": name,
+            "hosts": shlex.quote(str(self._folder / "hosts")),
+            "own_work": "true" if name in ("switch", "host1") else "false",
+            "work": shlex.quote(str(self.work)),
+            "ready": shlex.quote(str(ready)),
+        }.items():
             script = script.replace(f"{{{key}}}", value)
         holder = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--uts", "--mount", "--pid",
-             "--fork", "--kill-child", "--mount-proc", "bash", "-c", script],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            [
+                "setpriv",
+                "--pdeathsig",
+                "KILL",
+                "unshare",
+                "--net",
+                "--uts",
+                "--mount",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+                "bash",
+                "-c",
+                script,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         self._holders.append(holder)
         deadline = time.monotonic() + _TIMEOUT_S
         while not ready.exists():
@@ -118,19 +142,28 @@ class NetworkHosts:
     def environment(self) -> dict[str, str]:
         """What tells mpich's mpirun to start its helpers on these hosts, and the ranks to use the
         network (they would find each other in the shared memory of this machine)."""
-        return {"HYDRA_LAUNCHER": "ssh", "HYDRA_LAUNCHER_EXEC": str(self._folder / "launcher"),
-                "UCX_TLS": "tcp,self"}
+        return {
+            "HYDRA_LAUNCHER": "ssh",
+            "HYDRA_LAUNCHER_EXEC": str(self._folder / "launcher"),
+            "UCX_TLS": "tcp,self",
+        }
 
     def launcher_options(self, ranks_each: int = 1) -> list[str]:
         """The options of mpirun that name the hosts."""
-        return ["-localhost", _SWITCH_ADDRESS, "-hosts",
-                ",".join(f"{address}:{ranks_each}" for address in self._addresses)]
+        return [
+            "-localhost",
+            _SWITCH_ADDRESS,
+            "-hosts",
+            ",".join(f"{address}:{ranks_each}" for address in self._addresses),
+        ]
 
     def bytes_sent(self) -> list[int]:
         """What has left each host over the network so far, headers included."""
         links = {link["ifname"]: link for link in json.loads(self._ip("-s -j link show"))}
-        return [links[f"host{number}"]["stats64"]["rx"]["bytes"]
-                for number in range(1, len(self._addresses) + 1)]
+        return [
+            links[f"host{number}"]["stats64"]["rx"]["bytes"]
+            for number in range(1, len(self._addresses) + 1)
+        ]
 
     def close(self) -> None:
         """Ends what still runs on the hosts and removes them."""
@@ -141,8 +174,12 @@ class NetworkHosts:
     def __enter__(self) -> "NetworkHosts":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
@@ -151,8 +188,13 @@ def _enter(holder: subprocess.Popen[str], *kinds: str) -> list[str]:
     # The holder's first process is the child of the one that is known here.
     names = {kind: "pid_for_children" if kind == "pid" else kind for kind in kinds}
     options = {"mnt": "mount"}
-    return ["nsenter", *(f"--{options.get(kind, kind)}=/proc/{holder.pid}/ns/{name}"
-                         for kind, name in names.items())]
+    return [
+        "nsenter",
+        *(
+            f"--{options.get(kind, kind)}=/proc/{holder.pid}/ns/{name}"
+            for kind, name in names.items()
+        ),
+    ]
 
 
 def _run(*command: str) -> str:

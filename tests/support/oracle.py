@@ -13,8 +13,12 @@ from fastvid.stages.temporal import DEFAULT_STRENGTH, blend, trust_gate
 from fastvid.style.model import StyleModel, set_threads
 
 
-def repaint(frames: Sequence[np.ndarray], cuts: Collection[int], style: StyleModel,
-            temporal_strength: float = DEFAULT_STRENGTH) -> np.ndarray:
+def repaint(
+    frames: Sequence[np.ndarray],
+    cuts: Collection[int],
+    style: StyleModel,
+    temporal_strength: float = DEFAULT_STRENGTH,
+) -> np.ndarray:
     """The stylized frames, (N, H, W, 3) uint8.
 
     frames: (H, W, 3) uint8 RGB each. cuts: the first frame of each shot but the first.

@@ -16,8 +16,13 @@ MEAN = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
 # Fast Artistic Videos with fewer channels and blocks: 2 blocks on a fourth of the size crop 16.
 FAV_ARCH = "c9s1-4,d6,d8,R8,R8,U2,c3s1-6,U2,c9s1-3"
 FAV_START_PX = 16
-FAV_VIDEO = Variant(in_channels=7, borders="as-trained", start_padding=FAV_START_PX,
-                    convolution="zero", residual="crop")
+FAV_VIDEO = Variant(
+    in_channels=7,
+    borders="as-trained",
+    start_padding=FAV_START_PX,
+    convolution="zero",
+    residual="crop",
+)
 
 # TransformerNet of the PyTorch examples with fewer channels and blocks.
 EXAMPLES_ARCH = "c9s1-4,c3s2-6,c3s2-8,R8,R8,U2,c3s1-6,U2,c3s1-4,c9s1-3"
@@ -27,8 +32,10 @@ def random_weights(arch: str, variant: Variant, seed: int = 3) -> dict[str, torc
     """Weights of a network, its norms far from 1 and 0 so that leaving one out shows."""
     torch.manual_seed(seed)
     state = build_network(arch, variant=variant).state_dict()
-    return {key: value + torch.rand_like(value) if value.ndim == 1 else value
-            for key, value in state.items()}
+    return {
+        key: value + torch.rand_like(value) if value.ndim == 1 else value
+        for key, value in state.items()
+    }
 
 
 def fav_network(x: torch.Tensor, w: dict[str, torch.Tensor]) -> torch.Tensor:

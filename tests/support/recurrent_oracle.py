@@ -22,8 +22,12 @@ def past_of(frame: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return backward, cv2.erode(reliable, np.ones((7, 7), np.uint8))
 
 
-def repaint(frames: Sequence[np.ndarray], cuts: Collection[int], model: RecurrentModel,
-            first: StyleModel | None = None) -> np.ndarray:
+def repaint(
+    frames: Sequence[np.ndarray],
+    cuts: Collection[int],
+    model: RecurrentModel,
+    first: StyleModel | None = None,
+) -> np.ndarray:
     """The stylized frames, (N, H, W, 3) uint8.
 
     frames: (H, W, 3) uint8 RGB each. cuts: the first frame of each shot but the first. first:
@@ -33,16 +37,18 @@ def repaint(frames: Sequence[np.ndarray], cuts: Collection[int], model: Recurren
     finished: list[np.ndarray] = []
     for index, frame in enumerate(frames):
         if index == 0 or index in cuts:
-            finished.append(model.step(frame, None, None) if first is None
-                            else first.paint([frame])[0])
+            finished.append(
+                model.step(frame, None, None) if first is None else first.paint([frame])[0]
+            )
             continue
         backward, mask = past_of(frame, frames[index - 1])
         finished.append(model.step(frame, warp(finished[-1], backward), mask))
     return np.stack(finished)
 
 
-def overlapped(frames: Sequence[np.ndarray], cuts: Collection[int], model: RecurrentModel,
-               overlap: Overlap) -> np.ndarray:
+def overlapped(
+    frames: Sequence[np.ndarray], cuts: Collection[int], model: RecurrentModel, overlap: Overlap
+) -> np.ndarray:
     """What `--pipeline overlap` makes: every shot in stretches, one after the other."""
     set_threads(1)
     bounds = [0, *sorted(cuts), len(frames)]
@@ -51,28 +57,37 @@ def overlapped(frames: Sequence[np.ndarray], cuts: Collection[int], model: Recur
         first = [start]
         while stop - first[-1] >= overlap.segment + overlap.seam_frames:
             first.append(first[-1] + overlap.segment)
-        computed = [_computed_alone(frames, begin, begin - overlap.warm_up if begin > start
-                                    else begin, end, model)
-                    for begin, end in zip(first, [*first[1:], stop])]
+        computed = [
+            _computed_alone(
+                frames, begin, begin - overlap.warm_up if begin > start else begin, end, model
+            )
+            for begin, end in zip(first, [*first[1:], stop])
+        ]
         finished += computed[0]
         for begin, before, stretch in zip(first[1:], computed, computed[1:]):
             finished += _corrected(frames, begin, before[-1], stretch, model, overlap)
     return np.stack(finished)
 
 
-def _computed_alone(frames: Sequence[np.ndarray], begin: int, fresh: int, end: int,
-                    model: RecurrentModel) -> list[np.ndarray]:
+def _computed_alone(
+    frames: Sequence[np.ndarray], begin: int, fresh: int, end: int, model: RecurrentModel
+) -> list[np.ndarray]:
     """The frames [begin, end) of a past that begins with the frame `fresh`."""
     result = [model.step(frames[fresh], None, None)]
     for index in range(fresh + 1, end):
         backward, mask = past_of(frames[index], frames[index - 1])
         result.append(model.step(frames[index], warp(result[-1], backward), mask))
-    return result[begin - fresh:]
+    return result[begin - fresh :]
 
 
-def _corrected(frames: Sequence[np.ndarray], begin: int, before: np.ndarray,
-               stretch: list[np.ndarray], model: RecurrentModel,
-               overlap: Overlap) -> list[np.ndarray]:
+def _corrected(
+    frames: Sequence[np.ndarray],
+    begin: int,
+    before: np.ndarray,
+    stretch: list[np.ndarray],
+    model: RecurrentModel,
+    overlap: Overlap,
+) -> list[np.ndarray]:
     """A stretch with the true frame before it."""
     result = list(stretch)
     position = 0

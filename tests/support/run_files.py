@@ -11,20 +11,32 @@ from fastvid.stages.interface import STAGES
 HEIGHT, WIDTH = 24, 32
 
 
-ATTRIBUTES = {"settings": json.dumps({"flow": "dis-medium"}), "time_base": [1, 1000],
-              "average_rate": [25, 1], "frame_count": 10}
+ATTRIBUTES = {
+    "settings": json.dumps({"flow": "dis-medium"}),
+    "time_base": [1, 1000],
+    "average_rate": [25, 1],
+    "frame_count": 10,
+}
 
 
 def frame(index: int) -> np.ndarray:
     return np.random.default_rng(index).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
 
 
-def record(index: int, start: int, stop: int, shot: int = 0, shot_start: int = 0
-           ) -> SegmentRecord:
+def record(index: int, start: int, stop: int, shot: int = 0, shot_start: int = 0) -> SegmentRecord:
     times = {f"{stage.value}_{what}": 0.5 for stage in STAGES for what in ("start", "seconds")}
-    return SegmentRecord(index, start, stop, shot, shot_start, rank=3, host="node7",
-                         pts=[40 * i for i in range(start, stop)],
-                         durations=[40] * (stop - start), times=times)
+    return SegmentRecord(
+        index,
+        start,
+        stop,
+        shot,
+        shot_start,
+        rank=3,
+        host="node7",
+        pts=[40 * i for i in range(start, stop)],
+        durations=[40] * (stop - start),
+        times=times,
+    )
 
 
 def store(writer: RunWriter, index: int, start: int, stop: int, **shot: int) -> None:

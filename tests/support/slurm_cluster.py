@@ -19,8 +19,17 @@ from types import TracebackType
 NODES = 4
 # What a node says it has; the machine need not have as much.
 CPUS_PER_NODE = 8
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "scancel", "sinfo",
-            "setpriv")
+PROGRAMS = (
+    "munged",
+    "slurmctld",
+    "slurmd",
+    "sbatch",
+    "srun",
+    "scontrol",
+    "scancel",
+    "sinfo",
+    "setpriv",
+)
 # Debian keeps the daemons where only root's PATH looks.
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 _MARK = "FASTVID_TEST_SLURM"
@@ -75,17 +84,24 @@ class SlurmCluster:
     def __init__(self) -> None:
         missing = [name for name in PROGRAMS if shutil.which(name, path=_PATH) is None]
         if missing:
-            raise SlurmUnavailable(f"Slurm is not installed ({' '.join(missing)} not found); "
-                                   "on Debian: apt-get install slurm-wlm munge")
+            raise SlurmUnavailable(
+                f"Slurm is not installed ({' '.join(missing)} not found); "
+                "on Debian: apt-get install slurm-wlm munge"
+            )
         # Not pytest's folder: the path of munge's socket may have 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="fv-slurm-"))
         self.work = self.folder / "work"
         self._daemons: list[subprocess.Popen[bytes]] = []
         self.environment = {
-            **{name: value for name, value in os.environ.items()
-               if not name.startswith(("SLURM_", "SBATCH_", "PMI", "OMPI_"))},
-            "PATH": _PATH, "SLURM_CONF": str(self.folder / "slurm.conf"),
-            _MARK: self.folder.name}
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("SLURM_", "SBATCH_", "PMI", "OMPI_"))
+            },
+            "PATH": _PATH,
+            "SLURM_CONF": str(self.folder / "slurm.conf"),
+            _MARK: self.folder.name,
+        }
         try:
             self._start()
         except BaseException:
@@ -96,18 +112,37 @@ class SlurmCluster:
         for name in ("state", "work", *(f"spool/n{node + 1}" for node in range(NODES))):
             (self.folder / name).mkdir(parents=True)
         ctld_port, first_port = _free_ports(1), _free_ports(NODES)
-        (self.folder / "slurm.conf").write_text(_CONFIGURATION.format(
-            host=socket.gethostname(), user=getpass.getuser(), folder=self.folder, nodes=NODES,
-            ctld_port=ctld_port, first_port=first_port, last_port=first_port + NODES - 1,
-            cpus=CPUS_PER_NODE))
+        (self.folder / "slurm.conf").write_text(
+            _CONFIGURATION.format(
+                host=socket.gethostname(),
+                user=getpass.getuser(),
+                folder=self.folder,
+                nodes=NODES,
+                ctld_port=ctld_port,
+                first_port=first_port,
+                last_port=first_port + NODES - 1,
+                cpus=CPUS_PER_NODE,
+            )
+        )
         (self.folder / "gres.conf").write_text(_GRES.format(nodes=NODES))
         key = self.folder / "munge.key"
         key.touch(mode=0o600)
         key.write_bytes(os.urandom(1024))
-        self._daemon("munged", "--foreground", "--force", f"--key-file={key}",
-                     *(f"--{what}={self.folder}/munge.{end}" for what, end in (
-                         ("socket", "socket"), ("pid-file", "pid"), ("log-file", "log"),
-                         ("seed-file", "seed"))))
+        self._daemon(
+            "munged",
+            "--foreground",
+            "--force",
+            f"--key-file={key}",
+            *(
+                f"--{what}={self.folder}/munge.{end}"
+                for what, end in (
+                    ("socket", "socket"),
+                    ("pid-file", "pid"),
+                    ("log-file", "log"),
+                    ("seed-file", "seed"),
+                )
+            ),
+        )
         self._until(lambda: (self.folder / "munge.socket").exists(), "munged has no socket")
         self._daemon("slurmctld", "-D")
         for node in range(NODES):
@@ -122,10 +157,17 @@ class SlurmCluster:
         program = shutil.which(name, path=_PATH)
         assert program is not None
         with (self.folder / "daemons.log").open("ab") as log:
-            self._daemons.append(subprocess.Popen(
-                [*_DIE_WITH_PARENT, program, *arguments], env=self.environment,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                start_new_session=True))
+            self._daemons.append(
+                subprocess.Popen(
+                    [*_DIE_WITH_PARENT, program, *arguments],
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.folder,
+                    start_new_session=True,
+                )
+            )
 
     def _all_idle(self) -> bool:
         answer = self.run("sinfo", "--noheader", "--Node", "--format=%T", check=False)
@@ -137,20 +179,31 @@ class SlurmCluster:
             dead = [daemon.args for daemon in self._daemons if daemon.poll() is not None]
             if dead or time.monotonic() > deadline:
                 logs = sorted(self.folder.glob("*.log"))
-                tails = "\n".join(f"{log.name}: {line}" for log in logs
-                                  for line in log.read_text(errors="replace").splitlines()[-3:])
+                tails = "\n".join(
+                    f"{log.name}: {line}"
+                    for log in logs
+                    for line in log.read_text(errors="replace").splitlines()[-3:]
+                )
                 raise SlurmUnavailable(f"Slurm did not start: {complaint}; ended: {dead}\n{tails}")
             time.sleep(_POLL_S)
 
-    def run(self, *command: object, check: bool = True, timeout: float = 60.0,
-            **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: object, check: bool = True, timeout: float = 60.0, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Runs a command of Slurm in `work`."""
-        finished = subprocess.run(list(map(str, command)), cwd=self.work, text=True,
-                                  env={**self.environment, **environment}, timeout=timeout,
-                                  capture_output=True, stdin=subprocess.DEVNULL)
+        finished = subprocess.run(
+            list(map(str, command)),
+            cwd=self.work,
+            text=True,
+            env={**self.environment, **environment},
+            timeout=timeout,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+        )
         if check and finished.returncode:
-            raise AssertionError(f"{command} ended with {finished.returncode}:\n"
-                                 f"{finished.stdout}{finished.stderr}")
+            raise AssertionError(
+                f"{command} ended with {finished.returncode}:\n{finished.stdout}{finished.stderr}"
+            )
         return finished
 
     def submit(self, *arguments: object, **environment: str) -> str:
@@ -160,12 +213,19 @@ class SlurmCluster:
     def jobs(self, job: str) -> list[dict[str, str]]:
         """What Slurm knows of a job, or of the tasks of an array, in the order of the tasks."""
         text = self.run("scontrol", "--oneliner", "show", "job", job).stdout
-        records = [dict(word.split("=", 1) for word in line.split() if "=" in word)
-                   for line in text.splitlines() if line.startswith("JobId=")]
+        records = [
+            dict(word.split("=", 1) for word in line.split() if "=" in word)
+            for line in text.splitlines()
+            if line.startswith("JobId=")
+        ]
         return sorted(records, key=lambda record: record.get("ArrayTaskId", "").zfill(9))
 
-    def wait(self, job: str, condition: Callable[[list[dict[str, str]]], bool] | None = None,
-             timeout: float = 240.0) -> list[dict[str, str]]:
+    def wait(
+        self,
+        job: str,
+        condition: Callable[[list[dict[str, str]]], bool] | None = None,
+        timeout: float = 240.0,
+    ) -> list[dict[str, str]]:
         """Waits until the job has ended, or until `condition` says so; returns what is known."""
         deadline = time.monotonic() + timeout
         while True:
@@ -173,14 +233,17 @@ class SlurmCluster:
             if (condition or _all_ended)(records):
                 return records
             if time.monotonic() > deadline:
-                raise AssertionError(f"job {job} is not there after {timeout:.0f} s: {records}\n"
-                                     f"{self.logs()}")
+                raise AssertionError(
+                    f"job {job} is not there after {timeout:.0f} s: {records}\n{self.logs()}"
+                )
             time.sleep(_POLL_S)
 
     def logs(self) -> str:
         """What the jobs have written, for the message of a test that fails."""
-        return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')}"
-                         for log in sorted(self.work.rglob("*.log")))
+        return "\n".join(
+            f"--- {log.name}\n{log.read_text(errors='replace')}"
+            for log in sorted(self.work.rglob("*.log"))
+        )
 
     def close(self) -> None:
         """Ends the daemons and all that is left of the jobs, and removes the folder."""
@@ -216,8 +279,12 @@ class SlurmCluster:
     def __enter__(self) -> "SlurmCluster":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 

@@ -123,19 +123,37 @@ def sequential(*modules: Lua) -> Lua:
 def conv(w: dict[str, torch.Tensor], key: str, stride=1, padding=0, library="nn", **changes) -> Lua:
     weight = w[f"{key}.weight"].numpy()
     out_planes, in_planes, height, width = weight.shape
-    fields = {"nInputPlane": in_planes, "nOutputPlane": out_planes, "kW": width, "kH": height,
-              "dW": stride, "dH": stride, "padW": padding, "padH": padding,
-              "weight": Tensor(weight), "bias": Tensor(w[f"{key}.bias"].numpy()),
-              "gradWeight": Tensor(np.empty(0, np.float32)), "_type": "torch.FloatTensor"}
+    fields = {
+        "nInputPlane": in_planes,
+        "nOutputPlane": out_planes,
+        "kW": width,
+        "kH": height,
+        "dW": stride,
+        "dH": stride,
+        "padW": padding,
+        "padH": padding,
+        "weight": Tensor(weight),
+        "bias": Tensor(w[f"{key}.bias"].numpy()),
+        "gradWeight": Tensor(np.empty(0, np.float32)),
+        "_type": "torch.FloatTensor",
+    }
     return Lua(f"{library}.SpatialConvolution", {**fields, **changes})
 
 
 def norm(w: dict[str, torch.Tensor], key: str) -> Lua:
     # The batch norm inside is a helper of the module, not a layer.
     helper = Lua("nn.SpatialBatchNormalization", {"eps": 0.5})
-    return Lua("nn.InstanceNormalization", {
-        "weight": Tensor(w[f"{key}.weight"].numpy()), "bias": Tensor(w[f"{key}.bias"].numpy()),
-        "eps": 1e-5, "nOutput": len(w[f"{key}.bias"]), "prev_N": 1, "bn": helper})
+    return Lua(
+        "nn.InstanceNormalization",
+        {
+            "weight": Tensor(w[f"{key}.weight"].numpy()),
+            "bias": Tensor(w[f"{key}.bias"].numpy()),
+            "eps": 1e-5,
+            "nOutput": len(w[f"{key}.bias"]),
+            "prev_N": 1,
+            "bn": helper,
+        },
+    )
 
 
 def relu() -> Lua:
@@ -151,8 +169,13 @@ def upsampling(factor: int = 2) -> Lua:
 
 
 def residual(w: dict[str, torch.Tensor], key: str) -> Lua:
-    body = sequential(conv(w, f"{key}.body.0"), norm(w, f"{key}.body.1"), relu(),
-                      conv(w, f"{key}.body.3"), norm(w, f"{key}.body.4"))
+    body = sequential(
+        conv(w, f"{key}.body.0"),
+        norm(w, f"{key}.body.1"),
+        relu(),
+        conv(w, f"{key}.body.3"),
+        norm(w, f"{key}.body.4"),
+    )
     table = Lua("nn.ConcatTable", {"modules": [body, Lua("nn.ShaveImage", {"size": 2})]})
     return sequential(table, Lua("nn.CAddTable", {"inplace": False}))
 
@@ -161,14 +184,28 @@ def fav_modules(w: dict[str, torch.Tensor], start_px: int) -> list[Lua]:
     """The modules of `original_networks.fav_network`, one of them of cudnn."""
     return [
         padding(start_px),
-        conv(w, "0", padding=4, library="cudnn", groups=1), norm(w, "1"), relu(),
-        conv(w, "3", stride=2, padding=1), norm(w, "4"), relu(),
-        conv(w, "6", stride=2, padding=1), norm(w, "7"), relu(),
-        residual(w, "9"), residual(w, "10"),
-        upsampling(), norm(w, "12"), relu(),
-        conv(w, "14", padding=1), norm(w, "15"), relu(),
-        upsampling(), norm(w, "18"), relu(),
-        conv(w, "20", padding=4), Lua("nn.Tanh"),
+        conv(w, "0", padding=4, library="cudnn", groups=1),
+        norm(w, "1"),
+        relu(),
+        conv(w, "3", stride=2, padding=1),
+        norm(w, "4"),
+        relu(),
+        conv(w, "6", stride=2, padding=1),
+        norm(w, "7"),
+        relu(),
+        residual(w, "9"),
+        residual(w, "10"),
+        upsampling(),
+        norm(w, "12"),
+        relu(),
+        conv(w, "14", padding=1),
+        norm(w, "15"),
+        relu(),
+        upsampling(),
+        norm(w, "18"),
+        relu(),
+        conv(w, "20", padding=4),
+        Lua("nn.Tanh"),
         Lua("nn.MulConstant", {"constant_scalar": 150, "inplace": False}),
         Lua("nn.TotalVariation", {"strength": 1e-6}),
     ]
@@ -186,22 +223,29 @@ def flatten(modules: list[Lua]) -> None:
 
 def tensors_of(module: Lua) -> list[Tensor]:
     """The tensors of a module and of those in it."""
-    own = [value for value in module.fields.values()
-           if isinstance(value, Tensor) and value.array.size]
-    return own + [tensor for child in module.fields.get("modules", [])
-                  for tensor in tensors_of(child)]
+    own = [
+        value for value in module.fields.values() if isinstance(value, Tensor) and value.array.size
+    ]
+    return own + [
+        tensor for child in module.fields.get("modules", []) for tensor in tensors_of(child)
+    ]
 
 
 def checkpoint_of(modules: list[Lua], **options) -> dict:
     """What the predecessors' training stores."""
-    return {"model": sequential(*modules), "iter": 60000, "train_loss_history": [3.5, 2.25],
-            "opt": {"preprocessing": "vgg", "tanh_constant": 150, **options}}
+    return {
+        "model": sequential(*modules),
+        "iter": 60000,
+        "train_loss_history": [3.5, 2.25],
+        "opt": {"preprocessing": "vgg", "tanh_constant": 150, **options},
+    }
 
 
 def hostile_tensor(size: int, storage_size: int) -> bytes:
     """A float tensor that claims `size` elements on a storage that claims `storage_size`."""
     text = b"".join(struct.pack("<i", len(part)) + part for part in (b"V 1", b"torch.FloatTensor"))
-    storage = b"".join(struct.pack("<i", len(part)) + part
-                       for part in (b"V 1", b"torch.FloatStorage"))
+    storage = b"".join(
+        struct.pack("<i", len(part)) + part for part in (b"V 1", b"torch.FloatStorage")
+    )
     head = struct.pack("<ii", 4, 1) + text + struct.pack("<iqqq", 1, size, 1, 1)
     return head + struct.pack("<ii", 4, 2) + storage + struct.pack("<q", storage_size) + bytes(16)

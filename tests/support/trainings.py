@@ -4,7 +4,6 @@ import argparse
 
 from fastvid.training import command
 
-
 ARCH = "c3s1-4,d8,R8,U2,c3s1-3"
 
 
@@ -12,8 +11,25 @@ def arguments(folder, output, *more, paintings=("red",)):
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     return parser.parse_args(
-        ["--style", *(str(folder / f"{name}.png") for name in paintings),
-         "--data", str(folder / "photos"), "--loss-network", str(folder / "loss.npz"),
-         "-o", str(output), "--arch", ARCH, "--size", "32", "--device", "cpu",
-         "--report-every", "4", "--save-every", "4", *more]
+        [
+            "--style",
+            *(str(folder / f"{name}.png") for name in paintings),
+            "--data",
+            str(folder / "photos"),
+            "--loss-network",
+            str(folder / "loss.npz"),
+            "-o",
+            str(output),
+            "--arch",
+            ARCH,
+            "--size",
+            "32",
+            "--device",
+            "cpu",
+            "--report-every",
+            "4",
+            "--save-every",
+            "4",
+            *more,
+        ]
     )

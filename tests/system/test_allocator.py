@@ -49,10 +49,18 @@ _PAGES = 3 * (210 << 20) // 4096
 def painted(**environment: str) -> list[int]:
     """In a program that has begun as fastvid does: page faults of painting three times, MiB more
     than before it, the same once free memory is given back."""
-    clean = {name: value for name, value in os.environ.items()
-             if not name.startswith("MALLOC_") and name != "GLIBC_TUNABLES"}
-    done = subprocess.run([sys.executable, "-c", _PAINT], env={**clean, **environment}, check=True,
-                          capture_output=True, text=True)
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MALLOC_") and name != "GLIBC_TUNABLES"
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", _PAINT],
+        env={**clean, **environment},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return [int(number) for number in done.stdout.splitlines()[-1].split()]
 
 
@@ -67,8 +75,9 @@ def test_free_memory_is_given_back_when_asked() -> None:
     assert after < kept - 80
 
 
-@pytest.mark.parametrize("environment", [{"MALLOC_ARENA_MAX": "8"},
-                                         {"GLIBC_TUNABLES": "glibc.malloc.arena_max=8"}])
+@pytest.mark.parametrize(
+    "environment", [{"MALLOC_ARENA_MAX": "8"}, {"GLIBC_TUNABLES": "glibc.malloc.arena_max=8"}]
+)
 def test_the_environment_overrules(environment: dict[str, str]) -> None:
     """By glibc's defaults so large blocks go back at once."""
     _, kept, _ = painted(**environment)

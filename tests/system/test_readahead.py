@@ -73,7 +73,7 @@ def test_an_error_arrives_after_the_items_before_it() -> None:
 
 
 def test_closing_early_ends_the_thread_and_the_iterator() -> None:
-    counter = Counter(10 ** 9)
+    counter = Counter(10**9)
     ahead = ReadAhead(counter, 2)
     assert next(ahead) == 0
     ahead.close()
@@ -84,7 +84,7 @@ def test_closing_early_ends_the_thread_and_the_iterator() -> None:
 
 
 def test_a_forgotten_one_ends_its_thread() -> None:
-    counter = Counter(10 ** 9)
+    counter = Counter(10**9)
     ahead = ReadAhead(counter, 2)
     assert next(ahead) == 0
     del ahead

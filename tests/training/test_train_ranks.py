@@ -22,13 +22,31 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
     (root / "photos").mkdir()
     for number in range(5):
         small = random.integers(0, 256, (5, 6, 3), np.uint8)
-        cv2.imwrite(str(root / "photos" / f"{number}.png"),
-                    cv2.resize(small, (50, 41), interpolation=cv2.INTER_CUBIC))
+        cv2.imwrite(
+            str(root / "photos" / f"{number}.png"),
+            cv2.resize(small, (50, 41), interpolation=cv2.INTER_CUBIC),
+        )
     cv2.imwrite(str(root / "red.png"), random.integers(0, 256, (70, 64, 3), np.uint8))
     squeezenet_file(root / "loss.npz")
-    return ["train", "--style", root / "red.png", "--data", root / "photos", "--loss-network",
-            root / "loss.npz", "--arch", "c3s1-4,d8,R8,U2,c3s1-3", "--size", "32", "--device",
-            "cpu", "--threads", "1", "--report-every", "1"]
+    return [
+        "train",
+        "--style",
+        root / "red.png",
+        "--data",
+        root / "photos",
+        "--loss-network",
+        root / "loss.npz",
+        "--arch",
+        "c3s1-4,d8,R8,U2,c3s1-3",
+        "--size",
+        "32",
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+        "--report-every",
+        "1",
+    ]
 
 
 def test_two_ranks_train_one_style(options: list[object], tmp_path: Path) -> None:

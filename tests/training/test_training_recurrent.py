@@ -26,8 +26,22 @@ def recurrent(folder, output, *more, paintings=("red",)):
 def test_losses_fall_and_the_past_keeps_what_is_painted(folder, tmp_path):
     """The steps with a past begin at 16 of 80; four frames follow the first one from 54 on."""
     output = tmp_path / "red.pt"
-    more = ("--steps", "80", "--accumulate", "1", "--learning-rate", "0.01", "--stability-start",
-            "0.2", "--report-every", "16", "--save-every", "80", "--temporal-weight", "200")
+    more = (
+        "--steps",
+        "80",
+        "--accumulate",
+        "1",
+        "--learning-rate",
+        "0.01",
+        "--stability-start",
+        "0.2",
+        "--report-every",
+        "16",
+        "--save-every",
+        "80",
+        "--temporal-weight",
+        "200",
+    )
     command.run(recurrent(folder, output, *more))
     table = np.genfromtxt(f"{output}.training/losses.csv", delimiter=",", names=True)
     assert table["step"].tolist() == [16, 32, 48, 64, 80]
@@ -37,8 +51,9 @@ def test_losses_fall_and_the_past_keeps_what_is_painted(folder, tmp_path):
 
 
 def test_an_interrupted_run_goes_on_bit_for_bit(folder, tmp_path):
-    film = job_clips.write_clip(tmp_path / "film.mkv", job_clips.uncut_scenes()[:6],
-                                job_clips.uneven_times(6))
+    film = job_clips.write_clip(
+        tmp_path / "film.mkv", job_clips.uncut_scenes()[:6], job_clips.uneven_times(6)
+    )
     more = ("--steps", "8", "--stability-start", "0.25", "--batch", "2", "--video-data", str(film))
     paintings = ("red", "blue")
     whole, cut = tmp_path / "whole", tmp_path / "cut"
@@ -70,10 +85,18 @@ def test_a_frame_model_is_no_recurrent_one(folder, tmp_path):
 
 
 def sampler(folder, stability_start=0.0, accumulate=1, world=World()):
-    settings = TrainingSettings(arch=ARCH, size=32, steps=60, batch=2, accumulate=accumulate,
-                                stability_start=stability_start, recurrent=True)
-    pictures = Sampler(settings, find_photos(str(folder / "photos"), 32), None, 1,
-                       torch.device("cpu"), world)
+    settings = TrainingSettings(
+        arch=ARCH,
+        size=32,
+        steps=60,
+        batch=2,
+        accumulate=accumulate,
+        stability_start=stability_start,
+        recurrent=True,
+    )
+    pictures = Sampler(
+        settings, find_photos(str(folder / "photos"), 32), None, 1, torch.device("cpu"), world
+    )
     return SequenceSampler(pictures, None)
 
 
@@ -97,8 +120,11 @@ def test_half_of_the_samples_have_a_past_and_it_grows(folder):
 def test_two_ranks_draw_what_one_rank_accumulates(folder):
     alone = sampler(folder, accumulate=2)
     pair = [sampler(folder, world=World(rank, 2)) for rank in range(2)]
-    drawn = [(alone.sample(step, rank), pair[rank].sample(step, 0))
-             for step in range(50, 54) for rank in range(2)]
+    drawn = [
+        (alone.sample(step, rank), pair[rank].sample(step, 0))
+        for step in range(50, 54)
+        for rank in range(2)
+    ]
     for one, two in drawn:
         assert torch.equal(one.images, two.images) and one.jitter == two.jitter
         assert len(one.flows) == len(two.flows)
@@ -129,8 +155,11 @@ def test_the_loss_is_that_of_the_last_frame_against_its_past(folder, tmp_path, m
     monkeypatch.setattr(recurrent_trainer, "past_of", keep_past)
     monkeypatch.setattr(RecurrentBank, "forward", keep_painted)
     monkeypatch.setattr(recurrent_trainer.RecurrentTrainer, "_terms", keep_terms)
-    command.run(recurrent(folder, tmp_path / "x.pt", "--steps", "1", "--accumulate", "1",
-                          "--stability-start", "0"))
+    command.run(
+        recurrent(
+            folder, tmp_path / "x.pt", "--steps", "1", "--accumulate", "1", "--stability-start", "0"
+        )
+    )
     first, last = painted[:2]
     assert not first.requires_grad and last.requires_grad
     assert not pasts[0].warped.requires_grad
@@ -138,11 +167,14 @@ def test_the_loss_is_that_of_the_last_frame_against_its_past(folder, tmp_path, m
     assert temporal[0] > 0
 
 
-@pytest.mark.parametrize("more, reason", [
-    (("--temporal-weight", "0"), "--temporal-weight 0"),
-    (("--stability-start", "1"), "--stability-start 1"),
-    (("--video-data", "{root}/photos"), "no videos there"),
-])
+@pytest.mark.parametrize(
+    "more, reason",
+    [
+        (("--temporal-weight", "0"), "--temporal-weight 0"),
+        (("--stability-start", "1"), "--stability-start 1"),
+        (("--video-data", "{root}/photos"), "no videos there"),
+    ],
+)
 def test_bad_input_is_named(folder, tmp_path, more, reason):
     filled = [text.format(root=folder) for text in more]
     with pytest.raises(InputError, match=reason) as caught:
@@ -155,9 +187,30 @@ def test_two_ranks_train_a_model_and_repaint_with_it(folder, tmp_path):
     style = tmp_path / "mine.pt"
     finished = run_program(
         ["-m", "fastvid"],
-        ["train", "--recurrent", "--style", folder / "red.png", "--data", folder / "photos",
-         "--loss-network", folder / "loss.npz", "-o", style, "--arch", ARCH, "--size", "32",
-         "--device", "cpu", "--threads", "1", "--steps", "3", "--stability-start", "0"],
+        [
+            "train",
+            "--recurrent",
+            "--style",
+            folder / "red.png",
+            "--data",
+            folder / "photos",
+            "--loss-network",
+            folder / "loss.npz",
+            "-o",
+            style,
+            "--arch",
+            ARCH,
+            "--size",
+            "32",
+            "--device",
+            "cpu",
+            "--threads",
+            "1",
+            "--steps",
+            "3",
+            "--stability-start",
+            "0",
+        ],
         ranks=2,
     )
     assert finished.status == 0, finished.stderr

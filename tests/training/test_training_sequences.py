@@ -118,8 +118,9 @@ def test_the_past_is_painted_frame_by_frame(bank):
     images = [as_images([frame], torch.device("cpu")) for frame in clip.frames]
     flows = tuple(torch.from_numpy(flow)[None] for flow in clip.backward_flows)
     masks = tuple(torch.from_numpy(network_mask(seen))[None] for seen in clip.visible)
-    sample = SequenceSample(1, (0, 0), images[2], images[2], earlier=tuple(images[:2]),
-                            flows=flows, masks=masks)
+    sample = SequenceSample(
+        1, (0, 0), images[2], images[2], earlier=tuple(images[:2]), flows=flows, masks=masks
+    )
     with torch.no_grad():
         past = past_of(bank, sample)
         first = picture(bank(images[0], 1))

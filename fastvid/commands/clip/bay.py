@@ -56,10 +56,18 @@ def _sky(
     span: tuple[float, float], density: float, rng: np.random.Generator, motion: Motion
 ) -> Layer:
     canvas = Canvas(span[0], -_MARGIN, span[1], 0.75, density)
-    canvas.paint(ramp(canvas.y, [
-        (-0.3, (24, 62, 122)), (0.05, (46, 104, 164)), (0.30, (128, 168, 190)),
-        (0.47, (250, 204, 146)), (0.60, (255, 168, 96)),
-    ]))
+    canvas.paint(
+        ramp(
+            canvas.y,
+            [
+                (-0.3, (24, 62, 122)),
+                (0.05, (46, 104, 164)),
+                (0.30, (128, 168, 190)),
+                (0.47, (250, 204, 146)),
+                (0.60, (255, 168, 96)),
+            ],
+        )
+    )
     away = canvas.distance(*_SUN)
     streaks = canvas.noise(rng, 0.10, 5, stretch=7.0)
     streaks += 0.35 * canvas.noise(rng, 0.03, 3, stretch=5.0)
@@ -86,9 +94,17 @@ def _clouds(
             part = canvas.near(puff_x, puff_y, radius)
             mask = part.disc(puff_x, puff_y, radius) * part.inside(part.y - y)
             shade = smoothstep(puff_y - radius, puff_y + 1.3 * radius, part.y)
-            part.paint(ramp(shade, [
-                (0, (255, 246, 228)), (0.6, (250, 208, 180)), (1, (186, 160, 186)),
-            ]), mask)
+            part.paint(
+                ramp(
+                    shade,
+                    [
+                        (0, (255, 246, 228)),
+                        (0.6, (250, 208, 180)),
+                        (1, (186, 160, 186)),
+                    ],
+                ),
+                mask,
+            )
     return canvas.finish(motion)
 
 
@@ -150,10 +166,17 @@ def _water(
     span: tuple[float, float], density: float, rng: np.random.Generator, motion: Motion
 ) -> Layer:
     canvas = Canvas(span[0], _HORIZON, span[1], 1.0 + _MARGIN, density)
-    canvas.paint(ramp(canvas.y, [
-        (_HORIZON, (250, 186, 124)), (0.68, (176, 158, 150)), (0.80, (74, 122, 146)),
-        (1.1, (26, 72, 104)),
-    ]))
+    canvas.paint(
+        ramp(
+            canvas.y,
+            [
+                (_HORIZON, (250, 186, 124)),
+                (0.68, (176, 158, 150)),
+                (0.80, (74, 122, 146)),
+                (1.1, (26, 72, 104)),
+            ],
+        )
+    )
     # Waves get longer and wider apart towards the viewer: noise over the logarithm of the depth.
     for cell, bright, amount in ((0.018, (255, 214, 168), 0.5), (0.035, (20, 58, 96), 0.55)):
         stripes = canvas.noise(rng, cell, 3, stretch=7.0)
@@ -189,15 +212,28 @@ def _balloon(x: float, y: float, radius: float, density: float, motion: Motion) 
     for side in (-1, 0, 1):
         rope = [(x + side * 0.45 * radius, bottom), (x + side * half, basket_top)]
         width = 0.018 * radius
-        canvas.paint((70, 50, 40), canvas.polygon([
-            (rope[0][0] - width, rope[0][1]), (rope[0][0] + width, rope[0][1]),
-            (rope[1][0] + width, rope[1][1]), (rope[1][0] - width, rope[1][1]),
-        ]))
-    canvas.paint((122, 78, 44), canvas.polygon([
-        (x - half, basket_top), (x + half, basket_top),
-        (x + 0.85 * half, basket_top + 0.26 * radius),
-        (x - 0.85 * half, basket_top + 0.26 * radius),
-    ]))
+        canvas.paint(
+            (70, 50, 40),
+            canvas.polygon(
+                [
+                    (rope[0][0] - width, rope[0][1]),
+                    (rope[0][0] + width, rope[0][1]),
+                    (rope[1][0] + width, rope[1][1]),
+                    (rope[1][0] - width, rope[1][1]),
+                ]
+            ),
+        )
+    canvas.paint(
+        (122, 78, 44),
+        canvas.polygon(
+            [
+                (x - half, basket_top),
+                (x + half, basket_top),
+                (x + 0.85 * half, basket_top + 0.26 * radius),
+                (x - 0.85 * half, basket_top + 0.26 * radius),
+            ]
+        ),
+    )
     return canvas.finish(motion)
 
 
@@ -212,15 +248,18 @@ def _boat(x: float, y: float, size: float, density: float, motion: Motion) -> La
     canvas.paint((84, 54, 36), at((-0.012, -1.08), (0.012, -1.08), (0.016, 0.0), (-0.016, 0.0)))
     main_sail = at((0.03, -1.02), (0.10, -0.80), (0.30, -0.42), (0.47, -0.10), (0.03, -0.07))
     along = np.clip((canvas.x - x) / (0.47 * size), 0, 1)
-    canvas.paint(ramp(along, [(0, (255, 244, 218)), (0.6, (250, 220, 176)), (1, (222, 172, 132))]),
-                 main_sail)
+    canvas.paint(
+        ramp(along, [(0, (255, 244, 218)), (0.6, (250, 220, 176)), (1, (222, 172, 132))]), main_sail
+    )
     stripes = canvas.inside(0.022 * size - np.abs((canvas.y - y) / 1.0 + 0.36 * size))
     canvas.paint((196, 64, 48), main_sail * (1 - stripes))
     jib = at((-0.03, -0.94), (-0.03, -0.10), (-0.42, -0.08), (-0.24, -0.40))
-    canvas.paint(ramp(along + (x - canvas.x) / (0.42 * size),
-                      [(0, (210, 82, 56)), (1, (158, 46, 44))]), jib)
-    hull = at((-0.50, -0.05), (0.46, -0.05), (0.40, 0.08), (0.30, 0.13), (-0.30, 0.13),
-              (-0.42, 0.06))
+    canvas.paint(
+        ramp(along + (x - canvas.x) / (0.42 * size), [(0, (210, 82, 56)), (1, (158, 46, 44))]), jib
+    )
+    hull = at(
+        (-0.50, -0.05), (0.46, -0.05), (0.40, 0.08), (0.30, 0.13), (-0.30, 0.13), (-0.42, 0.06)
+    )
     depth = np.clip((canvas.y - y) / (0.13 * size), 0, 1)
     canvas.paint(ramp(depth, [(0, (112, 66, 40)), (0.5, (84, 44, 34)), (1, (40, 28, 36))]), hull)
     rail = at((-0.50, -0.055), (0.46, -0.055), (0.45, -0.02), (-0.48, -0.02))
@@ -234,15 +273,22 @@ def _shore(
     canvas = Canvas(2 * span[0], 0.62, span[1] - 2 * span[0], 1.0 + _MARGIN, density)
     bank = 0.93 - 0.035 * curve(canvas.x, rng, 1.6, 4) - 0.10 * np.exp(-((canvas.x / 0.55) ** 2))
     grass = canvas.noise(rng, 0.02, 4, stretch=0.35) * 0.55 + 0.45 * canvas.relief(rng, 0.03)
-    canvas.paint(ramp(grass, [(-0.1, (20, 38, 30)), (0.4, (64, 86, 40)), (0.9, (176, 150, 62))]),
-                 canvas.below(bank))
+    canvas.paint(
+        ramp(grass, [(-0.1, (20, 38, 30)), (0.4, (64, 86, 40)), (0.9, (176, 150, 62))]),
+        canvas.below(bank),
+    )
     for _ in range(420):
         column = rng.integers(canvas.shape[1])
         x, y = float(canvas.x[0, column]), float(bank[0, column]) + rng.uniform(-0.005, 0.25)
         height, lean = rng.uniform(0.03, 0.085), rng.uniform(-0.025, 0.035)
         shade = rng.uniform(0.5, 1.1)
-        blade = [(x - 0.003, y), (x + 0.5 * lean, y - 0.6 * height), (x + lean, y - height),
-                 (x + 0.5 * lean + 0.004, y - 0.55 * height), (x + 0.003, y)]
+        blade = [
+            (x - 0.003, y),
+            (x + 0.5 * lean, y - 0.6 * height),
+            (x + lean, y - height),
+            (x + 0.5 * lean + 0.004, y - 0.55 * height),
+            (x + 0.003, y),
+        ]
         part = canvas.near(x, y, 0.1)
         part.paint((110 * shade, 122 * shade, 50 * shade), part.polygon(blade))
     for _ in range(60):
@@ -260,13 +306,15 @@ def _pine(x: float, density: float, rng: np.random.Generator, motion: Motion) ->
     trunk_y = np.linspace(0.16, 1.2, 24)
     trunk_x = x + 0.045 * np.sin(trunk_y * 3.1)
     thick = 0.022 * (0.6 + 0.7 * trunk_y)
-    outline = np.concatenate([
-        np.stack([trunk_x - thick, trunk_y], 1), np.stack([trunk_x + thick, trunk_y], 1)[::-1]
-    ])
+    outline = np.concatenate(
+        [np.stack([trunk_x - thick, trunk_y], 1), np.stack([trunk_x + thick, trunk_y], 1)[::-1]]
+    )
     bark = canvas.noise(rng, 0.02, 4, stretch=0.3)
     lit = smoothstep(-0.02, 0.03, canvas.x - x - 0.045 * np.sin(canvas.y * 3.1))
-    canvas.paint(ramp(0.5 * bark + 0.6 * lit, [(0, (38, 26, 26)), (1.0, (158, 98, 56))]),
-                 canvas.polygon(outline))
+    canvas.paint(
+        ramp(0.5 * bark + 0.6 * lit, [(0, (38, 26, 26)), (1.0, (158, 98, 56))]),
+        canvas.polygon(outline),
+    )
     for _ in range(95):
         angle, reach = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1))
         puff_x = x + 0.06 + 0.34 * reach * np.cos(angle)

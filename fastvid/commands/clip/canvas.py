@@ -15,7 +15,10 @@ _POLYGON_BITS = 5
 
 
 def noise(
-    shape: tuple[int, int], rng: np.random.Generator, cells: float, octaves: int = 5,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+    cells: float,
+    octaves: int = 5,
     stretch: float = 1.0,
 ) -> np.ndarray:
     """Fractal value noise: (h, w) float32, mean about 0.5, mostly within 0..1.

@@ -28,8 +28,11 @@ def build(aspect: float, pixels_per_unit: float, rng: np.random.Generator) -> li
         _leaves(span, pixels_per_unit, rng, camera.seeing(0.6)),
     ]
     for place, y, radius, near, period in (
-        (0.70, 0.26, 0.16, 0.7, 5.5), (0.14, 0.30, 0.17, 0.75, -6.5), (0.93, 0.62, 0.19, 0.9, 7.0),
-        (0.40, 0.56, 0.29, 1.1, -9.0), (0.70, 0.88, 0.21, 1.3, 6.0),
+        (0.70, 0.26, 0.16, 0.7, 5.5),
+        (0.14, 0.30, 0.17, 0.75, -6.5),
+        (0.93, 0.62, 0.19, 0.9, 7.0),
+        (0.40, 0.56, 0.29, 1.1, -9.0),
+        (0.70, 0.88, 0.21, 1.3, 6.0),
     ):
         x = place * aspect
         layers.append(_stalk(x, y, radius, pixels_per_unit, rng, camera.seeing(near)))
@@ -79,10 +82,19 @@ def _meadow(
     """Out of focus: sky, a far field, and discs of light."""
     canvas = Canvas(span[0], -_MARGIN, span[1], 1 + _MARGIN, density)
     cloud = canvas.noise(rng, 0.35, 4, stretch=1.8)
-    canvas.paint(ramp(canvas.y + 0.25 * (cloud - 0.5), [
-        (-0.4, (70, 140, 190)), (0.2, (126, 190, 206)), (0.48, (214, 222, 178)),
-        (0.60, (208, 188, 92)), (0.85, (120, 146, 62)), (1.3, (44, 84, 48)),
-    ]))
+    canvas.paint(
+        ramp(
+            canvas.y + 0.25 * (cloud - 0.5),
+            [
+                (-0.4, (70, 140, 190)),
+                (0.2, (126, 190, 206)),
+                (0.48, (214, 222, 178)),
+                (0.60, (208, 188, 92)),
+                (0.85, (120, 146, 62)),
+                (1.3, (44, 84, 48)),
+            ],
+        )
+    )
     for _ in range(130):
         x, y = rng.uniform(*span), rng.uniform(0.35, 1.2)
         size = rng.uniform(0.02, 0.065)
@@ -115,8 +127,14 @@ def _leaves(
 ) -> Layer:
     canvas = Canvas(span[0], 0.3, span[1], 1 + _MARGIN, density)
     for y in np.linspace(0.72, 1.35, 60):
-        _leaf(canvas, rng, rng.uniform(*span), y + rng.uniform(-0.08, 0.08),
-              rng.uniform(0.16, 0.30), rng.uniform(-np.pi, 0.3))
+        _leaf(
+            canvas,
+            rng,
+            rng.uniform(*span),
+            y + rng.uniform(-0.08, 0.08),
+            rng.uniform(0.16, 0.30),
+            rng.uniform(-np.pi, 0.3),
+        )
     return canvas.finish(motion)
 
 
@@ -127,14 +145,26 @@ def _stalk(
     down = np.linspace(y, y + 1.3, 24)
     middle = x + 0.25 * radius * np.sin((down - y) * 4)
     half = 0.075 * radius
-    outline = np.concatenate([
-        np.stack([middle - half, down], 1), np.stack([middle + half, down], 1)[::-1]])
+    outline = np.concatenate(
+        [np.stack([middle - half, down], 1), np.stack([middle + half, down], 1)[::-1]]
+    )
     tone = (canvas.x - x - 0.25 * radius * np.sin((canvas.y - y) * 4)) / half * 0.5 + 0.5
-    canvas.paint(ramp(tone + 0.3 * canvas.noise(rng, 0.03, 3, stretch=0.3),
-                      [(0, (48, 86, 38)), (1.2, (160, 182, 84))]), canvas.polygon(outline))
+    canvas.paint(
+        ramp(
+            tone + 0.3 * canvas.noise(rng, 0.03, 3, stretch=0.3),
+            [(0, (48, 86, 38)), (1.2, (160, 182, 84))],
+        ),
+        canvas.polygon(outline),
+    )
     for side in (-1, 1):
-        _leaf(canvas, rng, x, y + rng.uniform(1.3, 1.8) * radius, 1.2 * radius,
-              np.pi / 2 - side * rng.uniform(0.8, 1.3))
+        _leaf(
+            canvas,
+            rng,
+            x,
+            y + rng.uniform(1.3, 1.8) * radius,
+            1.2 * radius,
+            np.pi / 2 - side * rng.uniform(0.8, 1.3),
+        )
     return canvas.finish(motion)
 
 
@@ -146,7 +176,8 @@ def _sunflower(
     away = canvas.distance(x, y) / radius
     light = 0.86 - 0.20 * (canvas.x - x + canvas.y - y) / radius
     for count, reach, dark, bright in (
-        (21, 1.0, (196, 112, 16), (246, 178, 34)), (19, 0.93, (226, 140, 20), (255, 208, 56)),
+        (21, 1.0, (196, 112, 16), (246, 178, 34)),
+        (19, 0.93, (226, 140, 20), (255, 208, 56)),
         (17, 0.82, (240, 162, 28), (255, 226, 92)),
     ):
         for petal in range(count):
@@ -163,8 +194,10 @@ def _sunflower(
             color = ramp(furrow - 0.35 * edge, [(-0.2, dark), (0.9, bright)])
             canvas.paint(np.clip(color * light[..., None], 0, 255), mask)
     heart = 0.42
-    canvas.paint(ramp(away, [(0, (62, 40, 18)), (0.22, (58, 32, 18)), (0.42, (112, 62, 22))]),
-                 canvas.inside((away - heart) * radius))
+    canvas.paint(
+        ramp(away, [(0, (62, 40, 18)), (0.22, (58, 32, 18)), (0.42, (112, 62, 22))]),
+        canvas.inside((away - heart) * radius),
+    )
     florets = 320
     for number in range(florets):
         distance = heart * 0.97 * np.sqrt((number + 0.5) / florets)
@@ -174,8 +207,10 @@ def _sunflower(
         size = radius * (0.012 + 0.012 * distance / heart)
         part = canvas.near(seed_x, seed_y, 1.5 * size)
         share = distance / heart
-        part.paint((60 + 150 * share**2, 46 + 82 * share**2, 20 + 14 * share),
-                   part.disc(seed_x, seed_y, size))
+        part.paint(
+            (60 + 150 * share**2, 46 + 82 * share**2, 20 + 14 * share),
+            part.disc(seed_x, seed_y, size),
+        )
     return canvas.finish(motion)
 
 
@@ -190,8 +225,19 @@ def _wing(side: int, density: float, motion: Motion) -> Layer:
     reach = np.maximum(upper, lower)
     shape = canvas.inside(away - reach) * (out > -0.002)
     share = away / np.maximum(reach, 1e-4)
-    canvas.paint(ramp(share, [(0, (40, 70, 150)), (0.5, (56, 128, 220)), (0.78, (120, 196, 246)),
-                              (0.84, (22, 26, 60)), (1, (14, 16, 40))]), shape)
+    canvas.paint(
+        ramp(
+            share,
+            [
+                (0, (40, 70, 150)),
+                (0.5, (56, 128, 220)),
+                (0.78, (120, 196, 246)),
+                (0.84, (22, 26, 60)),
+                (1, (14, 16, 40)),
+            ],
+        ),
+        shape,
+    )
     veins = np.abs(np.sin(angle * 7)) < 0.10
     canvas.paint((18, 24, 66), 0.55 * shape * veins)
     for spot in np.linspace(-1.15, 1.1, 9):
@@ -206,6 +252,10 @@ def _body(density: float, motion: Motion) -> Layer:
     canvas.paint((26, 22, 34), canvas.disc(0, 0.005, 0.0085, 6.0))
     canvas.paint((44, 38, 50), canvas.disc(0, -0.045, 0.0105))
     for side in (-1, 1):
-        canvas.paint((26, 22, 34), canvas.polygon([
-            (0, -0.05), (side * 0.026, -0.080), (side * 0.029, -0.078), (side * 0.003, -0.046)]))
+        canvas.paint(
+            (26, 22, 34),
+            canvas.polygon(
+                [(0, -0.05), (side * 0.026, -0.080), (side * 0.029, -0.078), (side * 0.003, -0.046)]
+            ),
+        )
     return canvas.finish(motion)

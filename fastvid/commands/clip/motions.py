@@ -62,8 +62,10 @@ class Camera:
             if keystone:
                 tilted = np.eye(3)
                 tilted[2, 0] = -keystone
-                view = translation(*self.center) @ tilted @ (
-                    translation(-self.center[0], -self.center[1]) @ view
+                view = (
+                    translation(*self.center)
+                    @ tilted
+                    @ (translation(-self.center[0], -self.center[1]) @ view)
                 )
             return view if motion is None else view @ motion(time_s)
 

@@ -38,8 +38,12 @@ def compose(duration_s: float, sample_rate_hz: int) -> np.ndarray:
 
 
 def _tone(
-    key: int, overtones: tuple[float, ...], length_s: float, sample_rate_hz: int,
-    decay_per_s: float, attack_s: float,
+    key: int,
+    overtones: tuple[float, ...],
+    length_s: float,
+    sample_rate_hz: int,
+    decay_per_s: float,
+    attack_s: float,
 ) -> np.ndarray:
     """One note, (samples,) float64."""
     time_s = np.arange(round(length_s * sample_rate_hz)) / sample_rate_hz
@@ -60,5 +64,5 @@ def _add(
     """Mix a tone in; pan 0 is left, 1 is right, at equal power."""
     first = round(start_s * sample_rate_hz)
     part = tone[: max(0, len(music) - first)]
-    music[first:first + len(part), 0] += part * np.cos(pan * np.pi / 2)
-    music[first:first + len(part), 1] += part * np.sin(pan * np.pi / 2)
+    music[first : first + len(part), 0] += part * np.cos(pan * np.pi / 2)
+    music[first : first + len(part), 1] += part * np.sin(pan * np.pi / 2)

@@ -37,7 +37,10 @@ def build(aspect: float, pixels_per_unit: float, rng: np.random.Generator) -> li
     layers += [
         _lantern(place * aspect, y, size, pixels_per_unit, rng, camera.seeing(near, _rise(rng)))
         for place, y, size, near in (
-            (0.47, 0.60, 0.046, 0.9), (0.72, 0.52, 0.056, 1.0), (0.88, 0.72, 0.075, 1.2))
+            (0.47, 0.60, 0.046, 0.9),
+            (0.72, 0.52, 0.056, 1.0),
+            (0.88, 0.72, 0.075, 1.2),
+        )
     ]
     layers.append(_cypress(0.17 * aspect, pixels_per_unit, rng, camera.seeing(1.6)))
     return layers
@@ -59,25 +62,39 @@ def _row(time_s: float) -> np.ndarray:
 
 
 def _sky(
-    span: tuple[float, float], aspect: float, density: float, rng: np.random.Generator,
+    span: tuple[float, float],
+    aspect: float,
+    density: float,
+    rng: np.random.Generator,
     motion: Motion,
 ) -> Layer:
     canvas = Canvas(span[0], -_MARGIN, span[1], 0.85, density)
     moon = (0.78 * aspect, 0.19)
     # A field of brush strokes: stretched noise, bent around the moon and two eddies of wind.
     bent_x, bent_y = canvas.x.copy(), canvas.y.copy()
-    for x, y, reach, turn in ((0.40 * aspect, 0.30, 0.20, 2.6), (0.56 * aspect, 0.20, 0.15, -2.4),
-                              (*moon, 0.24, 1.8)):
+    for x, y, reach, turn in (
+        (0.40 * aspect, 0.30, 0.20, 2.6),
+        (0.56 * aspect, 0.20, 0.15, -2.4),
+        (*moon, 0.24, 1.8),
+    ):
         angle = turn * np.exp(-((canvas.distance(x, y) / reach) ** 2))
         dx, dy = bent_x - x, bent_y - y
         bent_x = x + np.cos(angle) * dx - np.sin(angle) * dy
         bent_y = y + np.sin(angle) * dx + np.cos(angle) * dy
     strokes = _strokes(canvas, bent_x, bent_y, rng)
     height = canvas.y + 0.10 * (strokes - 0.5)
-    canvas.paint(ramp(height, [
-        (-0.2, (10, 18, 58)), (0.15, (22, 44, 108)), (0.45, (46, 92, 160)), (0.62, (120, 156, 178)),
-        (0.75, (190, 188, 160)),
-    ]))
+    canvas.paint(
+        ramp(
+            height,
+            [
+                (-0.2, (10, 18, 58)),
+                (0.15, (22, 44, 108)),
+                (0.45, (46, 92, 160)),
+                (0.62, (120, 156, 178)),
+                (0.75, (190, 188, 160)),
+            ],
+        )
+    )
     canvas.paint((150, 190, 226), 0.38 * smoothstep(0.62, 0.95, strokes))
     canvas.paint((8, 18, 66), 0.45 * smoothstep(0.40, 0.10, strokes))
     away = canvas.distance(*moon)
@@ -93,15 +110,17 @@ def _sky(
         size = rng.uniform(0.008, 0.015)
         part = canvas.near(x, y, 8 * size)
         away = part.distance(x, y)
-        part.light((170, 150, 80), 0.9 * np.exp(-away / (2.2 * size))
-                   * (0.8 + 0.2 * np.cos(away * 2 * np.pi / (1.8 * size))))
+        part.light(
+            (170, 150, 80),
+            0.9
+            * np.exp(-away / (2.2 * size))
+            * (0.8 + 0.2 * np.cos(away * 2 * np.pi / (1.8 * size))),
+        )
         part.paint((255, 244, 196), part.disc(x, y, size))
     return canvas.finish(motion)
 
 
-def _strokes(
-    canvas: Canvas, x: np.ndarray, y: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _strokes(canvas: Canvas, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Noise in long thin strokes, sampled at bent coordinates: (h, w), about 0..1."""
     total = np.zeros(canvas.shape, np.float32)
     for width, weight in ((0.030, 0.5), (0.014, 0.5)):
@@ -123,7 +142,8 @@ def _hills(
 ) -> Layer:
     canvas = Canvas(span[0], 0.4, span[1], 0.85, density)
     for base, height, dark, bright in (
-        (0.60, 0.06, (34, 60, 112), (86, 122, 158)), (0.66, 0.035, (22, 42, 84), (62, 98, 120)),
+        (0.60, 0.06, (34, 60, 112), (86, 122, 158)),
+        (0.66, 0.035, (22, 42, 84), (62, 98, 120)),
     ):
         ridge = base - height * curve(canvas.x, rng, 1.4, 4)
         rows = canvas.relief(rng, 0.035) * 0.35 + 0.5 * canvas.noise(rng, 0.03, 4, stretch=4.0)
@@ -142,30 +162,48 @@ def _houses(
         x += width * rng.uniform(0.86, 1.05)
     church = 0.5 * (span[0] + span[1]) + 0.04
     stone = ramp(canvas.noise(rng, 0.02, 4), [(0, (58, 66, 104)), (1, (122, 130, 160))])
-    canvas.paint(stone, canvas.polygon([
-        (church - 0.028, _SHORE), (church - 0.028, 0.52), (church + 0.028, 0.52),
-        (church + 0.028, _SHORE)]))
-    canvas.paint((36, 44, 82), canvas.polygon([
-        (church - 0.036, 0.525), (church, 0.335), (church + 0.036, 0.525)]))
+    canvas.paint(
+        stone,
+        canvas.polygon(
+            [
+                (church - 0.028, _SHORE),
+                (church - 0.028, 0.52),
+                (church + 0.028, 0.52),
+                (church + 0.028, _SHORE),
+            ]
+        ),
+    )
+    canvas.paint(
+        (36, 44, 82),
+        canvas.polygon([(church - 0.036, 0.525), (church, 0.335), (church + 0.036, 0.525)]),
+    )
     canvas.paint(_WINDOW_LIGHT, canvas.disc(church, 0.565, 0.011))
     canvas.paint((30, 34, 60), canvas.inside(np.abs(canvas.y - (_SHORE + 0.01)) - 0.014))
     return canvas.finish(motion)
 
 
-def _house(
-    canvas: Canvas, rng: np.random.Generator, x: float, eaves: float, width: float
-) -> None:
+def _house(canvas: Canvas, rng: np.random.Generator, x: float, eaves: float, width: float) -> None:
     part = canvas.near(x + width / 2, 0.62, 0.2)
     tint = np.array([(70, 66, 108), (92, 76, 98), (58, 84, 116), (104, 92, 104)][rng.integers(4)])
     plaster = part.noise(rng, 0.02, 4)[..., None] * 0.5 + 0.75
-    part.paint(np.clip(tint * plaster, 0, 255), part.polygon([
-        (x, _SHORE), (x, eaves), (x + width, eaves), (x + width, _SHORE)]))
+    part.paint(
+        np.clip(tint * plaster, 0, 255),
+        part.polygon([(x, _SHORE), (x, eaves), (x + width, eaves), (x + width, _SHORE)]),
+    )
     roof = eaves - rng.uniform(0.05, 0.075)
     tiles = part.noise(rng, 0.008, 3, stretch=3.0)[..., None] * 0.6 + 0.7
     color = np.array([(86, 44, 58), (62, 48, 84), (98, 58, 52)][rng.integers(3)])
-    part.paint(np.clip(color * tiles, 0, 255), part.polygon([
-        (x - 0.008, eaves + 0.004), (x + 0.3 * width, roof), (x + 0.7 * width, roof),
-        (x + width + 0.008, eaves + 0.004)]))
+    part.paint(
+        np.clip(color * tiles, 0, 255),
+        part.polygon(
+            [
+                (x - 0.008, eaves + 0.004),
+                (x + 0.3 * width, roof),
+                (x + 0.7 * width, roof),
+                (x + width + 0.008, eaves + 0.004),
+            ]
+        ),
+    )
     columns = 2 if width < 0.12 else 3
     for row in np.arange(eaves + 0.025, _SHORE - 0.03, 0.045):
         for column in range(columns):
@@ -176,9 +214,14 @@ def _house(
             if lit:
                 glow = part.near(window_x, row, 0.05)
                 glow.light((90, 52, 10), np.exp(-glow.distance(window_x, row) / 0.014))
-            pane = part.polygon([
-                (window_x - 0.0085, row - 0.012), (window_x + 0.0085, row - 0.012),
-                (window_x + 0.0085, row + 0.012), (window_x - 0.0085, row + 0.012)])
+            pane = part.polygon(
+                [
+                    (window_x - 0.0085, row - 0.012),
+                    (window_x + 0.0085, row - 0.012),
+                    (window_x + 0.0085, row + 0.012),
+                    (window_x - 0.0085, row + 0.012),
+                ]
+            )
             part.paint(light if lit else np.array((34, 38, 66)), pane)
 
 
@@ -186,9 +229,16 @@ def _river(
     span: tuple[float, float], density: float, rng: np.random.Generator, motion: Motion
 ) -> Layer:
     canvas = Canvas(span[0], _SHORE - 0.01, span[1], 1.0 + _MARGIN, density)
-    canvas.paint(ramp(canvas.y, [
-        (_SHORE, (54, 74, 122)), (0.84, (26, 50, 106)), (1.15, (12, 24, 70)),
-    ]))
+    canvas.paint(
+        ramp(
+            canvas.y,
+            [
+                (_SHORE, (54, 74, 122)),
+                (0.84, (26, 50, 106)),
+                (1.15, (12, 24, 70)),
+            ],
+        )
+    )
     ripple = canvas.noise(rng, 0.016, 3, stretch=8.0)
     canvas.paint((86, 128, 184), 0.5 * smoothstep(0.55, 0.85, ripple))
     canvas.paint((8, 16, 56), 0.5 * smoothstep(0.45, 0.15, ripple))
@@ -209,8 +259,9 @@ def _barge(x: float, y: float, size: float, density: float, motion: Motion) -> L
 
     lamp = (x + 0.46 * size, y - 0.34 * size)
     canvas.paint((255, 186, 84), 0.7 * at((0.40, 0.16), (0.52, 0.16), (0.49, 0.42), (0.43, 0.42)))
-    hull = at((-0.64, -0.10), (-0.50, 0.02), (0.46, 0.02), (0.64, -0.12), (0.48, 0.15),
-              (-0.46, 0.15))
+    hull = at(
+        (-0.64, -0.10), (-0.50, 0.02), (0.46, 0.02), (0.64, -0.12), (0.48, 0.15), (-0.46, 0.15)
+    )
     depth = (canvas.y - y) / (0.15 * size)
     canvas.paint(ramp(depth, [(-0.6, (120, 76, 62)), (0.4, (66, 40, 52)), (1, (26, 22, 46))]), hull)
     # The boatman: coat, head and hat, and the pole that he pushes with.
@@ -231,21 +282,37 @@ def _lantern(
     canvas = Canvas(x - 2.4 * size, y - 2.4 * size, x + 2.4 * size, y + 2.4 * size, density)
     halo = 0.40 * np.exp(-((canvas.distance(x, y) / (1.15 * size)) ** 2))
     canvas.paint((255, 170, 70), halo * smoothstep(2.4 * size, 1.6 * size, canvas.distance(x, y)))
-    body = canvas.polygon([
-        (x - 0.62 * size, y - 0.80 * size), (x - 0.35 * size, y - 1.05 * size),
-        (x + 0.35 * size, y - 1.05 * size), (x + 0.62 * size, y - 0.80 * size),
-        (x + 0.74 * size, y - 0.1 * size), (x + 0.50 * size, y + 0.90 * size),
-        (x - 0.50 * size, y + 0.90 * size), (x - 0.74 * size, y - 0.1 * size)])
+    body = canvas.polygon(
+        [
+            (x - 0.62 * size, y - 0.80 * size),
+            (x - 0.35 * size, y - 1.05 * size),
+            (x + 0.35 * size, y - 1.05 * size),
+            (x + 0.62 * size, y - 0.80 * size),
+            (x + 0.74 * size, y - 0.1 * size),
+            (x + 0.50 * size, y + 0.90 * size),
+            (x - 0.50 * size, y + 0.90 * size),
+            (x - 0.74 * size, y - 0.1 * size),
+        ]
+    )
     paper = canvas.noise(rng, 0.4 * size, 3) * 0.25
     heat = (canvas.y - y) / size + paper
-    canvas.paint(ramp(heat, [(-1.0, (190, 66, 36)), (0.0, (246, 142, 52)), (0.9, (255, 234, 150))]),
-                 body)
+    canvas.paint(
+        ramp(heat, [(-1.0, (190, 66, 36)), (0.0, (246, 142, 52)), (0.9, (255, 234, 150))]), body
+    )
     for rib in (-0.36, 0.0, 0.36):
         line = canvas.inside(np.abs(canvas.x - x - rib * size * (1 - 0.3 * heat)) - 0.025 * size)
         canvas.paint((150, 60, 30), 0.6 * line * body)
-    canvas.paint((120, 44, 30), canvas.polygon([
-        (x - 0.52 * size, y + 0.84 * size), (x + 0.52 * size, y + 0.84 * size),
-        (x + 0.48 * size, y + 0.98 * size), (x - 0.48 * size, y + 0.98 * size)]))
+    canvas.paint(
+        (120, 44, 30),
+        canvas.polygon(
+            [
+                (x - 0.52 * size, y + 0.84 * size),
+                (x + 0.52 * size, y + 0.84 * size),
+                (x + 0.48 * size, y + 0.98 * size),
+                (x - 0.48 * size, y + 0.98 * size),
+            ]
+        ),
+    )
     return canvas.finish(motion)
 
 

@@ -35,7 +35,8 @@ def write_clip(path: str | os.PathLike[str], clip: SyntheticClip) -> None:
         audio.bit_rate = _AUDIO_BIT_RATE
         for index in range(clip.frame_count):
             picture = av.VideoFrame.from_ndarray(clip.frame(index), format="rgb24").reformat(
-                format=pixel_format, dst_colorspace=av.video.reformatter.Colorspace.ITU709,
+                format=pixel_format,
+                dst_colorspace=av.video.reformatter.Colorspace.ITU709,
                 dst_color_range=av.video.reformatter.ColorRange.MPEG,
             )
             picture.pts, picture.time_base = index, 1 / clip.rate

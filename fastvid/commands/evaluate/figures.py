@@ -11,8 +11,13 @@ from itertools import zip_longest
 
 import numpy as np
 
-from fastvid.commands.evaluate.metrics import (Mean, fav_temporal_error, lai_temporal_error,
-                                               sharpness, temporal_rmse)
+from fastvid.commands.evaluate.metrics import (
+    Mean,
+    fav_temporal_error,
+    lai_temporal_error,
+    sharpness,
+    temporal_rmse,
+)
 from fastvid.errors import InputError
 from fastvid.motion.flow import FlowEstimator
 from fastvid.motion.occlusion import consistency_mask, motion_boundaries
@@ -76,7 +81,10 @@ class _Totals:
 
     def figures(self) -> Figures:
         return Figures(
-            self.rmse.value, self.long_range_rmse.value, self.fav.value, self.lai.value,
+            self.rmse.value,
+            self.long_range_rmse.value,
+            self.fav.value,
+            self.lai.value,
             self.sharpness.value,
         )
 

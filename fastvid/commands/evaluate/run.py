@@ -21,8 +21,16 @@ from fastvid.stages.overlap import seams
 from fastvid.stages.settings import PictureSettings
 
 
-def evaluate_run(run_path: Path, input_path: Path, *, judge: str | None, style: str | None,
-                 with_painting: bool, limit: int | None, threads: int) -> Evaluation:
+def evaluate_run(
+    run_path: Path,
+    input_path: Path,
+    *,
+    judge: str | None,
+    style: str | None,
+    with_painting: bool,
+    limit: int | None,
+    threads: int,
+) -> Evaluation:
     """Judges the frames of a run file.
 
     judge: the flow that judges; None for another than the run used. style: where the checkpoint of
@@ -32,17 +40,24 @@ def evaluate_run(run_path: Path, input_path: Path, *, judge: str | None, style: 
     """
     with RunFile(run_path) as run:
         if not run.complete:
-            raise InputError(f"The run of {run_path} is not complete; start its command again to "
-                             "finish it.")
+            raise InputError(
+                f"The run of {run_path} is not complete; start its command again to finish it."
+            )
         settings = run.settings
         if fingerprint(str(input_path)) != settings.get("input_sha256"):
-            raise InputError(f"{input_path} is not the input of {run_path} (which was "
-                             f"{run.attributes.get('input')}).")
+            raise InputError(
+                f"{input_path} is not the input of {run_path} (which was "
+                f"{run.attributes.get('input')})."
+            )
         count = run.frame_count if limit is None else min(limit, run.frame_count)
         shots = [(start, min(stop, count)) for start, stop in run.shots() if start < count]
         overlap = recorded_overlap(settings)
-        joined = [first for start, stop in run.shots() if overlap is not None
-                  for first in seams(start, stop, overlap)]
+        joined = [
+            first
+            for start, stop in run.shots()
+            if overlap is not None
+            for first in seams(start, stop, overlap)
+        ]
         seam_frames = overlap.seam_frames if overlap is not None else 0
         flow = judge_for(str(settings["flow"])) if judge is None else FlowEstimator(judge)
         painter = _Painter(run, style, threads) if with_painting else None
@@ -50,12 +65,17 @@ def evaluate_run(run_path: Path, input_path: Path, *, judge: str | None, style: 
             films = (frame.image for frame in islice(source, count))
             outputs = (run.frame(index) for index in range(count))
             if painter is None:
-                return evaluate(outputs, films, shots, flow, seams=joined,
-                                seam_frames=seam_frames)
+                return evaluate(outputs, films, shots, flow, seams=joined, seam_frames=seam_frames)
             shared = _Tee(films)
-            return evaluate(outputs, shared.originals(), shots, flow,
-                            painted=(painter.paint(shared.latest) for _ in range(count)),
-                            seams=joined, seam_frames=seam_frames)
+            return evaluate(
+                outputs,
+                shared.originals(),
+                shots,
+                flow,
+                painted=(painter.paint(shared.latest) for _ in range(count)),
+                seams=joined,
+                seam_frames=seam_frames,
+            )
 
 
 class _Tee:
@@ -79,11 +99,14 @@ class _Painter:
 
         name, data = read_style(style or str(run.attributes["style"]))
         if hashlib.sha256(data).hexdigest() != run.settings.get("style_sha256"):
-            raise InputError(f"The style {style or name} is not the one that {run.path} was "
-                             "painted with. Say where that is with --style.")
+            raise InputError(
+                f"The style {style or name} is not the one that {run.path} was "
+                "painted with. Say where that is with --style."
+            )
         names = PictureSettings.__dataclass_fields__
-        recorded = PictureSettings(**{setting: value for setting, value in run.settings.items()
-                                      if setting in names})
+        recorded = PictureSettings(
+            **{setting: value for setting, value in run.settings.items() if setting in names}
+        )
         stages = choose_stages([load_style(data, name)], replace(recorded, threads=threads))
         self._paint_alone = paints_alone(stages)
 
@@ -97,6 +120,10 @@ def _open_input(path: Path, settings: dict[str, Any]) -> VideoSource:
     width, height = settings["size"]
     frames = settings["frames"]
     fps = settings["fps"]
-    return open_source(str(path), size=(int(width), int(height)),
-                       frames=(int(frames[0]), frames[1]) if frames else None,
-                       fps=Fraction(fps) if fps else None, on_error="keep-going")
+    return open_source(
+        str(path),
+        size=(int(width), int(height)),
+        frames=(int(frames[0]), frames[1]) if frames else None,
+        fps=Fraction(fps) if fps else None,
+        on_error="keep-going",
+    )

@@ -28,16 +28,16 @@ class Forecast:
     core_hours: float
 
 
-def forecast(shots: Sequence[int], costs: FrameCosts, cluster: Cluster, *, threads: int,
-             start_s: float) -> Forecast:
+def forecast(
+    shots: Sequence[int], costs: FrameCosts, cluster: Cluster, *, threads: int, start_s: float
+) -> Forecast:
     """The forecast for a film of shots of so many frames.
 
     threads: cores of a rank. start_s: what a job takes before its first frame and after its last.
     """
     seconds = start_s + film_seconds(shots, costs, cluster)
     efficiency = sum(shots) * costs.compute / (cluster.ranks * seconds)
-    return Forecast(cluster.ranks, seconds, efficiency,
-                    cluster.ranks * threads * seconds / 3600)
+    return Forecast(cluster.ranks, seconds, efficiency, cluster.ranks * threads * seconds / 3600)
 
 
 def film_seconds(shots: Sequence[int], costs: FrameCosts, cluster: Cluster) -> float:
@@ -99,10 +99,14 @@ def best_value(forecasts: Sequence[Forecast]) -> tuple[Forecast, str]:
         reason = f"the most that keep an efficiency of {GOOD_EFFICIENCY:g}"
         if more:
             following = min(more, key=lambda one: one.ranks)
-            reason += (f"; {following.ranks} ranks take {following.seconds / best.seconds:.0%} of "
-                       f"the time for {following.core_hours / best.core_hours:.1f} times the "
-                       "core hours")
+            reason += (
+                f"; {following.ranks} ranks take {following.seconds / best.seconds:.0%} of "
+                f"the time for {following.core_hours / best.core_hours:.1f} times the "
+                "core hours"
+            )
         return best, reason
     best = min(forecasts, key=lambda one: one.core_hours * one.seconds)
-    return best, (f"no number of ranks reaches an efficiency of {GOOD_EFFICIENCY:g}; this one has "
-                  "the least product of core hours and time")
+    return best, (
+        f"no number of ranks reaches an efficiency of {GOOD_EFFICIENCY:g}; this one has "
+        "the least product of core hours and time"
+    )

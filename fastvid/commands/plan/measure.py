@@ -27,8 +27,16 @@ from fastvid.encode.thread import encoder_threads
 from fastvid.job.estimate import frame_bytes
 from fastvid.job.options import StylizeOptions
 from fastvid.runfile.writer import RunWriter, SegmentRecord
-from fastvid.stages.interface import (BatchStages, Motion, RecurrentStages, Stage, Stages,
-                                      kept_flow, kept_occlusion, paints_alone)
+from fastvid.stages.interface import (
+    BatchStages,
+    Motion,
+    RecurrentStages,
+    Stage,
+    Stages,
+    kept_flow,
+    kept_occlusion,
+    paints_alone,
+)
 
 # Consecutive frames are timed at so many places, evenly spread over the film.
 PLACES = 4
@@ -79,8 +87,14 @@ class Measurement:
     waited: float
 
 
-def measure_film(options: StylizeOptions, threads: int, source: VideoSource, stages: Stages,
-                 output: OutputPlan, on_gpu: bool = False) -> Measurement:
+def measure_film(
+    options: StylizeOptions,
+    threads: int,
+    source: VideoSource,
+    stages: Stages,
+    output: OutputPlan,
+    on_gpu: bool = False,
+) -> Measurement:
     """Times frames of the film at several places, after a warm-up.
 
     stages: of all styles of the run; on_gpu: whether they paint there. threads: of a rank. output:
@@ -111,12 +125,17 @@ def measure_film(options: StylizeOptions, threads: int, source: VideoSource, sta
     copy_s = watch.median("relay") / painted[0].nbytes
     kept_bytes = frame_bytes(source.info, options.keep) - painted[0].nbytes
     costs = FrameCosts(
-        motion=watch.median(Stage.MOTION.value), paint=paint_seconds(watch),
+        motion=watch.median(Stage.MOTION.value),
+        paint=paint_seconds(watch),
         blend=watch.median(Stage.BLEND.value),
-        decode=watch.mean("decode"), cuts=max(0.0, watch.mean("take in") - watch.mean("decode")),
-        deal=copy_s * painted[0].nbytes, fetch=copy_s * (styles * painted[0].nbytes + kept_bytes),
-        store=styles * watch.median("store"), encode=styles * watch.mean("encode"),
-        shares_encoding=not output.is_folder)
+        decode=watch.mean("decode"),
+        cuts=max(0.0, watch.mean("take in") - watch.mean("decode")),
+        deal=copy_s * painted[0].nbytes,
+        fetch=copy_s * (styles * painted[0].nbytes + kept_bytes),
+        store=styles * watch.median("store"),
+        encode=styles * watch.mean("encode"),
+        shares_encoding=not output.is_folder,
+    )
     return Measurement(costs, len(painted), watch.wall_s / max(watch.processor_s, 1e-9))
 
 
@@ -149,8 +168,9 @@ def _timed_frames(source: VideoSource, watch: Stopwatch) -> Iterator[Frame]:
         yield frame
 
 
-def _groups(marked: Iterator[tuple[Frame, bool]], frame_count: int,
-            watch: Stopwatch) -> Iterator[list[tuple[Frame, bool]]]:
+def _groups(
+    marked: Iterator[tuple[Frame, bool]], frame_count: int, watch: Stopwatch
+) -> Iterator[list[tuple[Frame, bool]]]:
     """Consecutive frames at each place, and whether each begins a shot; every frame that is read on
     the way is timed."""
     read_s, position = 0.0, 0
@@ -190,8 +210,9 @@ def _in_batches(stages: Stages) -> BatchStages | None:
     return stages if isinstance(stages, BatchStages) and stages.batch_size > 1 else None
 
 
-def _compute(stages: Stages, frames: Sequence[tuple[Frame, bool]], watch: Stopwatch,
-             on_gpu: bool) -> tuple[list[np.ndarray], Motion | None]:
+def _compute(
+    stages: Stages, frames: Sequence[tuple[Frame, bool]], watch: Stopwatch, on_gpu: bool
+) -> tuple[list[np.ndarray], Motion | None]:
     """The finished frames of a place, (H, W, 3) uint8 RGB, of the first style, and the motion of
     the last one that has any."""
     recurrent = isinstance(stages, RecurrentStages)
@@ -221,27 +242,31 @@ def _compute(stages: Stages, frames: Sequence[tuple[Frame, bool]], watch: Stopwa
     return [images[0] for images in finished], last_motion
 
 
-def _paint_batches(stages: BatchStages, images: Sequence[np.ndarray],
-                   watch: Stopwatch) -> list[np.ndarray]:
+def _paint_batches(
+    stages: BatchStages, images: Sequence[np.ndarray], watch: Stopwatch
+) -> list[np.ndarray]:
     """Paints as a run does on a GPU. A frame is charged "paint", the processor time of this rank,
     and "batch", the time until it is painted."""
     painted: list[np.ndarray] = []
     for first in range(0, len(images), stages.batch_size):
-        part = images[first: first + stages.batch_size]
+        part = images[first : first + stages.batch_size]
         whole = Stopwatch()
         with whole.timing("batch", by_wall_clock=True):
             painted += stages.begin_batch(part).images()
         watch.wall_s += whole.wall_s
         watch.processor_s += whole.processor_s
         # A short batch is filled up: it takes as long as a full one.
-        for stage, seconds in (("batch", whole.wall_s),
-                               ("paint", min(whole.wall_s, whole.processor_s))):
+        for stage, seconds in (
+            ("batch", whole.wall_s),
+            ("paint", min(whole.wall_s, whole.processor_s)),
+        ):
             watch.seconds.setdefault(stage, []).append(seconds / stages.batch_size)
     return painted
 
 
-def _encode(painted: Sequence[np.ndarray], output: OutputPlan, threads: int,
-            watch: Stopwatch) -> None:
+def _encode(
+    painted: Sequence[np.ndarray], output: OutputPlan, threads: int, watch: Stopwatch
+) -> None:
     """Encodes the frames as a part of their own; an encoder looks ahead, so all together count."""
     with tempfile.TemporaryDirectory(prefix="fastvid-plan-") as folder:
         step = max(1, round(1 / (output.average_rate * output.time_base)))
@@ -254,8 +279,9 @@ def _encode(painted: Sequence[np.ndarray], output: OutputPlan, threads: int,
     watch.seconds["encode"] = [whole.mean("encode") / len(painted)]
 
 
-def _store(painted: Sequence[np.ndarray], motion: Motion | None, options: StylizeOptions,
-           watch: Stopwatch) -> None:
+def _store(
+    painted: Sequence[np.ndarray], motion: Motion | None, options: StylizeOptions, watch: Stopwatch
+) -> None:
     """Stores segments, with what is kept besides of `motion`."""
     height, width = painted[0].shape[:2]
     length = options.segment_length
@@ -266,12 +292,23 @@ def _store(painted: Sequence[np.ndarray], motion: Motion | None, options: Styliz
         occlusions = [kept_occlusion(motion, painted[0])] * length
     frames = itertools.cycle(painted)
     with tempfile.TemporaryDirectory(prefix="fastvid-plan-") as folder:
-        writer = RunWriter.create(Path(folder) / "run.h5", height, width, {}, options.keep,
-                                  options.compression)
+        writer = RunWriter.create(
+            Path(folder) / "run.h5", height, width, {}, options.keep, options.compression
+        )
         for number in range(PLACES):
             start = number * length
-            record = SegmentRecord(number, start, start + length, 0, 0, 0, "",
-                                   range(start, start + length), [1] * length, {})
+            record = SegmentRecord(
+                number,
+                start,
+                start + length,
+                0,
+                0,
+                0,
+                "",
+                range(start, start + length),
+                [1] * length,
+                {},
+            )
             segment = Stopwatch()
             with segment.timing("store"):
                 writer.store(record, list(itertools.islice(frames, length)), flows, occlusions)

@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastvid.commands.plan.costs import Cluster, Dealing
-from fastvid.commands.plan.forecast import (Forecast, best_value, forecast, own_cores,
-                                            shared_cores, shot_lengths)
+from fastvid.commands.plan.forecast import (
+    Forecast,
+    best_value,
+    forecast,
+    own_cores,
+    shared_cores,
+    shot_lengths,
+)
 from fastvid.commands.plan.measure import Measurement, Stopwatch, measure_film
 from fastvid.commands.plan.reading import own_reading
 from fastvid.commands.plan.script import submission_script
@@ -73,8 +79,10 @@ def rank_counts(text: str) -> list[int]:
     counts = set()
     for part in text.split(","):
         if not (part.strip().isascii() and part.strip().isdigit()):
-            raise InputError(f"--ranks {text}: {part.strip()!r} is not a number; give numbers of "
-                             "ranks like 4,16,64.")
+            raise InputError(
+                f"--ranks {text}: {part.strip()!r} is not a number; give numbers of "
+                "ranks like 4,16,64."
+            )
         counts.add(int(part))
         if not 1 <= int(part) <= MAX_RANKS:
             raise InputError(f"--ranks {part} is outside 1..{MAX_RANKS}.")
@@ -103,15 +111,19 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
         source, info = job.source, job.source.info
         gpus = gpu_count(settings.device)
         decoded, notes = own_reading(options, source, ranks)
-        measurement = measure_film(options, settings.threads, source, stages, job.plans[0],
-                                   on_gpu=gpus > 0)
+        measurement = measure_film(
+            options, settings.threads, source, stages, job.plans[0], on_gpu=gpus > 0
+        )
         frames = source.frame_count
     shots, about_shots = _shots(options, frames)
     notes += about_shots + _about_measuring(measurement, settings, gpus)
     start_s = _START_S + start.median("start")
-    dealing = Dealing(options.segment_length, options.held_at_most(job.recurrent),
-                      LEADER_SLEEP_S + 3 * info.width * info.height / _NETWORK_BYTES_PER_S,
-                      overlap=options.overlap)
+    dealing = Dealing(
+        options.segment_length,
+        options.held_at_most(job.recurrent),
+        LEADER_SLEEP_S + 3 * info.width * info.height / _NETWORK_BYTES_PER_S,
+        overlap=options.overlap,
+    )
     cores = usable_cores()
 
     def foretell(cluster_of: Callable[[int], Cluster]) -> tuple[Forecast, ...]:
@@ -120,20 +132,31 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
             costs = measurement.costs
             if count in decoded:
                 costs = costs.read_by_ranks(decoded[count], cuts_known=options.cuts != "auto")
-            found.append(forecast(shots, costs, cluster_of(count), threads=settings.threads,
-                                  start_s=start_s))
+            found.append(
+                forecast(shots, costs, cluster_of(count), threads=settings.threads, start_s=start_s)
+            )
         return tuple(found)
 
     each = rank_bytes(info, options, job.paint_bytes, job.recurrent)
     return JobPlan(
-        frames=frames, size=(info.width, info.height), settings=settings, gpus=gpus,
-        recurrent=job.recurrent, output=job.plans[0], decoded=decoded, cores_here=cores,
-        measurement=measurement, start_s=start_s,
+        frames=frames,
+        size=(info.width, info.height),
+        settings=settings,
+        gpus=gpus,
+        recurrent=job.recurrent,
+        output=job.plans[0],
+        decoded=decoded,
+        cores_here=cores,
+        measurement=measurement,
+        start_s=start_s,
         forecasts=foretell(lambda count: own_cores(count, settings.threads, dealing)),
         here=foretell(lambda count: shared_cores(count, settings.threads, cores, dealing)),
-        rank_bytes=each, rank0_bytes=each + rank0_extra_bytes(info, options),
+        rank_bytes=each,
+        rank0_bytes=each + rank0_extra_bytes(info, options),
         disk_bytes=run_file_bytes(info, options),
-        disk_free_bytes=free_disk_bytes(options.run_path), notes=tuple(notes))
+        disk_free_bytes=free_disk_bytes(options.run_path),
+        notes=tuple(notes),
+    )
 
 
 def _about_measuring(measurement: Measurement, settings: PictureSettings, gpus: int) -> list[str]:
@@ -145,8 +168,10 @@ def _about_measuring(measurement: Measurement, settings: PictureSettings, gpus: 
         if costs.paint <= costs.motion:
             notes.append("the GPU waits for the flow: more --threads, or a faster --flow, help")
     elif measurement.waited > _BUSY_ABOVE and settings.threads == 1:
-        notes.append(f"this machine was busy: the frames took {measurement.waited:.1f} times their "
-                     "processor time, which is what is reckoned with")
+        notes.append(
+            f"this machine was busy: the frames took {measurement.waited:.1f} times their "
+            "processor time, which is what is reckoned with"
+        )
     return notes
 
 
@@ -163,14 +188,21 @@ def write_script(path: Path, plan: JobPlan, options: StylizeOptions, overwrite: 
     """Writes the submission script for the best value. Raises InputError if it can't be written or
     if there is a file already."""
     if path.exists() and not overwrite:
-        raise InputError(f"{path} exists already. Use --overwrite to replace it, or another "
-                         "--script.")
+        raise InputError(
+            f"{path} exists already. Use --overwrite to replace it, or another --script."
+        )
     best, _ = best_value(plan.forecasts)
     jobs = Path(__file__).resolve().parents[3] / "jobs"
     text = submission_script(
-        options, ranks=best.ranks, threads=plan.threads, gpus=plan.gpus,
-        seconds=best.seconds, rank_bytes=plan.rank0_bytes, python=sys.executable,
-        jobs=jobs if (jobs / "lib.sh").is_file() else None)
+        options,
+        ranks=best.ranks,
+        threads=plan.threads,
+        gpus=plan.gpus,
+        seconds=best.seconds,
+        rank_bytes=plan.rank0_bytes,
+        python=sys.executable,
+        jobs=jobs if (jobs / "lib.sh").is_file() else None,
+    )
     try:
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)

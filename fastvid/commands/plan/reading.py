@@ -5,13 +5,19 @@ from collections.abc import Sequence
 from fastvid.decode.entry_points import NotSeekable
 from fastvid.decode.source import VideoSource
 from fastvid.errors import InputError
-from fastvid.job.decoding import (check_cost, decoded_by_ranks, leave_to_rank0, rank0_decodes,
-                                  seekable_index)
+from fastvid.job.decoding import (
+    check_cost,
+    decoded_by_ranks,
+    leave_to_rank0,
+    rank0_decodes,
+    seekable_index,
+)
 from fastvid.job.options import StylizeOptions
 
 
-def own_reading(options: StylizeOptions, source: VideoSource,
-                ranks: Sequence[int]) -> tuple[dict[int, float], list[str]]:
+def own_reading(
+    options: StylizeOptions, source: VideoSource, ranks: Sequence[int]
+) -> tuple[dict[int, float], list[str]]:
     """For those of the numbers of ranks at which the ranks read: how many frames each decodes for
     each that it uses. And what the user should know.
 

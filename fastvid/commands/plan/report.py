@@ -25,10 +25,12 @@ def format_plan(plan: JobPlan, options: StylizeOptions) -> str:
     ]
     for one, here in zip(plan.forecasts, plan.here):
         memory = plan.rank0_bytes + (one.ranks - 1) * plan.rank_bytes
-        lines.append(f"{one.ranks:>6} {human_seconds(one.seconds):>14} "
-                     f"{plan.frames / one.seconds:>9.2f} {one.efficiency:>11.2f} "
-                     f"{one.core_hours:>11.3g} {human_bytes(memory):>12} "
-                     f"{human_seconds(here.seconds):>15}")
+        lines.append(
+            f"{one.ranks:>6} {human_seconds(one.seconds):>14} "
+            f"{plan.frames / one.seconds:>9.2f} {one.efficiency:>11.2f} "
+            f"{one.core_hours:>11.3g} {human_bytes(memory):>12} "
+            f"{human_seconds(here.seconds):>15}"
+        )
     best, reason = best_value(plan.forecasts)
     disk = "unknown" if plan.disk_bytes is None else human_bytes(plan.disk_bytes)
     files = "run files" if len(options.styles) > 1 else "run file"
@@ -81,8 +83,9 @@ def _decoding(ranks: Sequence[int], decoded: dict[int, float]) -> str:
         return "rank 0 for all"
     others = [str(count) for count in ranks if count not in decoded]
     rest = f"; rank 0 for all at {', '.join(others)}" if others else ""
-    return ("every rank its own frames (decoded for each that is used: "
-            f"{', '.join(own)} ranks){rest}")
+    return (
+        f"every rank its own frames (decoded for each that is used: {', '.join(own)} ranks){rest}"
+    )
 
 
 def _threads(count: int) -> str:
@@ -90,9 +93,15 @@ def _threads(count: int) -> str:
 
 
 def _costs_line(costs: FrameCosts) -> str:
-    parts = [("motion", costs.motion), ("paint", costs.paint), ("blend", costs.blend),
-             ("on rank 0 besides: decode", costs.decode), ("look for cuts", costs.cuts),
-             ("store", costs.store), ("encode", costs.encode)]
+    parts = [
+        ("motion", costs.motion),
+        ("paint", costs.paint),
+        ("blend", costs.blend),
+        ("on rank 0 besides: decode", costs.decode),
+        ("look for cuts", costs.cuts),
+        ("store", costs.store),
+        ("encode", costs.encode),
+    ]
     return ", ".join(f"{name} {1000 * seconds:.1f} ms" for name, seconds in parts)
 
 
@@ -102,5 +111,7 @@ def _oversubscription(plan: JobPlan) -> list[str]:
     if all(one.ranks <= most for one in plan.forecasts):
         return []
     cores = f"{plan.cores_here} core{'s' if plan.cores_here > 1 else ''}"
-    return [f"on this machine more than {max(1, most)} rank{'s' if most > 1 else ''} of "
-            f"{_threads(plan.threads)} share the {cores}: no faster, only more memory"]
+    return [
+        f"on this machine more than {max(1, most)} rank{'s' if most > 1 else ''} of "
+        f"{_threads(plan.threads)} share the {cores}: no faster, only more memory"
+    ]

@@ -52,8 +52,17 @@ _RESTART_ONCE = """restart=(--restart)
 """
 
 
-def submission_script(options: StylizeOptions, *, ranks: int, threads: int, gpus: int,
-                      seconds: float, rank_bytes: int, python: str, jobs: Path | None) -> str:
+def submission_script(
+    options: StylizeOptions,
+    *,
+    ranks: int,
+    threads: int,
+    gpus: int,
+    seconds: float,
+    rank_bytes: int,
+    python: str,
+    jobs: Path | None,
+) -> str:
     """The text of a script for `sbatch`.
 
     gpus: that a node has, 0 to paint on CPUs. seconds: what the job is expected to take.
@@ -63,21 +72,38 @@ def submission_script(options: StylizeOptions, *, ranks: int, threads: int, gpus
     """
     minutes = max(_SHORTEST_MINUTES, math.ceil(_TIME_RESERVE * seconds / 60))
     header = _HEADER.format(
-        ranks=ranks, threads=threads, minutes=max(1.0, seconds / 60), tasks=_tasks(ranks, gpus),
+        ranks=ranks,
+        threads=threads,
+        minutes=max(1.0, seconds / 60),
+        tasks=_tasks(ranks, gpus),
         memory_mb=-(-rank_bytes // (threads * _MEGABYTE)),
-        limit=f"{minutes // 60:02d}:{minutes % 60:02d}:00")
+        limit=f"{minutes // 60:02d}:{minutes % 60:02d}:00",
+    )
     places = [_absolute(options.input), _output_text(options)]
     device = f"--device={'cuda' if gpus else 'cpu'}"
     if jobs is not None:
         words = [*places, device, *stylize_arguments(options)]
-        return header + _WITH_LIBRARY.format(jobs=shlex.quote(str(jobs)),
-                                             arguments=shlex.join(words))
-    words = [places[0], "-o", places[1], device,
-             *stylize_arguments(replace(options, restart=False))]
+        return header + _WITH_LIBRARY.format(
+            jobs=shlex.quote(str(jobs)), arguments=shlex.join(words)
+        )
+    words = [
+        places[0],
+        "-o",
+        places[1],
+        device,
+        *stylize_arguments(replace(options, restart=False)),
+    ]
     restart = (_RESTART_ONCE, ' "${restart[@]}"') if options.restart else ("", "")
-    return header + restart[0] + _ALONE.format(
-        ranks=ranks, threads=threads, arguments=shlex.join(words) + restart[1],
-        python=shlex.quote(python))
+    return (
+        header
+        + restart[0]
+        + _ALONE.format(
+            ranks=ranks,
+            threads=threads,
+            arguments=shlex.join(words) + restart[1],
+            python=shlex.quote(python),
+        )
+    )
 
 
 def _tasks(ranks: int, gpus: int) -> str:

@@ -17,8 +17,9 @@ def stretches_of(shots: Sequence[int], overlap: Overlap) -> list[tuple[int, bool
     return found
 
 
-def overlap_seconds(shots: Sequence[int], costs: FrameCosts, cluster: Cluster,
-                    overlap: Overlap) -> float:
+def overlap_seconds(
+    shots: Sequence[int], costs: FrameCosts, cluster: Cluster, overlap: Overlap
+) -> float:
     """Seconds from the first decoded frame to the last encoded one.
 
     Stretches go in order to whoever is free first; each is corrected, for as long as that may take,

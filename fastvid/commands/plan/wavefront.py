@@ -91,8 +91,12 @@ class _Simulation:
     def __init__(self, shots: Sequence[int], costs: FrameCosts, cluster: Cluster) -> None:
         self._costs = costs
         self._cluster = cluster
-        self._segments = [_Segment(index, length, begins) for index, (length, begins)
-                          in enumerate(segments_of(shots, cluster.dealing.segment_length))]
+        self._segments = [
+            _Segment(index, length, begins)
+            for index, (length, begins) in enumerate(
+                segments_of(shots, cluster.dealing.segment_length)
+            )
+        ]
         self._ranks = [_Rank(number, speed) for number, speed in enumerate(cluster.speeds)]
         self._now = 0.0
         self._order = count()

@@ -62,8 +62,10 @@ class BatchPainting:
 
 def _places(batch: Sequence[Task]) -> list[tuple[Task, int]]:
     """The tasks with the positions of their next unpainted frames."""
-    return [(task, len(task.painted) + sum(other is task for other in batch[:number]))
-            for number, task in enumerate(batch)]
+    return [
+        (task, len(task.painted) + sum(other is task for other in batch[:number]))
+        for number, task in enumerate(batch)
+    ]
 
 
 def _names(batch: Sequence[Task]) -> str:

@@ -71,8 +71,12 @@ class Seam:
         if gap <= self._overlap.tolerance or number == self._overlap.recompute:
             self._rest[style] = rest
             self._met[style] = number
-            _log.info("seam at frame %d: %d frames recomputed, then %.2f levels apart",
-                      self.task.start + self.task.lead, number, gap)
+            _log.info(
+                "seam at frame %d: %d frames recomputed, then %.2f levels apart",
+                self.task.start + self.task.lead,
+                number,
+                gap,
+            )
 
     def _faded(self, computed: np.ndarray, number: int) -> np.ndarray:
         """The computed frame with shares of the differences that have moved here, uint8 again."""
@@ -89,7 +93,8 @@ class Seam:
     def _measure(self) -> None:
         task, position = self.task, self._position
         task.errors[position] = self._stages.temporal_error(
-            task.finished[position], self._before(), self._motion())
+            task.finished[position], self._before(), self._motion()
+        )
 
     def _motion(self) -> Motion:
         motion = self.task.motions[self._position]

@@ -89,8 +89,12 @@ class Encoding:
     def take(self, images: Sequence[np.ndarray], times: np.ndarray) -> None:
         """Takes frames that were asked for, (H, W, 3) uint8 RGB, with times (N, 2) int64:
         timestamp and duration."""
-        self.thread.put(*((image, pts, duration) for image, (pts, duration)
-                          in zip(images, times.tolist(), strict=True)))
+        self.thread.put(
+            *(
+                (image, pts, duration)
+                for image, (pts, duration) in zip(images, times.tolist(), strict=True)
+            )
+        )
 
     def _step(self, frame: tuple[np.ndarray, int, int]) -> Step:
         return Step(f"encoding frame {self._encoded}", partial(self._encode, *frame))
@@ -99,8 +103,12 @@ class Encoding:
         if self._encoder is None:
             assert self._order is not None and self._plan is not None
             order = self._at_hand = self._order
-            self._encoder = VideoEncoder(self._plan, f"frames {order.first} to {order.stop - 1}",
-                                         order.threads, _Outbox(partial(self._pass_on, order)))
+            self._encoder = VideoEncoder(
+                self._plan,
+                f"frames {order.first} to {order.stop - 1}",
+                order.threads,
+                _Outbox(partial(self._pass_on, order)),
+            )
         assert self._at_hand is not None
         self._encoder.write(image, pts, duration)
         last = self._encoded + 1 == self._at_hand.stop

@@ -29,8 +29,16 @@ from fastvid.parallel.engine.correction import Seam
 from fastvid.parallel.engine.encoding import Encoding
 from fastvid.parallel.engine.reading import Reading
 from fastvid.parallel.engine.task import Task
-from fastvid.parallel.engine.threads import (HEAVY_NICE, RECURRENT_NICE, THREAD_NAME, WAITING,
-                                             Failed, SideThread, Step, StepThread)
+from fastvid.parallel.engine.threads import (
+    HEAVY_NICE,
+    RECURRENT_NICE,
+    THREAD_NAME,
+    WAITING,
+    Failed,
+    SideThread,
+    Step,
+    StepThread,
+)
 from fastvid.stages.interface import BatchStages, RecurrentStages, Stage, Stages, paints_alone
 from fastvid.stages.overlap import Overlap
 
@@ -68,8 +76,9 @@ class Engine:
     joined, None if segments are not computed in stretches.
     """
 
-    def __init__(self, stages: Stages, wake: Callable[[], None],
-                 overlap: Overlap | None = None) -> None:
+    def __init__(
+        self, stages: Stages, wake: Callable[[], None], overlap: Overlap | None = None
+    ) -> None:
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stages = stages
         self._paint_alone = paints_alone(stages)
@@ -91,10 +100,14 @@ class Engine:
         self._tasks: list[Task] = []
         self._condition = threading.Condition()
         self._stopping = False
-        self._heavy = StepThread(partial(self._wait_for_step, self._next_heavy), self._report,
-                                 HEAVY_NICE)
-        self._temporal = StepThread(partial(self._wait_for_step, self._next_blend), self._report,
-                                    0 if self._recurrent is None else RECURRENT_NICE)
+        self._heavy = StepThread(
+            partial(self._wait_for_step, self._next_heavy), self._report, HEAVY_NICE
+        )
+        self._temporal = StepThread(
+            partial(self._wait_for_step, self._next_blend),
+            self._report,
+            0 if self._recurrent is None else RECURRENT_NICE,
+        )
 
     @property
     def doing(self) -> str:
@@ -142,13 +155,17 @@ class Engine:
     def only_blends_left(self, segment: int) -> bool:
         """Whether all frames of `segment` are painted."""
         with self._condition:
-            return not any(task.index == segment and task.heavy_frames_left()
-                           for task in self._tasks)
+            return not any(
+                task.index == segment and task.heavy_frames_left() for task in self._tasks
+            )
 
     def step_seconds(self) -> float:
         """How long the longest step at hand has been going on, 0 between steps."""
-        threads: list[StepThread | SideThread[Any]] = [self._heavy, self._temporal,
-                                                       *self._side_threads()]
+        threads: list[StepThread | SideThread[Any]] = [
+            self._heavy,
+            self._temporal,
+            *self._side_threads(),
+        ]
         return max(thread.step_seconds() for thread in threads)
 
     def stop(self) -> None:
@@ -170,8 +187,9 @@ class Engine:
         self.events.put(event)
         self._wake()
 
-    def _wait_for_step(self, next_step: Callable[[], Step | None],
-                       thread: StepThread) -> Step | None:
+    def _wait_for_step(
+        self, next_step: Callable[[], Step | None], thread: StepThread
+    ) -> Step | None:
         with self._condition:
             self._condition.notify_all()  # the step behind may have made work for the other thread
             while not self._stopping:
@@ -216,8 +234,10 @@ class Engine:
         return ahead < READY_FRAMES or (task.past_is_known() and task.frames_ahead() == 0)
 
     def _step(self, task: Task, stage: Stage, position: int) -> Step:
-        return Step(f"{stage.value} of frame {task.start + position}",
-                    partial(self._take, task, stage, position))
+        return Step(
+            f"{stage.value} of frame {task.start + position}",
+            partial(self._take, task, stage, position),
+        )
 
     def _take(self, task: Task, stage: Stage, position: int) -> None:
         began = time.time()
@@ -226,8 +246,7 @@ class Engine:
             previous = task.frames[position - 1] if position else task.halo
             motion = None
             if previous is not None:
-                motion = self._stages.motion(task.frames[position], previous,
-                                             task.start + position)
+                motion = self._stages.motion(task.frames[position], previous, task.start + position)
             task.times[stage].add(began, time.perf_counter() - clock)
             task.motions.append(motion)
         elif stage is Stage.PAINT:

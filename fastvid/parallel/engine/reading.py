@@ -34,8 +34,7 @@ class ReadRequest:
         return self.place.numbers(), arrays
 
     @classmethod
-    def from_numbers(cls, header: tuple[int, ...],
-                     arrays: tuple[np.ndarray, ...]) -> "ReadRequest":
+    def from_numbers(cls, header: tuple[int, ...], arrays: tuple[np.ndarray, ...]) -> "ReadRequest":
         """The inverse of `numbers`."""
         return cls(Place.from_numbers(header), tuple(arrays[0].tolist()) if arrays else ())
 
@@ -53,8 +52,9 @@ class Reading:
         self._wake = wake
         self._reader: FrameReader | None = None
         # As nice as the heavy stages: the temporal pass goes first.
-        self.thread: SideThread[ReadRequest] = SideThread(self._step, self._report, HEAVY_NICE,
-                                                          self._close)
+        self.thread: SideThread[ReadRequest] = SideThread(
+            self._step, self._report, HEAVY_NICE, self._close
+        )
 
     def _report(self, event: Task | Failed) -> None:
         self.events.put(event)
@@ -62,8 +62,9 @@ class Reading:
 
     def _step(self, request: ReadRequest) -> Step:
         place = request.place
-        return Step(f"reading frames {place.first} to {place.stop - 1}",
-                    partial(self._read, request))
+        return Step(
+            f"reading frames {place.first} to {place.stop - 1}", partial(self._read, request)
+        )
 
     def _close(self) -> None:
         if self._reader is not None:
@@ -74,10 +75,12 @@ class Reading:
             self._reader = open_reader(self._index)
         place = request.place
         images = self._reader.read(place.first, place.stop)
-        for number, image, expected in zip(range(place.first, place.stop), images,
-                                           request.checksums):
+        for number, image, expected in zip(
+            range(place.first, place.stop), images, request.checksums
+        ):
             if checksum(image) != expected:
                 raise OrderNeeded(
                     f"{self._index.path}: frame {number} comes out differently here than on rank "
-                    f"0: the file or the hosts' libraries differ.\n{WAY_OUT}")
+                    f"0: the file or the hosts' libraries differ.\n{WAY_OUT}"
+                )
         self._report(place.task(images))

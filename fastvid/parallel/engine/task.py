@@ -53,8 +53,14 @@ class Place:
 
     def task(self, images: Sequence[np.ndarray]) -> "Task":
         """The task with these images, from frame `first` on."""
-        return Task(self.index, self.start - self.lead, images[self.has_halo:],
-                    images[0] if self.has_halo else None, lead=self.lead, group=self.group)
+        return Task(
+            self.index,
+            self.start - self.lead,
+            images[self.has_halo :],
+            images[0] if self.has_halo else None,
+            lead=self.lead,
+            group=self.group,
+        )
 
 
 @dataclass

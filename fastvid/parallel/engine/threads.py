@@ -47,8 +47,12 @@ class Failed:
 class StepThread(threading.Thread):
     """Takes step after step from `next_step`, until that has none left to give."""
 
-    def __init__(self, next_step: Callable[["StepThread"], Step | None],
-                 fail: Callable[[Failed], None], nice: int = 0) -> None:
+    def __init__(
+        self,
+        next_step: Callable[["StepThread"], Step | None],
+        fail: Callable[[Failed], None],
+        nice: int = 0,
+    ) -> None:
         super().__init__(name=THREAD_NAME, daemon=True)
         self.doing = WAITING
         self._step_began = time.monotonic()
@@ -71,14 +75,25 @@ class StepThread(threading.Thread):
                 # Or the thread would keep a whole segment alive while it waits for the next.
                 del step
         except MemoryError:
-            self._fail(Failed(f"{self.doing}: out of memory. Fewer ranks a node, shorter "
-                              "--segment-length or a smaller --size need less.", EXIT_FAILURE))
+            self._fail(
+                Failed(
+                    f"{self.doing}: out of memory. Fewer ranks a node, shorter "
+                    "--segment-length or a smaller --size need less.",
+                    EXIT_FAILURE,
+                )
+            )
         except FastvidError as error:
-            self._fail(Failed(f"{self.doing}: {error}", error.exit_status,
-                              isinstance(error, OrderNeeded)))
+            self._fail(
+                Failed(f"{self.doing}: {error}", error.exit_status, isinstance(error, OrderNeeded))
+            )
         except BaseException as error:  # whatever it is (a library may call exit), the job must end
-            self._fail(Failed(f"{self.doing}: {type(error).__name__}: {error}\n"
-                              f"{traceback.format_exc().strip()}", EXIT_FAILURE))
+            self._fail(
+                Failed(
+                    f"{self.doing}: {type(error).__name__}: {error}\n"
+                    f"{traceback.format_exc().strip()}",
+                    EXIT_FAILURE,
+                )
+            )
         finally:
             # A thread that has failed is not stuck in its step.
             self.doing = WAITING
@@ -105,8 +120,13 @@ class SideThread(Generic[T]):
     called in the thread when it is stopped.
     """
 
-    def __init__(self, step: Callable[[T], Step], fail: Callable[[Failed], None], nice: int = 0,
-                 close: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        step: Callable[[T], Step],
+        fail: Callable[[Failed], None],
+        nice: int = 0,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
         self._step = step
         self._close = close
         self._items: deque[T] = deque()

@@ -231,17 +231,15 @@ class Communicator:
             probed.Recv(packed)
             numbers = packed.tolist()
             job, length = numbers[:2]
-            header = tuple(numbers[2: 2 + length])
+            header = tuple(numbers[2 : 2 + length])
             arrays, requests = [], []
             at = 3 + length
             for _ in range(numbers[at - 1]):
                 ndim = numbers[at + 1]
-                array = np.empty(numbers[at + 2: at + 2 + ndim], dtype=_DTYPES[numbers[at]])
+                array = np.empty(numbers[at + 2 : at + 2 + ndim], dtype=_DTYPES[numbers[at]])
                 at += 2 + ndim
                 raw = array.reshape(-1).view(np.uint8)
-                requests.append(
-                    self._arrays.Irecv([raw, self._mpi.BYTE], source=source, tag=kind)
-                )
+                requests.append(self._arrays.Irecv([raw, self._mpi.BYTE], source=source, tag=kind))
                 arrays.append(array)
             message = Message(kind, source, job, header, tuple(arrays))
             self._incoming.setdefault(source, deque()).append(_Incoming(message, requests))
@@ -261,15 +259,17 @@ class Communicator:
                     return message
             self.rest()
 
-    def send_all(self, kind: Kind, header: Sequence[int] = (),
-                 arrays: Sequence[np.ndarray] = ()) -> None:
+    def send_all(
+        self, kind: Kind, header: Sequence[int] = (), arrays: Sequence[np.ndarray] = ()
+    ) -> None:
         """Sends the same message to every other rank."""
         for rank in range(self.size):
             if rank != self.rank:
                 self.send(rank, kind, header, arrays)
 
-    def drain(self, patience_s: float = 10.0,
-              arrived: Callable[[Message], None] = lambda message: None) -> bool:
+    def drain(
+        self, patience_s: float = 10.0, arrived: Callable[[Message], None] = lambda message: None
+    ) -> bool:
         """Waits until everything sent has left; false if that takes longer than `patience_s`."""
         deadline = time.monotonic() + patience_s
         while self.sending():
@@ -306,8 +306,9 @@ class Communicator:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
         by_srun = launched_by_srun(os.environ)
-        signal.setitimer(signal.ITIMER_REAL,
-                         ABORT_PATIENCE_S if by_srun else MPIRUN_ABORT_PATIENCE_S)
+        signal.setitimer(
+            signal.ITIMER_REAL, ABORT_PATIENCE_S if by_srun else MPIRUN_ABORT_PATIENCE_S
+        )
         self._headers.Abort(exit_status)
         os._exit(exit_status)
 

@@ -79,8 +79,9 @@ class Deadline:
     take to leave once it was asked to.
     """
 
-    def __init__(self, comm: Communicator, began: float, time_limit_s: float | None,
-                 grace_s: float) -> None:
+    def __init__(
+        self, comm: Communicator, began: float, time_limit_s: float | None, grace_s: float
+    ) -> None:
         self._comm = comm
         self._limit = None if time_limit_s is None else began + time_limit_s - grace_s
         self._time_limit_s = time_limit_s

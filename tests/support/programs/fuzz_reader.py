@@ -56,7 +56,10 @@ def read_cut_list(path: Path) -> None:
 
 
 READERS: dict[str, Callable[[Path], None]] = {
-    "checkpoint": read_checkpoint, "run": read_run, "flow": read_flow, "mask": read_mask,
+    "checkpoint": read_checkpoint,
+    "run": read_run,
+    "flow": read_flow,
+    "mask": read_mask,
     "cuts": read_cut_list,
 }
 
@@ -74,7 +77,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
         elif action == 1:
             copy[at:at] = chance.randbytes(chance.randint(1, 16))
         elif action == 2:
-            copy[at: at + 8] = chance.choice([b"\xff" * 8, b"\0" * 8, b"\x7f" + b"\xff" * 7])
+            copy[at : at + 8] = chance.choice([b"\xff" * 8, b"\0" * 8, b"\x7f" + b"\xff" * 7])
         else:
             copy[at] = chance.randrange(256)
     return bytes(copy)

@@ -1,6 +1,6 @@
 """Rank 0 begins and ends two jobs and leaves before the others have looked into their mailbox.
 
-    mpirun -n 3 python late_rank.py
+mpirun -n 3 python late_rank.py
 """
 
 import sys
@@ -14,9 +14,16 @@ from fastvid.stages.settings import PictureSettings
 STATUS = 7
 LATE_S = 1.0
 
-SETTINGS = PictureSettings(flow="dis-fast", flow_scale=1.0, mask_boundaries=False,
-                           temporal_strength=0.5, strength=1.0, keep_colors=False, threads=1,
-                           processor="any")
+SETTINGS = PictureSettings(
+    flow="dis-fast",
+    flow_scale=1.0,
+    mask_boundaries=False,
+    temporal_strength=0.5,
+    strength=1.0,
+    keep_colors=False,
+    threads=1,
+    processor="any",
+)
 
 
 class NoStages:
@@ -28,8 +35,7 @@ def main() -> int:
     if comm.rank != 0:
         time.sleep(LATE_S)
         return serve(comm, lambda setup: NoStages())
-    setup = JobSetup(SETTINGS, ("tiny",), (b"no style",), lookahead=1, keep=(),
-                     rank_timeout_s=60.0)
+    setup = JobSetup(SETTINGS, ("tiny",), (b"no style",), lookahead=1, keep=(), rank_timeout_s=60.0)
     for _ in range(2):
         comm.job += 1
         comm.send_all(Kind.SETUP, arrays=setup.arrays())

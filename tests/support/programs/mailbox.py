@@ -70,9 +70,16 @@ def check_everything_arrives(comm: Communicator) -> str:
     plan = [(size, DTYPES[position % len(DTYPES)]) for position, size in enumerate(SIZES)]
     for number, (size, dtype) in enumerate(plan):
         for dest in range(comm.size):
-            comm.send(dest, Kind.RESULT, [number, -number],
-                      [payload(comm.rank, number, size, dtype), np.zeros((0, 3), np.uint8),
-                       payload(comm.rank, number, 6, dtype).reshape(1, 2, 3)])
+            comm.send(
+                dest,
+                Kind.RESULT,
+                [number, -number],
+                [
+                    payload(comm.rank, number, size, dtype),
+                    np.zeros((0, 3), np.uint8),
+                    payload(comm.rank, number, 6, dtype).reshape(1, 2, 3),
+                ],
+            )
     by_source: dict[int, list[Message]] = {}
     for message in collect(comm, len(plan) * comm.size, Kind.RESULT):
         by_source.setdefault(message.source, []).append(message)
@@ -99,8 +106,7 @@ def check_many_to_one(comm: Communicator) -> str:
         assert comm.drain(120, _early.append)
         return "ok"
     last = {source: -1 for source in range(1, comm.size)}
-    for message in collect(comm, (count + 1) * (comm.size - 1), Kind.RESULT,
-                           Kind.FAILURE):
+    for message in collect(comm, (count + 1) * (comm.size - 1), Kind.RESULT, Kind.FAILURE):
         if message.kind is Kind.FAILURE:
             assert message.text() == f"grüße von {message.source}"
             assert last[message.source] == count - 1
@@ -135,8 +141,9 @@ def check_waiting_is_cheap(comm: Communicator) -> float:
         time.sleep(IDLE_S)
         for rank in range(1, comm.size):
             comm.send(rank, Kind.SEGMENT)
-        used = [float(message.arrays[0][0])
-                for message in collect(comm, comm.size - 1, Kind.RESULT)]
+        used = [
+            float(message.arrays[0][0]) for message in collect(comm, comm.size - 1, Kind.RESULT)
+        ]
         return max(used, default=0.0)
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
     collect(comm, 1, Kind.SEGMENT)
@@ -167,8 +174,9 @@ def check_stop_is_heard(comm: Communicator) -> str:
         comm.rest()
     comm.drain(120, _early.append)
     if comm.rank == 0:
-        assert comm.stop_reason == ("the test" if comm.size == 1 else
-                                    f"the test on rank {comm.size - 1}")
+        assert comm.stop_reason == (
+            "the test" if comm.size == 1 else f"the test on rank {comm.size - 1}"
+        )
     return "ok"
 
 
@@ -177,13 +185,25 @@ def check_peers(comm: Communicator) -> list[object]:
     assert [peer.rank for peer in comm.peers] == list(range(comm.size))
     assert len({peer.pid for peer in comm.peers}) == comm.size
     assert {peer.host for peer in comm.peers} == {comm.peers[0].host}
-    return [comm.size, min(peer.cores for peer in comm.peers),
-            min(peer.memory_bytes for peer in comm.peers)]
+    return [
+        comm.size,
+        min(peer.cores for peer in comm.peers),
+        min(peer.memory_bytes for peer in comm.peers),
+    ]
 
 
-CHECKS = {check.__name__: check for check in (
-    check_everything_arrives, check_many_to_one, check_old_jobs_are_dropped,
-    check_waiting_is_cheap, check_rung_by_all, check_peers, check_stop_is_heard)}
+CHECKS = {
+    check.__name__: check
+    for check in (
+        check_everything_arrives,
+        check_many_to_one,
+        check_old_jobs_are_dropped,
+        check_waiting_is_cheap,
+        check_rung_by_all,
+        check_peers,
+        check_stop_is_heard,
+    )
+}
 
 
 def main() -> None:
