@@ -25,6 +25,7 @@ from fastvid.stages.settings import PictureSettings
 from fastvid.style.device import choose_device
 from fastvid.style.loading import load_frame_model, load_style, read_style, style_sha256
 from fastvid.style.model import StyleModel
+from fastvid.system.options import Declared, options_of
 
 
 @dataclass(frozen=True)
@@ -220,28 +221,23 @@ def check_kind(options: StylizeOptions, models: Sequence[StyleModel]) -> bool:
 
     Raises InputError if options do not go with the kind of the models, or the models not together.
     """
-    default = StylizeOptions(options.input, options.output)
     recurrent = bool(recurrent_models(models))
-    if not recurrent:
-        if options.first_frame_model is not None:
-            raise InputError(
-                f"--first-frame-model is for recurrent models; {models[0].name} "
-                "paints every frame on its own. Leave it out."
-            )
-        if options.overlap is not None:
-            raise InputError(
-                f"--pipeline overlap is for recurrent models; {models[0].name} paints "
-                "every frame on its own, which is parallel anyway. Leave it out."
-            )
-        return False
-    for name, why in (
-        ("temporal_strength", "the network itself keeps the picture steady"),
-        ("strength", "it continues its own pictures, not mixtures with the film"),
-        ("keep_colors", "it continues its own pictures, with the colours it gave them"),
-    ):
-        if getattr(options, name) != getattr(default, name):
-            raise InputError(
-                f"--{name.replace('_', '-')} does not go with the recurrent model "
-                f"{models[0].name}: {why}. Leave it out."
-            )
-    return True
+    for one in options_of(StylizeOptions):
+        if one.is_changed(options):
+            _check_goes_with(one, options, models[0].name, recurrent)
+    return recurrent
+
+
+def _check_goes_with(one: Declared, options: StylizeOptions, model: str, recurrent: bool) -> None:
+    """Raises InputError if an option that was given is for the other kind of models."""
+    if one.option.only_for == "recurrent" and not recurrent:
+        chosen = f" {one.value_in(options)}" if one.option.choices else ""
+        raise InputError(
+            f"{one.flag}{chosen} is for recurrent models; {model} paints every frame on its "
+            f"own{one.option.why}. Leave it out."
+        )
+    if one.option.only_for == "frame" and recurrent:
+        raise InputError(
+            f"{one.flag} does not go with the recurrent model {model}: {one.option.why}. "
+            "Leave it out."
+        )

@@ -1,5 +1,6 @@
 """What the user sees while a job runs, written by rank 0 alone, whole lines at a time."""
 
+import argparse
 import os
 import sys
 import time
@@ -19,6 +20,11 @@ _BAR_INTERVAL_S = 0.2
 # Processes between a rank and the terminal: proxy, mpirun, perhaps a shell or two.
 _LAUNCHER_DEPTH = 4
 PROGRESS_MODES = ("auto", "bar", "lines", "none")
+
+
+def add_progress(parser: argparse.ArgumentParser) -> None:
+    """Adds --progress, as commands have it that are no job."""
+    parser.add_argument("--progress", choices=PROGRESS_MODES, default="auto")
 
 
 class Progress:

@@ -26,7 +26,7 @@ from fastvid.parallel.engine.engine import Engine
 from fastvid.parallel.heartbeat import Pulse
 from fastvid.parallel.logs import log_to
 from fastvid.parallel.mpi.communicator import FAILED_PATIENCE_S, Communicator, Kind
-from fastvid.parallel.mpi.stopping import Deadline, signals_stop
+from fastvid.parallel.mpi.stopping import Deadline
 from fastvid.parallel.segments import Segment, cut_into_segments
 from fastvid.parallel.setup import StageFactory, real_stages
 from fastvid.parallel.stretches import cut_into_stretches
@@ -117,7 +117,6 @@ def _attempt(
     """Repaints what is left to do. Raises what `run_job` does, and ReadingRefused."""
     comm.job += 1
     with ExitStack() as stack:
-        stack.enter_context(signals_stop(comm))
         job = prepare(options, comm, progress, stack)
         if not job.paintings:
             progress.say(

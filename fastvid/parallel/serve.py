@@ -7,7 +7,6 @@ from fastvid.parallel.engine.engine import Engine
 from fastvid.parallel.heartbeat import Pulse
 from fastvid.parallel.logs import log_to
 from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
-from fastvid.parallel.mpi.stopping import signals_stop
 from fastvid.parallel.setup import JobSetup, StageFactory, real_stages
 from fastvid.parallel.turn import take_turn
 from fastvid.parallel.worker import Worker
@@ -22,7 +21,7 @@ def serve_job(
     """
     comm.job = setup_message.job
     setup = replace(JobSetup.from_message(setup_message), local_rank=comm.local_rank)
-    with log_to(setup.log_dir, setup.log_level, comm), signals_stop(comm):
+    with log_to(setup.log_dir, setup.log_level, comm):
         try:
             engine = Engine(make_stages(setup), comm.wake.set, setup.settings.overlap)
         except FastvidError as error:

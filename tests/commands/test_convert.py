@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastvid.commands.convert import describe_file
+from fastvid.style.describe import describe_file
 from fastvid.style.loading import load_model, load_recurrent
 from fastvid.style.model import set_threads
 from fastvid.style.variant import Variant

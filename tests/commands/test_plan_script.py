@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from fastvid.commands import stylize
+from fastvid.commands.cli import command_parser
 from fastvid.commands.plan.plan import make_plan, write_script
-from fastvid.commands.plan.script import stylize_arguments, submission_script
-from fastvid.commands.stylize import stylize_options, stylize_parser
+from fastvid.commands.plan.script import submission_script
+from fastvid.commands.stylize import stylize_options
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
+from fastvid.system.options import option_words
 from support.places import JOBS
 
 
@@ -36,8 +39,10 @@ from support.places import JOBS
 )
 def test_the_script_says_what_the_user_said(arguments, tmp_path):
     places = [str(tmp_path / "a film.mp4"), "-o", str(tmp_path / "out.mp4")]
-    options = stylize_options(stylize_parser().parse_args([*places, *arguments]))
-    again = stylize_options(stylize_parser().parse_args([*places, *stylize_arguments(options)]))
+    options = stylize_options(command_parser("stylize", stylize).parse_args([*places, *arguments]))
+    again = stylize_options(
+        command_parser("stylize", stylize).parse_args([*places, *option_words(options)])
+    )
     assert again == options
 
 
@@ -53,7 +58,7 @@ def test_places_in_the_script_do_not_depend_on_where_it_is_submitted(monkeypatch
         fps=Fraction(25),
         log_dir=Path("logs"),
     )
-    words = stylize_arguments(options)
+    words = option_words(options)
     for name in ("own.pt", "logs", "cuts.csv"):
         assert any(word.endswith(str(tmp_path / name)) for word in words)
     text = script(options, jobs=None)

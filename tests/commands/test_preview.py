@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fastvid.commands.preview import choose_frames, contact_sheet, preview, spread
+from fastvid.commands.preview.command import preview
+from fastvid.commands.preview.frames import choose_frames, spread
+from fastvid.commands.preview.sheet import contact_sheet
 from fastvid.decode.film import open_source
 from fastvid.decode.frame import Frame
 from fastvid.errors import InputError
@@ -136,7 +138,7 @@ def test_a_folder_of_images(tiny_style, tmp_path):
 def test_a_film_that_takes_too_long_to_read_is_seen_from_its_beginning(
     uncut_clip, tiny_style, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("fastvid.commands.preview._READING_LIMIT_S", 0.0)
+    monkeypatch.setattr("fastvid.commands.preview.command._READING_LIMIT_S", 0.0)
     (note,) = preview(
         uncut_clip.path, tmp_path / "s.png", styles=[str(tiny_style)], size=(60, 40), threads=1
     )

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from fastvid.errors import InputError
-from fastvid.parallel.engine.engine import Engine, Failed, LastFrame, Task, still_computing
+from fastvid.parallel.engine.engine import Engine, Failed, LastFrame, Task
+from fastvid.parallel.engine.threads import still_computing
 from fastvid.stages.interface import Motion, Stage
 
 _PATIENCE_S = 30.0

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,22 +101,24 @@ def test_segments_of_stretches() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"overlap_segment": 20}, "--overlap-segment 20 is too short"),
-        ({"overlap_warm_up": 0}, "--overlap-warm-up 0"),
-        ({"overlap_recompute": 0}, "--overlap-recompute 0"),
-        ({"overlap_fade": -1}, "--overlap-fade -1"),
-        ({"overlap_tolerance": -0.5}, "--overlap-tolerance -0.5"),
-        ({"overlap_warm_up": 121}, "at least 121 frames"),
+        ({"segment": 20}, "--overlap-segment 20 is too short"),
+        ({"warm_up": 0}, "--overlap-warm-up 0"),
+        ({"recompute": 0}, "--overlap-recompute 0"),
+        ({"fade": -1}, "--overlap-fade -1"),
+        ({"tolerance": -0.5}, "--overlap-tolerance -0.5"),
+        ({"warm_up": 121}, "at least 121 frames"),
     ],
 )
-def test_settings_out_of_range(values: dict[str, float], words: str) -> None:
-    options = StylizeOptions(Path("in.mp4"), Path("out.mp4"), pipeline="overlap", **values)
+def test_settings_out_of_range(values: dict[str, Any], words: str) -> None:
+    options = StylizeOptions(
+        Path("in.mp4"), Path("out.mp4"), pipeline="overlap", overlap=Overlap(**values)
+    )
     with pytest.raises(InputError, match=words):
         options.check()
 
 
 def test_settings_of_the_other_pipeline() -> None:
-    options = StylizeOptions(Path("in.mp4"), Path("out.mp4"), overlap_warm_up=4)
+    options = StylizeOptions(Path("in.mp4"), Path("out.mp4"), overlap=Overlap(warm_up=4))
     with pytest.raises(InputError, match="--overlap-warm-up is for --pipeline overlap"):
         options.check()
     replace(options, pipeline="overlap").check()

@@ -29,7 +29,7 @@ from support import job_clips
 from support.job_clips import Clip
 
 _PATIENCE_S = 30.0
-SETTINGS = PictureSettings("dis-medium", 1.0, False, 0.85, 1.0, False, 1, "any")
+SETTINGS = PictureSettings(threads=1, processor="any")
 
 
 @pytest.fixture

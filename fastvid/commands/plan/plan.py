@@ -122,7 +122,7 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
         options.segment_length,
         options.held_at_most(job.recurrent),
         LEADER_SLEEP_S + 3 * info.width * info.height / _NETWORK_BYTES_PER_S,
-        overlap=options.overlap,
+        overlap=options.stretches,
     )
     cores = usable_cores()
 

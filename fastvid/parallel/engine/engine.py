@@ -63,11 +63,6 @@ class LastFrame:
 Event = LastFrame | Task | Failed
 
 
-def still_computing() -> bool:
-    """Whether a stopped engine of this process has not come to the end of its step."""
-    return any(thread.name == THREAD_NAME for thread in threading.enumerate())
-
-
 class Engine:
     """Works on the tasks it was given; what happens comes out of `events`.
 

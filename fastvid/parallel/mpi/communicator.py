@@ -56,7 +56,7 @@ _DTYPES = tuple(np.dtype(name) for name in ("uint8", "int64", "float32", "float6
 _ANY_JOB = (Kind.SETUP, Kind.TRAIN, Kind.QUIT, Kind.FAREWELL, Kind.LOOK, Kind.SEEN)
 # Behind these the receiver does something else: what the same rank has sent after them waits for
 # the next poll. A rank that was slow to start may find the whole of a short job in its mailbox.
-_TURNING_POINTS = (Kind.SETUP, Kind.END)
+_TURNING_POINTS = (Kind.SETUP, Kind.TRAIN, Kind.END, Kind.QUIT)
 
 
 @dataclass
@@ -331,6 +331,11 @@ def connect() -> Communicator:
     comm = Communicator(MPI, MPI.COMM_WORLD)
     _connected.append(comm)
     return comm
+
+
+def connected() -> Communicator:
+    """The communicator of this process; MPI is started at the first call. Raises as `connect`."""
+    return _connected[-1] if _connected else connect()
 
 
 # Kept until MPI ends: arrays that are on their way when a job breaks off must not be freed under
