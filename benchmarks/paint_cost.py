@@ -118,7 +118,7 @@ def for_runtimes(network: nn.Sequential) -> nn.Module:
 
 def load(style: str) -> tuple[nn.Sequential, nn.Sequential, int]:
     """The layers as trained (with the borders of painting), those that paint, the multiple."""
-    checkpoint = read_checkpoint(read_style(style)[1])
+    checkpoint = read_checkpoint(read_style(style).data)
     networks = []
     for convert in (lambda layers: layers, for_painting):
         network = build_network(checkpoint.arch)

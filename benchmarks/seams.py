@@ -89,15 +89,15 @@ def recurrent_style(style: str, share: float) -> bytes:
     from fastvid.style.loading import read_style
     from fastvid.style.variant import Variant
 
-    name, data = read_style(style)
-    checkpoint = read_checkpoint(data, name)
+    file = read_style(style)
+    checkpoint = read_checkpoint(file.data, file.name)
     weights = dict(checkpoint.weights)
     first = next(key for key, value in weights.items() if value.ndim == 4)
     of_frame = weights[first]
     of_mask = torch.zeros_like(of_frame[:, :1])
     weights[first] = torch.cat([(1 - share) * of_frame, share * of_frame, of_mask], dim=1)
     return checkpoint_bytes(
-        checkpoint.arch, weights, f"{name}, made recurrent", variant=Variant(in_channels=7)
+        checkpoint.arch, weights, f"{file.name}, made recurrent", variant=Variant(in_channels=7)
     )
 
 

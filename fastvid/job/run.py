@@ -19,7 +19,7 @@ from fastvid.job.fanout import FanOut
 from fastvid.job.gather import Gatherer
 from fastvid.job.lead import lead
 from fastvid.job.options import StylizeOptions
-from fastvid.job.prepare import Painting, Prepared, prepare
+from fastvid.job.prepare import Prepared, StyleOutput, prepare
 from fastvid.job.progress import Progress
 from fastvid.parallel.coordinator import Coordinator
 from fastvid.parallel.engine.engine import Engine
@@ -266,7 +266,7 @@ def _compute(
     )
 
 
-def _open_encoder(job: Prepared, painting: Painting, stack: ExitStack) -> EncoderThread:
+def _open_encoder(job: Prepared, painting: StyleOutput, stack: ExitStack) -> EncoderThread:
     """The thread that encodes one style, with the parts that an earlier run has closed."""
     writer = painting.writer
     encoder = EncoderThread(
@@ -295,7 +295,7 @@ def _open_encoder(job: Prepared, painting: Painting, stack: ExitStack) -> Encode
 
 def _finish(
     job: Prepared,
-    painting: Painting,
+    painting: StyleOutput,
     encoder: EncoderThread,
     progress: Progress,
     seconds: dict[str, float],

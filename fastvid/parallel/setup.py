@@ -66,11 +66,11 @@ def real_stages(setup: JobSetup) -> Stages:
     from fastvid.motion.source import FiledMotion
     from fastvid.stages.choice import choose_stages
     from fastvid.style.device import GPU_BATCH_SIZE, rank_device
-    from fastvid.style.loading import load_frame_model, load_style
+    from fastvid.style.loading import load_frame_model, load_model
 
     device = rank_device(setup.settings.device, setup.local_rank)
     styles = [
-        load_style(data, name).move_to(device)
+        load_model(data, name).move_to(device)
         for name, data in zip(setup.style_names, setup.styles)
     ]
     first = None

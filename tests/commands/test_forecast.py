@@ -15,8 +15,9 @@ from fastvid.commands.plan.forecast import (
     shared_cores,
     shot_lengths,
 )
+from fastvid.commands.plan.simulated import segments_of
 from fastvid.commands.plan.stretches import stretches_of
-from fastvid.commands.plan.wavefront import segments_of, simulate
+from fastvid.commands.plan.wavefront import simulate
 from fastvid.encode.thread import PART_FRAMES
 from fastvid.stages.overlap import Overlap
 

@@ -12,13 +12,13 @@ import torch
 from fastvid.commands.plan.measure import (
     FRAMES_A_PLACE,
     PLACES,
-    Stopwatch,
     measure_film,
     paint_seconds,
     places,
 )
 from fastvid.commands.plan.plan import make_plan, rank_counts
 from fastvid.commands.plan.report import format_plan
+from fastvid.commands.plan.stopwatch import Stopwatch
 from fastvid.decode.film import open_source
 from fastvid.encode.output import plan_output
 from fastvid.errors import InputError

@@ -9,8 +9,8 @@ import pytest
 
 from fastvid.commands import stylize
 from fastvid.commands.cli import command_parser
-from fastvid.commands.plan.plan import make_plan, write_script
-from fastvid.commands.plan.script import submission_script
+from fastvid.commands.plan.plan import make_plan
+from fastvid.commands.plan.script import submission_script, write_script
 from fastvid.commands.stylize import stylize_options
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions

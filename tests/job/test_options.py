@@ -1,6 +1,7 @@
 """The table of options: what a new one reaches, and what runs begun before it was there hold."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,7 @@ from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PICTURE, PictureOptions, PictureSettings
 from fastvid.system.arguments import Parser, add_options
 from fastvid.system.options import option, option_words, options_of, with_options, within
+from support.places import REPOSITORY
 
 OPTIONS = StylizeOptions(Path("in.mp4"), Path("out.mp4"))
 FACTS: dict[str, Any] = {
@@ -189,3 +191,14 @@ def test_what_travels_is_what_shapes_the_picture() -> None:
     assert {name: asdict(settings)[name] for name in shaping} == {
         name: getattr(replace(OPTIONS, keep_colors=True, strength=0.25), name) for name in shaping
     }
+
+
+def test_an_option_is_named_where_it_is_declared_and_where_it_is_used() -> None:
+    """Nothing in between names it: not the parser, the checks, the message, nor the identity."""
+    package = REPOSITORY / "fastvid"
+    naming = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if re.search(r"\.keep_colors\b|\bkeep_colors:", path.read_text(encoding="utf-8"))
+    }
+    assert naming == {"stages/settings.py", "stages/repaint.py"}

@@ -22,7 +22,7 @@ from fastvid.stages.repaint import Repaint
 from fastvid.stages.settings import PictureSettings
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.style.device import choose_device, rank_device
-from fastvid.style.loading import load_frame_model, load_style
+from fastvid.style.loading import load_frame_model, load_model, load_style
 from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.network import build_network
 from support import job_clips
@@ -138,7 +138,7 @@ def test_numbers_out_of_range_end_the_run(
 @pytest.mark.parametrize("keep_colors", [False, True])
 def test_stages_paint_in_batches_with_their_looks(keep_colors: bool) -> None:
     settings = replace(SETTINGS, strength=0.7, keep_colors=keep_colors)
-    styles = [load_style(job_clips.style_bytes(seed), f"s{seed}") for seed in (3, 4)]
+    styles = [load_model(job_clips.style_bytes(seed), f"s{seed}") for seed in (3, 4)]
     stages = Repaint(styles, settings, batch_size=3)
     frames = noise(2, 48, 64)
     pending = stages.begin_batch(frames)
@@ -269,7 +269,7 @@ def test_a_job_in_batches(
     from fastvid.parallel.setup import JobSetup
 
     def batch_stages(setup: JobSetup) -> Repaint:
-        styles = [load_style(data, name) for name, data in zip(setup.style_names, setup.styles)]
+        styles = [load_model(data, name) for name, data in zip(setup.style_names, setup.styles)]
         return Repaint(styles, setup.settings, setup.keep, batch_size=4)
 
     for name in ("single", "batches"):

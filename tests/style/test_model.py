@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from fastvid.errors import InputError
 from fastvid.style.cards import bundled_styles, find_style
 from fastvid.style.checkpoint import checkpoint_bytes, read_checkpoint
-from fastvid.style.loading import load_frame_model, load_style, read_style
+from fastvid.style.loading import load_frame_model, load_model, load_style, read_style
 from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.network import build_network
 
@@ -118,9 +118,9 @@ def test_bundled_styles_load_and_paint():
 
 
 def test_a_style_can_travel_as_bytes():
-    name, data = read_style("starry_night")
+    file = read_style("starry_night")
     frame = noise(32, 32)
-    here, there = load_style("starry_night"), load_style(data, name)
+    here, there = load_style("starry_night"), load_model(file.data, file.name)
     assert there.name == "starry_night" and here.sha256 == there.sha256
     assert np.array_equal(here.paint([frame])[0], there.paint([frame])[0])
 

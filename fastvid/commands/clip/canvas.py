@@ -8,6 +8,8 @@ import numpy as np
 
 from fastvid.commands.clip.layers import Layer, Motion
 
+# How far layers reach beyond the frame, in frame heights, so that no camera move bares an edge.
+MARGIN = 0.35
 Color = tuple[float, float, float]
 
 # Subpixel bits of the corners of polygons.

@@ -145,15 +145,15 @@ def _rows(columns: Sequence[Iterable[np.ndarray]]) -> Iterator[tuple[np.ndarray,
     for index, row in enumerate(zip_longest(*columns)):
         if any(image is None for image in row):
             raise InputError(
-                f"one video ends before frame {index}, another goes on; give the video that the"
-                " result was made of, and the same --frames"
+                f"One video ends before frame {index}, another goes on; give the video that the"
+                " result was made of, and the same --frames."
             )
         sizes = {image.shape for image in row}
         if len(sizes) > 1:
             described = " and ".join(f"{shape[1]}x{shape[0]}" for shape in sorted(sizes))
             raise InputError(
-                f"frame {index}: the videos differ in size, {described}; give the video that the"
-                " result was made of, and the same --size"
+                f"Frame {index}: the videos differ in size, {described}; give the video that the"
+                " result was made of, and the same --size."
             )
         yield row
 

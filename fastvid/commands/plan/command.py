@@ -4,8 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from fastvid.commands.plan.plan import make_plan, rank_counts, write_script
+from fastvid.commands.plan.plan import make_plan, rank_counts
 from fastvid.commands.plan.report import format_plan
+from fastvid.commands.plan.script import write_script
 from fastvid.commands.stylize import add_stylize_arguments, stylize_options
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.stopping import signals_kill

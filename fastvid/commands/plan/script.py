@@ -1,10 +1,14 @@
-"""A submission script for Slurm that runs what was planned. Pure functions."""
+"""A submission script for Slurm that runs what was planned."""
 
 import math
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+from fastvid.commands.plan.forecast import best_value
+from fastvid.commands.plan.plan import JobPlan
+from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
 from fastvid.system.forms import absolute
 from fastvid.system.options import option_words
@@ -48,6 +52,32 @@ exec mpirun -n {ranks} {python} -m fastvid stylize {arguments} --threads {thread
 _RESTART_ONCE = """restart=(--restart)
 ((${SLURM_RESTART_COUNT:-0} == 0)) || restart=()
 """
+
+
+def write_script(path: Path, plan: JobPlan, options: StylizeOptions, overwrite: bool) -> None:
+    """Writes the submission script for the best value. Raises InputError if it can't be written or
+    if there is a file already."""
+    if path.exists() and not overwrite:
+        raise InputError(
+            f"{path} exists already. Use --overwrite to replace it, or another --script."
+        )
+    best, _ = best_value(plan.forecasts)
+    jobs = Path(__file__).resolve().parents[3] / "jobs"
+    text = submission_script(
+        options,
+        ranks=best.ranks,
+        threads=plan.threads,
+        gpus=plan.gpus,
+        seconds=best.seconds,
+        rank_bytes=plan.rank0_bytes,
+        python=sys.executable,
+        jobs=jobs if (jobs / "lib.sh").is_file() else None,
+    )
+    try:
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+    except OSError as error:
+        raise InputError(f"{path}: can't be written: {error.strerror}.") from error
 
 
 def submission_script(

@@ -1,0 +1,36 @@
+"""The messages of what users touch are sentences: a capital or the name of a thing, a full stop."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.places import REPOSITORY
+
+ROOMS = ("commands", "job")
+FILES = [path for room in ROOMS for path in sorted((REPOSITORY / "fastvid" / room).rglob("*.py"))]
+ERRORS = {"InputError", "StorageError"}
+
+
+def messages(path: Path) -> Iterator[str]:
+    """The texts that errors are raised with; {} stands for what is put in."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+            if isinstance(node.exc.func, ast.Name) and node.exc.func.id in ERRORS:
+                yield text(node.exc.args[0])
+
+
+def text(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text(part) for part in node.values)
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    return "{}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_messages_are_sentences(path: Path) -> None:
+    for message in messages(path):
+        assert message.endswith((".", "{}")), message
+        assert not message[0].islower() or message.startswith("rank "), message
