@@ -17,7 +17,7 @@ from fastvid.decode import random_access
 from fastvid.decode.film import open_source
 from fastvid.decode.film_index import FilmIndex
 from fastvid.job.decoding import decoded_a_frame
-from fastvid.job.options import DEFAULT_SEGMENT_LENGTH
+from fastvid.job.job_options import DEFAULT_SEGMENT_LENGTH
 from report import machine, write_json
 
 CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"

@@ -1,6 +1,7 @@
 """The Python interface: the same powers as the command line, for one process or under mpirun."""
 
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Concatenate, ParamSpec
 
@@ -53,6 +54,7 @@ def _with_keywords_of(
                 raise RemoteError(f"rank 0: {dismissal.reason}", dismissal.exit_status)
             return None
 
+    stylize.__dict__["__signature__"] = signature(make_options)  # for `help(fastvid.stylize)`
     return stylize
 
 

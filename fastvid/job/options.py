@@ -6,7 +6,7 @@ reads it, and travels to the ranks and into the run file as it stands there.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -59,6 +59,7 @@ class StylizeOptions(PictureOptions, JobOptions):
 
     input: Path
     output: Path
+    _: KW_ONLY
     style: str | tuple[str, ...] = option(
         DEFAULT_STYLE,
         "a bundled style or a checkpoint; give several for one output each (OUTPUT.STYLE.mp4) from "

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastvid.errors import InputError
 from fastvid.system.options import Declared, options_of
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Parser(argparse.ArgumentParser):
     """Usage errors as one message with exit status 2, like every other bad input."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
+    def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}\nSee `python -m {self.prog} --help`.")
 
 

@@ -143,10 +143,10 @@ class Declared:
 
 
 def options_of(kind: "type[DataclassInstance]") -> tuple[Declared, ...]:
-    """The options that a class declares, in the order of its constructor, inner ones in their
-    place."""
+    """The options that a class declares, its own before inherited ones."""
+    own_names = vars(kind).get("__annotations__", {})
     found: list[Declared] = []
-    for own in sorted(fields(kind), key=lambda one: one.kw_only is True):
+    for own in sorted(fields(kind), key=lambda one: one.name not in own_names):
         known = own.metadata.get(_KEY)
         if isinstance(known, Option):
             found.append(Declared(own.name, (own.name,), own.default, known))

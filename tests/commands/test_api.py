@@ -4,6 +4,8 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,15 @@ def test_one_process(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> None
     with pytest.raises(fastvid.InputError, match="--strength 7"):
         fastvid.stylize(uncut_clip.path, tmp_path / "x.mkv", strength=7.0)
     assert connected() is comm
+
+
+def test_the_signature_is_that_of_the_options() -> None:
+    parameters = signature(fastvid.stylize).parameters
+    assert list(parameters)[:2] == ["input", "output"]
+    assert set(parameters) == {one.name for one in fields(fastvid.StylizeOptions)}
+    assert parameters["strength"].default == 1.0
+    with pytest.raises(TypeError):
+        fastvid.stylize("in.mp4", "out.mp4", "wave")  # type: ignore[call-arg, arg-type]
 
 
 def test_unknown_keywords_are_refused(tmp_path: Path) -> None:
