@@ -161,7 +161,9 @@ def _encode_part(
 ) -> None:
     encoder = open_encoder(plan, part, threads)
     try:
-        for index, (pts, duration) in enumerate(zip(*(t.tolist() for t in run.times()))):
+        for index, (pts, duration) in enumerate(
+            zip(*(t.tolist() for t in run.times()), strict=True)
+        ):
             encoder.write(run.frame(index), pts, duration)
             progress.update(index + 1, run.frame_count, {})
         encoder.close()

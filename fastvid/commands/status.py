@@ -50,10 +50,10 @@ def describe_run(path: Path) -> str:
         if run.encoded.any():
             lines.append(f"  {int(run.encoded.sum())} frames were encoded and discarded")
         now = time.time()
-        for row in [] if run.complete else run.ranks():
-            lines.append(
-                f"  rank {row['rank']} on {row['host'].decode(errors='replace')} (process "
-                f"{row['process']}): {row['doing'].decode(errors='replace')}, heard "
-                f"{human_seconds(max(0.0, now - row['last_heard']))} ago"
-            )
+        lines += [
+            f"  rank {row['rank']} on {row['host'].decode(errors='replace')} (process "
+            f"{row['process']}): {row['doing'].decode(errors='replace')}, heard "
+            f"{human_seconds(max(0.0, now - row['last_heard']))} ago"
+            for row in ([] if run.complete else run.ranks())
+        ]
         return "\n".join(lines)

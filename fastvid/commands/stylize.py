@@ -30,11 +30,8 @@ def add_stylize_arguments(parser: argparse.ArgumentParser, output_required: bool
 
 def stylize_options(parsed: argparse.Namespace) -> StylizeOptions:
     """The options in what `add_stylize_arguments` has parsed."""
-    values = vars(parsed)
-    if "style" in values:
-        values = {**values, "style": tuple(values["style"])}
     options = StylizeOptions(parsed.input, Path(parsed.output))
-    return for_folder(with_options(options, values), parsed.output)
+    return for_folder(with_options(options, vars(parsed)), parsed.output)
 
 
 def for_folder(options: StylizeOptions, output: str) -> StylizeOptions:

@@ -95,7 +95,9 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     Raises InputError for everything that the user can put right.
     """
     files = [read_style(style) for style in options.styles]
-    models = [load_model(file.data, style) for style, file in zip(options.styles, files)]
+    models = [
+        load_model(file.data, style) for style, file in zip(options.styles, files, strict=True)
+    ]
     recurrent = check_kind(options, models)
     painters, first = list(models), None
     if options.first_frame_model is not None:

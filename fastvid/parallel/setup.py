@@ -71,7 +71,7 @@ def real_stages(setup: JobSetup) -> Stages:
     device = rank_device(setup.settings.device, setup.local_rank)
     styles = [
         load_model(data, name).move_to(device)
-        for name, data in zip(setup.style_names, setup.styles)
+        for name, data in zip(setup.style_names, setup.styles, strict=True)
     ]
     first = None
     if setup.first_frame_model:

@@ -10,6 +10,7 @@ is `--strength` on the command line (`fastvid.system.arguments` makes the parser
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
+from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fastvid.errors import InputError
@@ -144,7 +145,7 @@ class Declared:
 
 def options_of(kind: "type[DataclassInstance]") -> tuple[Declared, ...]:
     """The options that a class declares, its own before inherited ones."""
-    own_names = vars(kind).get("__annotations__", {})
+    own_names = get_annotations(kind)
     found: list[Declared] = []
     for own in sorted(fields(kind), key=lambda one: one.name not in own_names):
         known = own.metadata.get(_KEY)
@@ -167,17 +168,23 @@ def _inner(outer: "Field[Any]", known: _Inner) -> Iterator[Declared]:
 
 
 def with_options(options: Holder, values: Mapping[str, object]) -> Holder:
-    """The options with these values in place of their own; values: by the names of `Declared`."""
+    """The options with these values in place of their own.
+
+    values: by the names of `Declared`, as a command line was parsed; what is no option is left out.
+    """
     changed: dict[str, Any] = {}
     for one in options_of(type(options)):
         if one.name not in values:
             continue
+        value = values[one.name]
+        if one.option.repeated and isinstance(value, list):
+            value = tuple(value)
         first, *rest = one.path
         if rest:
             holder = changed.get(first, getattr(options, first))
-            changed[first] = replace(holder, **{rest[0]: values[one.name]})
+            changed[first] = replace(holder, **{rest[0]: value})
         else:
-            changed[first] = values[one.name]
+            changed[first] = value
     return replace(options, **changed)
 
 

@@ -16,9 +16,10 @@ ERRORS = {"InputError", "StorageError"}
 def messages(path: Path) -> Iterator[str]:
     """The texts that errors are raised with; {} stands for what is put in."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-            if isinstance(node.exc.func, ast.Name) and node.exc.func.id in ERRORS:
-                yield text(node.exc.args[0])
+        match node:
+            case ast.Raise(exc=ast.Call(func=ast.Name(id=name), args=[message, *_])):
+                if name in ERRORS:
+                    yield text(message)
 
 
 def text(node: ast.expr) -> str:

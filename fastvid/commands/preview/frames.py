@@ -60,7 +60,7 @@ def choose_frames(marked: Iterable[tuple[Frame, bool]], count: int) -> list[Pict
     if waiting is not None:
         shots.add(waiting)
     chosen = [shots.kept[place] for place in spread(len(shots.kept), count)]
-    left = [picture for picture in everywhere.kept]
+    left = list(everywhere.kept)
     while len(chosen) < count:
         taken = {index for index, _ in chosen}
         left = [picture for picture in left if picture[0] not in taken]
