@@ -71,12 +71,18 @@ def _peaks(parsed: argparse.Namespace, how: str, size: tuple[int, int]) -> list[
     kind = {"size": f"{size[0]}x{size[1]}", "stages": how}
     return [
         *(
-            Figure("peak", mib, "MiB", {**kind, "frames": frames, "rank": rank})
+            Figure("peak", mib, "MiB", {**kind, "frames": frames, "rank": f"rank {rank}"})
             for frames, ranks in zip(parsed.frames, peaks, strict=True)
             for rank, mib in enumerate(ranks)
         ),
         *(
-            Figure("growth", grown, "ratio", {**kind, "rank": rank}, bar=Bar(at_most=GROWTH_BAR))
+            Figure(
+                "growth",
+                grown,
+                "of the shortest film's",
+                {**kind, "frames": "growth", "rank": f"rank {rank}"},
+                bar=Bar(at_most=GROWTH_BAR),
+            )
             for rank, grown in enumerate(growth)
         ),
     ]

@@ -27,8 +27,8 @@ _SEGMENTS_TRIED = 8
 # Values of the cost of seeking: the first leaves no choice. For the second the reader forgets where
 # it is before each segment.
 _WAYS = {
-    "on": 1 << 30,
-    "seek": random_access._SEEK_COST_FRAMES,
+    "reading on": 1 << 30,
+    "seeking": random_access._SEEK_COST_FRAMES,
     "chosen": random_access._SEEK_COST_FRAMES,
 }
 
@@ -40,13 +40,13 @@ def main() -> int:
     sys.stdout.write(
         "ms of processor time a frame that is used, and frames decoded for it\n"
         f"{'size':<10} {'group':>5} {'ranks':>5} "
-        + "".join(f"{name:>9}" for name in ("in order", *_WAYS, "decoded"))
+        + "".join(f"{name:>11}" for name in ("in order", *_WAYS, "decoded"))
         + "\n"
     )
     for size, group in itertools.product(parsed.sizes, parsed.groups):
         for row in _clip_rows(size, group, parsed):
             figures += row
-            of, values = row[0].of, "".join(f"{figure.value:>9.2f}" for figure in row)
+            of, values = row[0].of, "".join(f"{figure.value:>11.2f}" for figure in row)
             sys.stdout.write(
                 f"{of['size']:<10} {of['key frame every']:>5} {of['ranks']:>5} {values}\n"
             )
@@ -70,7 +70,7 @@ def _clip_rows(
         seconds |= {way: _own_segments(index, ranks, way, parsed) for way in _WAYS}
         decoded = decoded_a_frame(index.entries, index.stop, DEFAULT_SEGMENT_LENGTH, ranks)
         yield [
-            *(Figure(way, 1000 * taken, "ms a frame", of) for way, taken in seconds.items()),
+            *(Figure(way, 1000 * taken, "ms", of) for way, taken in seconds.items()),
             Figure("decoded", decoded, "frames a frame", of),
         ]
 
@@ -101,7 +101,7 @@ def _own_segments(index: FilmIndex, ranks: int, way: str, parsed: argparse.Names
             reader.read(max(0, first - 1), first + length)
             began = time.process_time()
             for start in starts[:_SEGMENTS_TRIED]:
-                if way == "seek":
+                if way == "seeking":
                     reader._position = None
                 reader.read(start - 1, start + length)
             spent += time.process_time() - began

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.clips import demo_clip
@@ -38,40 +39,36 @@ def main() -> int:
             if number:  # the first round warms up
                 job[setting].append(seconds[0])
                 whole[setting].append(seconds[1])
-    figures = figures_of(job, whole)
+    figures = list(figures_of(job, whole, "bound" if parsed.bind else "not bound"))
     for figure in figures:
-        of = ", ".join(f"{value} {name}" for name, value in figure.of.items())
+        of = ", ".join(f"{name} {value}" for name, value in figure.of.items())
         spread = "" if figure.low is None else f" ({figure.low:.2f} to {figure.high:.2f})"
         bar = "" if figure.bar is None else f", bar {figure.bar}"
-        sys.stdout.write(f"{figure.name} {of}: {figure.value:.2f} {figure.unit}{spread}{bar}\n")
+        sys.stdout.write(f"{figure.name}, {of}: {figure.value:.2f} {figure.unit}{spread}{bar}\n")
     write_result(parsed.json, measured("real_speedup", parsed, figures))
     return 0
 
 
-def figures_of(job: dict[Setting, list[float]], whole: dict[Setting, list[float]]) -> list[Figure]:
-    """Medians (least and most) and their ratios, of the seconds of each setting."""
-    figures = [
-        Figure(name, statistics.median(times), "s", of, min(times), max(times))
-        for (ranks, threads), of in (
-            (setting, {"ranks": setting[0], "threads": setting[1]}) for setting in SETTINGS
-        )
-        for name, times in (
-            ("job", job[ranks, threads]),
-            ("whole command", whole[ranks, threads]),
-        )
-    ]
+def figures_of(
+    job: dict[Setting, list[float]], whole: dict[Setting, list[float]], cores: str
+) -> Iterator[Figure]:
+    """Medians of each setting's seconds (least and most), and their ratios.
+
+    cores: bound or not bound.
+    """
+    for name, seconds in (("job", job), ("whole command", whole)):
+        for (ranks, threads), times in seconds.items():
+            of = {"cores": cores, "ranks x threads": f"{ranks} x {threads}"}
+            yield Figure(name, statistics.median(times), "s", of, min(times), max(times))
     medians = {setting: statistics.median(times) for setting, times in job.items()}
     for (ranks, threads), bar in BARS.items():
-        figures.append(
-            Figure(
-                "speed-up of 2 ranks x 1 thread over",
-                medians[ranks, threads] / medians[2, 1],
-                "ratio",
-                {"ranks": ranks, "threads": threads},
-                bar=Bar(at_least=bar),
-            )
+        yield Figure(
+            "speed-up of 2 x 1",
+            medians[ranks, threads] / medians[2, 1],
+            "ratio",
+            {"cores": cores, "over": f"{ranks} x {threads}"},
+            bar=Bar(at_least=bar),
         )
-    return figures
 
 
 def run(clip: Path, ranks: int, threads: int, style: str, bind: bool) -> tuple[float, float]:

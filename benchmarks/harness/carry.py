@@ -122,11 +122,11 @@ def decode_seconds(clip: Path) -> float:
 
 
 def carry_figures(results: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
-    """The rows of `print_table` as figures."""
+    """The rows of `print_table` as figures; ms are of processor time for each frame."""
     for row in results:
         of = {key: row[key] for key in ("size", "way", "preset")}
         for part, seconds in row["seconds_a_frame"].items():
-            yield Figure(part, 1000 * seconds, "ms a frame, processor time", of)
+            yield Figure(part, 1000 * seconds, "ms", of)
         yield Figure("one core", row["fps_one_core"], "frames/s", of)
-        yield Figure("a core each thread", row["fps_core_each"], "frames/s", of)
+        yield Figure("a core a thread", row["fps_core_each"], "frames/s", of)
         yield Figure("here", row["fps_here"], "frames/s", of)

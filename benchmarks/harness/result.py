@@ -51,9 +51,9 @@ class Bar:
 class Figure:
     """One number.
 
-    of: what it belongs to, such as {"size": "640x360", "ranks": 4}. unit: "ratio" for what has
-    none. low, high: how far the single values went, or their quartiles, as the benchmark's method
-    says; both or neither.
+    of: what it belongs to, such as {"size": "640x360", "ranks": 4}. unit: "ratio" or "count" for
+    what has none; a share is "of" something. low, high: how far the single values went, or their
+    quartiles, as the benchmark's method says; both or neither.
     """
 
     name: str

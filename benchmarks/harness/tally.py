@@ -65,11 +65,11 @@ class Tally:
     def figures(self) -> Iterator[Figure]:
         """The counts by way of killing, kills by moment, seconds to the slowest end."""
         for way in WAYS:
-            yield Figure("kills", self.kills[way], "kills", {"how": way})
+            yield Figure("kills", self.kills[way], "count", {"how": way})
             for what in COUNTS:
                 count = self.found[way][what]
-                yield Figure(what, count, "times", {"how": way}, bar=Bar(at_most=0))
+                yield Figure(what, count, "count", {"how": way}, bar=Bar(at_most=0))
         for moment in MOMENTS:
-            yield Figure("kills", self.moments[moment], "kills", {"moment": moment})
-        yield Figure("videos", self.runs, "videos")
+            yield Figure("kills", self.moments[moment], "count", {"moment": moment})
+        yield Figure("videos", self.runs, "count")
         yield Figure("slowest end", self.slowest_end_s, "s", {"after": self.slowest})
