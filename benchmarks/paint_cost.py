@@ -119,7 +119,7 @@ def main() -> None:
     figures.append(
         Figure("processor time", whole, "s a frame", {"way": "StyleModel.paint, pixels to pixels"})
     )
-    write_result(args.json, measured("paint_cost", args, figures, {"torch": torch.__version__}))
+    write_result(args.json, measured("paint_cost", args, figures))
 
 
 def _parse() -> argparse.Namespace:

@@ -9,11 +9,9 @@ Method in benchmarks/README.md.
 """
 
 import argparse
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +29,7 @@ from fastvid.training.report import square
 from fastvid.training.settings import TrainingSettings
 from harness.arguments import words_among, words_of
 from harness.drift import FRAMES, drift, find_painting
-from harness.fav_network import reference
+from harness.fav_network import reference, seconds_in_turns
 from harness.quality_summary import Row, format_summary, quality_figures, summary
 from harness.result import add_json_option, measured, write_result
 from harness.steadiness import GENERATED, Film, KeptFlow, judge_style, read_film
@@ -255,25 +253,11 @@ def _painted_rmse(style: str, film: Film, flow: KeptFlow) -> float:
 
 
 def speed_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row]:
-    """How many times faster than the Fast Artistic Videos network, both in torch's own layers.
-
-    The networks take turns after a warm-up; a time is the shorter of wall clock and processor time.
-    """
+    """How many times faster than the Fast Artistic Videos network, both in torch's own layers."""
     width, height = SPEED_SIZE
     frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    models = [load_style(style) for style in styles]
-    paints: list[Callable[[], object]] = [
-        reference(height, width, plain=True),
-        *(partial(model.paint, [frame]) for model in models),
-    ]
-    seconds: list[list[float]] = [[] for _ in paints]
-    for repeat in range(parsed.repeats + 1):
-        for times, paint in zip(seconds, paints, strict=True):
-            wall, processor = time.perf_counter(), time.process_time()
-            paint()
-            if repeat:
-                times.append(min(time.perf_counter() - wall, time.process_time() - processor))
-    slow, *fast = (statistics.median(times) for times in seconds)
+    paints = [partial(load_style(style).paint, [frame]) for style in styles]
+    slow, *fast = seconds_in_turns([reference(height, width, plain=True), *paints], parsed.repeats)
     for style, median in zip(styles, fast, strict=True):
         row: Row = {"style": _name(style), "input": f"{width}x{height}"}
         yield {**row, "figure": "speed / FAV network", "value": slow / median}

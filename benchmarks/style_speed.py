@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
-import torch
 
 from fastvid.style.cards import bundled_styles
 from fastvid.style.loading import load_style
@@ -53,8 +52,7 @@ def main() -> None:
                 seconds[name].append(time.perf_counter() - start)
     figures = list(figures_of(seconds))
     print_table(figures)
-    versions = {"torch": torch.__version__}
-    write_result(args.json, measured("style_speed", args, figures, versions))
+    write_result(args.json, measured("style_speed", args, figures))
 
 
 def figures_of(seconds: Mapping[str, list[float]]) -> Iterator[Figure]:

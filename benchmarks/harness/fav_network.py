@@ -1,6 +1,8 @@
 """The network of Fast Artistic Videos, which the speed of the styles is compared with."""
 
-from collections.abc import Callable
+import statistics
+import time
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -61,3 +63,18 @@ def reference(height: int, width: int, plain: bool) -> Callable[[], object]:
             return painted
 
     return paint
+
+
+def seconds_in_turns(paints: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """Median seconds of what takes turns, after a round to warm up.
+
+    A time is the shorter of wall clock and processor time: a busy machine does not count.
+    """
+    seconds: list[list[float]] = [[] for _ in paints]
+    for repeat in range(repeats + 1):
+        for times, paint in zip(seconds, paints, strict=True):
+            wall, processor = time.perf_counter(), time.process_time()
+            paint()
+            if repeat:
+                times.append(min(time.perf_counter() - wall, time.process_time() - processor))
+    return [statistics.median(times) for times in seconds]

@@ -4,6 +4,7 @@ A result is a JSON file, written whole. `benchmarks/tables.py` makes the tables 
 """
 
 import argparse
+import importlib.metadata
 import json
 import os
 import platform
@@ -22,6 +23,17 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 # Stands in a file's name where nobody wrote down on what commit it was measured.
 _UNRECORDED = "unrecorded"
 _COMMIT_DIGITS = 7
+# Those that the time or the picture depends on.
+_PACKAGES = (
+    "torch",
+    "numpy",
+    "opencv-contrib-python-headless",
+    "av",
+    "h5py",
+    "mpi4py",
+    "onnxruntime",
+    "openvino",
+)
 # What `--json` without a file means.
 _DEFAULT_PLACE = Path()
 
@@ -137,7 +149,16 @@ def this_machine() -> dict[str, Any]:
         "load_average": list(os.getloadavg()),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "packages": {name: version for name in _PACKAGES if (version := _version(name))},
     }
+
+
+def _version(package: str) -> str:
+    """ "" where it is not installed under that name."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _git(*words: str) -> str:
