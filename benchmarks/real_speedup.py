@@ -42,9 +42,10 @@ def main() -> int:
     figures = list(figures_of(job, whole, "bound" if parsed.bind else "not bound"))
     for figure in figures:
         of = ", ".join(f"{name} {value}" for name, value in figure.of.items())
+        unit = "" if figure.unit == "ratio" else f" {figure.unit}"
         spread = "" if figure.low is None else f" ({figure.low:.2f} to {figure.high:.2f})"
         bar = "" if figure.bar is None else f", bar {figure.bar}"
-        sys.stdout.write(f"{figure.name}, {of}: {figure.value:.2f} {figure.unit}{spread}{bar}\n")
+        sys.stdout.write(f"{figure.name}, {of}: {figure.value:.2f}{unit}{spread}{bar}\n")
     write_result(parsed.json, measured("real_speedup", parsed, figures))
     return 0
 
