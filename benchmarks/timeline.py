@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fastvid.runfile.reader import RunFile
 from harness.result import Figure, add_json_option, measured, write_result
+from harness.scaling_report import check_can_draw
 from harness.spans import draw_timeline, shares
 
 
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, help="a .png file")
     add_json_option(parser)
     parsed = parser.parse_args()
+    check_can_draw()
     with RunFile(parsed.run_file) as run:
         rows = [row for row in run.segments() if row["stop"] > row["start"]]
         ranks = int(run.attributes["ranks"])
