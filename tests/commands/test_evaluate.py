@@ -94,7 +94,7 @@ def test_videos_that_do_not_belong_together_are_refused(film):
     flow = FlowEstimator("dis-fast")
     with pytest.raises(InputError, match="frame 3"):
         evaluate(film[:3], film[:4], [(0, 4)], flow)
-    with pytest.raises(InputError, match="80x45 and 80x44|80x44 and 80x45"):
+    with pytest.raises(InputError, match=r"80x45 and 80x44|80x44 and 80x45"):
         evaluate([frame[:44] for frame in film[:3]], film[:3], [(0, 3)], flow)
 
 

@@ -168,5 +168,5 @@ def test_bad_input_is_one_message(run_main, uncut_clip, tmp_path, monkeypatch, a
 def test_what_is_no_film(tmp_path):
     path = tmp_path / "film.mp4"
     path.write_bytes(b"no film" * 100)
-    with pytest.raises(InputError, match="film.mp4"):
+    with pytest.raises(InputError, match=r"film.mp4"):
         preview(path, tmp_path / "s.png")

@@ -1,7 +1,9 @@
 """Files are decoded to the pictures that went in, at their times, and never shifted."""
 
+import itertools
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -21,8 +23,8 @@ from support.decode_clips import (
 from support.places import VIDEOS
 
 
-def read_all(path: Path, **options: object) -> tuple[VideoSource, list[Frame]]:
-    source = open_source(str(path), **options)  # type: ignore[arg-type]
+def read_all(path: Path, **options: Any) -> tuple[VideoSource, list[Frame]]:
+    source = open_source(str(path), **options)
     return source, list(source)
 
 
@@ -51,7 +53,7 @@ def test_every_frame_comes_once_and_in_order(
     source, frames = read_all(numbered_clip(tmp_path / name, 30, codec=codec, options=options))
     assert numbers(frames) == list(range(30))
     assert [frame.index for frame in frames] == list(range(30))
-    steps = {(b.pts - a.pts) * source.info.time_base for a, b in zip(frames, frames[1:])}
+    steps = {(b.pts - a.pts) * source.info.time_base for a, b in itertools.pairwise(frames)}
     assert steps == {Fraction(1, 25)}
     assert all(frame.duration * source.info.time_base == Fraction(1, 25) for frame in frames)
     assert source.info.frame_count_estimate == 30 and source.damage == []
@@ -190,7 +192,7 @@ def test_pixels_become_square(tmp_path: Path) -> None:
 def test_working_size(
     tmp_path: Path, size: tuple[int, int] | None, result: tuple[int, int]
 ) -> None:
-    source, frames = read_all(numbered_clip(tmp_path / "s.mp4", 2), size=size)
+    _, frames = read_all(numbered_clip(tmp_path / "s.mp4", 2), size=size)
     assert frames[0].image.shape == (result[1], result[0], 3)
     assert numbers(frames) == [0, 1]
 
@@ -223,10 +225,10 @@ def test_interlaced_frames_are_deinterlaced_one_for_one(tmp_path: Path) -> None:
     )
     source, frames = read_all(path)
     assert len(frames) == 12 and any("interlaced" in note for note in source.info.notes)
-    assert [b.pts - a.pts for a, b in zip(frames, frames[1:])] == [3600] * 11
+    assert [b.pts - a.pts for a, b in itertools.pairwise(frames)] == [3600] * 11
     assert combing(frames[5].image) < 0.1 * combing(combed(5))
     _, part = read_all(path, frames=(3, 7))
-    assert all(np.array_equal(a.image, b.image) for a, b in zip(part, frames[3:7]))
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(part, frames[3:7], strict=True))
     assert [frame.pts for frame in part] == [frame.pts for frame in frames[3:7]]
 
 
@@ -268,7 +270,7 @@ def test_parts_are_half_open(tmp_path: Path, part: tuple[int, int | None], expec
 @pytest.mark.parametrize("part", [(40, None), (5, 41), (7, 7), (9, 3), (-1, 5)])
 def test_parts_beyond_the_video_are_refused(tmp_path: Path, part: tuple[int, int | None]) -> None:
     path = numbered_clip(tmp_path / "n.mp4", 40)
-    with pytest.raises(InputError, match="40 frames|0 <= A < B"):
+    with pytest.raises(InputError, match=r"40 frames|0 <= A < B"):
         open_source(str(path), frames=part)
 
 

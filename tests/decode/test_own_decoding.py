@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,14 +48,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two shots with B frames at uneven times: with one key frame, with many, and otherwise."""
     folder = tmp_path_factory.mktemp("inputs")
     images = [job_clips.scene(7 + 5 * (i >= 20), i) for i in range(COUNT)]
-    times: dict[str, object] = {"times": uneven(COUNT), "time_base": job_clips.TIME_BASE}
+    times: dict[str, Any] = {"times": uneven(COUNT), "time_base": job_clips.TIME_BASE}
     for name, group in (("long.mp4", "250"), ("short.mkv", "6")):
         decode_clips.write_clip(
             folder / name,
             images,
             options={"qp": "18", "bf": "3", "g": group, "sc_threshold": "0"},
             **times,
-        )  # type: ignore
+        )
     decode_clips.write_clip(folder / "unfit.ts", images)
     (folder / "images").mkdir()
     for number, image in enumerate(images):
@@ -399,7 +400,7 @@ def test_a_change_under_rank_0_is_called_by_its_name(tmp_path: Path) -> None:
         frames = marked_frames(source, "none", ranks_read=False)
         next(frames)
         os.truncate(film, film.stat().st_size // 2)
-        with pytest.raises(InputError, match="^rank 0: .*film.mkv: was changed while"):
+        with pytest.raises(InputError, match=r"^rank 0: .*film.mkv: was changed while"):
             list(frames)
 
 

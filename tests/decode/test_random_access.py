@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,18 +21,18 @@ from support.decode_clips import join_clips, numbered_clip, numbered_picture, sp
 COUNT = 41
 # Uneven steps in milliseconds, none a multiple of another frame's.
 UNEVEN = [3 + 7 * i * i for i in range(COUNT)]
-MILLISECONDS: dict[str, object] = {"times": UNEVEN, "time_base": Fraction(1, 1000)}
+MILLISECONDS: dict[str, Any] = {"times": UNEVEN, "time_base": Fraction(1, 1000)}
 X265 = "log-level=error:pools=1:frame-threads=1:keyint=10:min-keyint=10:scenecut=0:bframes=3"
 
 
-def sequential(path: Path, **options: object) -> list[np.ndarray]:
+def sequential(path: Path, **options: Any) -> list[np.ndarray]:
     """The plain oracle."""
-    with open_source(str(path), **options) as source:  # type: ignore[arg-type]
+    with open_source(str(path), **options) as source:
         return [frame.image for frame in source]
 
 
-def reader_of(path: Path, **options: object) -> FrameReader:
-    with open_source(str(path), **options) as source:  # type: ignore[arg-type]
+def reader_of(path: Path, **options: Any) -> FrameReader:
+    with open_source(str(path), **options) as source:
         return open_reader(index_from_arrays(index_arrays(source.index())))
 
 
@@ -42,7 +43,7 @@ def entries_of(path: Path) -> EntryPoints:
     return index.entries
 
 
-def check_all(path: Path, **options: object) -> None:
+def check_all(path: Path, **options: Any) -> None:
     """Segments as they are dealt, backwards, and at random: each the same bytes."""
     wanted = sequential(path, **options)
     count = len(wanted)
@@ -128,11 +129,11 @@ def moving(width: int = 96, height: int = 64) -> list[np.ndarray]:
 @pytest.fixture(params=CLIPS)
 def clip(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, int]:
     """A clip and the number of its entry points."""
-    name, options, entries = CLIPS[request.param]
-    options = {"options": {"qp": "20"}, **options}
+    name, own, entries = CLIPS[request.param]
+    options: dict[str, Any] = {"options": {"qp": "20"}, **own}
     if "codec" not in options:
-        options["options"] = {"qp": "20", **options["options"]}  # type: ignore[dict-item]
-    return write_clip(tmp_path / name, moving(), **options), entries  # type: ignore[arg-type]
+        options["options"] = {"qp": "20", **options["options"]}
+    return write_clip(tmp_path / name, moving(), **options), entries
 
 
 def test_every_frame_is_the_same(clip: tuple[Path, int]) -> None:
@@ -277,7 +278,7 @@ def test_a_changed_size_in_mid_stream_is_refused(tmp_path: Path) -> None:
     path = join_clips(tmp_path / "joined.mov", parts)
     reader = reader_of(path)
     reader.read(0, 8)
-    with pytest.raises(InputError, match="frame 8 can't be read by itself .*80x48"):
+    with pytest.raises(InputError, match=r"frame 8 can't be read by itself .*80x48"):
         reader.read(8, 9)
 
 

@@ -324,7 +324,7 @@ def test_time_limit_requeues_and_changes_nothing(
     with RunFile(slurm.work / "limited.h5") as run:
         stored = np.flatnonzero(run.stored)
         assert MIN_STORED <= len(stored) < cut_clip.frame_count and not run.complete
-        assert all(np.array_equal(run.frame(i), expected[i]) for i in stored)
+        assert all(np.array_equal(run.frame(int(i)), expected[i]) for i in stored)
     pause.unlink()
     (record,) = slurm.wait(job)
     assert (record["JobState"], record["Restarts"]) == ("COMPLETED", "1"), slurm.logs()
@@ -427,7 +427,7 @@ def test_cancel_leaves_a_usable_run_file(
     with RunFile(slurm.work / "cancelled.h5") as run:
         stored = np.flatnonzero(run.stored)
         assert MIN_STORED <= len(stored) < cut_clip.frame_count
-        assert all(np.array_equal(run.frame(i), expected[i]) for i in stored)
+        assert all(np.array_equal(run.frame(int(i)), expected[i]) for i in stored)
     assert not output.exists()
     finished = run_fastvid("stylize", command[0], "-o", *command[1:], ranks=2)
     assert finished.status == 0, finished.stderr

@@ -239,7 +239,7 @@ def test_damaged_and_hostile_files_are_refused(change: Callable[[Path], None], p
         assert run.frame_count == 3
     change(path)
     with pytest.raises(InputError) as error:
-        RunFile(path).settings
+        _ = RunFile(path).settings
     assert str(path) in str(error.value) and len(str(error.value).splitlines()) <= 3
 
 
@@ -247,7 +247,7 @@ def test_damaged_and_hostile_files_are_refused(change: Callable[[Path], None], p
 def test_settings_that_are_none(settings: str, path: Path) -> None:
     _attribute("settings", settings)(good_file(path))
     with RunFile(path) as run, pytest.raises(InputError, match="settings"):
-        run.settings
+        _ = run.settings
 
 
 def test_a_damaged_frame_is_an_error_not_a_picture(path: Path) -> None:

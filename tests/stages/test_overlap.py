@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_segments_of_stretches() -> None:
         ({"overlap_warm_up": 121}, "at least 121 frames"),
     ],
 )
-def test_settings_out_of_range(values: dict[str, float], words: str) -> None:
+def test_settings_out_of_range(values: dict[str, Any], words: str) -> None:
     options = StylizeOptions(Path("in.mp4"), Path("out.mp4"), pipeline="overlap", **values)
     with pytest.raises(InputError, match=words):
         options.check()
@@ -191,7 +192,7 @@ def test_the_oracle_corrects(
     model = load_recurrent(model_path.read_bytes(), "recurrent")
     frames = job_clips.decoded_frames(uncut_clip.path)
     exact = recurrent_oracle.repaint(frames, (), model)
-    same = [bool(np.array_equal(*pair)) for pair in zip(exact, expected["uncut"])]
+    same = [bool(np.array_equal(*pair)) for pair in zip(exact, expected["uncut"], strict=True)]
     # The first stretch, and what is recomputed behind it; then nothing is the same.
     assert same == [True] * 11 + [False] * 12
     strict = recurrent_oracle.overlapped(frames, (), model, replace(TOLERANT, tolerance=0.0))

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -311,7 +312,7 @@ def test_evaluation_of_a_recurrent_run(
         ({"keep_colors": True}, "--keep-colors does not go"),
     ],
 )
-def test_options_for_frame_models_are_refused(options: dict[str, object], words: str) -> None:
+def test_options_for_frame_models_are_refused(options: dict[str, Any], words: str) -> None:
     model = load_model(job_clips.recurrent_bytes(), "mine")
     check_kind(StylizeOptions(Path("in.mp4"), Path("out.mp4")), [model])
     with pytest.raises(InputError, match=words):

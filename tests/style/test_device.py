@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +12,10 @@ import torch
 
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
-from fastvid.parallel.engine.engine import Engine, Failed, LastFrame, Task
-from fastvid.parallel.mpi.communicator import Communicator
-from fastvid.parallel.mpi.peer import Peer
+from fastvid.parallel.engine.engine import Engine, LastFrame
+from fastvid.parallel.engine.task import Task
+from fastvid.parallel.engine.threads import Failed
+from fastvid.parallel.mpi.peer import Peer, local_rank
 from fastvid.runfile.reader import RunFile
 from fastvid.stages.interface import Motion, Stage
 from fastvid.stages.repaint import Repaint
@@ -61,9 +61,9 @@ def test_a_continued_run_stays_where_it_was_begun(gpus: Callable[..., None]) -> 
 
 def test_asking_for_a_gpu_without_one(gpus: Callable[..., None]) -> None:
     gpus()
-    with pytest.raises(InputError, match="--device cuda: .*no CUDA GPU.*\n.*--device cpu"):
+    with pytest.raises(InputError, match=r"--device cuda: .*no CUDA GPU.*\n.*--device cpu"):
         choose_device("cuda")
-    with pytest.raises(InputError, match="no CUDA GPU.*Painter 9000.*\n.*--device cpu"):
+    with pytest.raises(InputError, match=r"no CUDA GPU.*Painter 9000.*\n.*--device cpu"):
         rank_device("Painter 9000", 0)
     with pytest.raises(InputError, match="--device tpu"):
         replace(StylizeOptions(Path("a"), Path("b")), device="tpu").check()
@@ -78,16 +78,14 @@ def test_ranks_of_a_host_take_turns_at_its_gpus(gpus: Callable[..., None]) -> No
 
 def test_another_kind_of_gpu_is_refused(gpus: Callable[..., None]) -> None:
     gpus("Painter", "Sketcher")
-    with pytest.raises(InputError, match="GPU 1 of .* is Sketcher.*Painter"):
+    with pytest.raises(InputError, match=r"GPU 1 of .* is Sketcher.*Painter"):
         rank_device("Painter", 1)
 
 
 def test_local_ranks_count_within_a_host() -> None:
     hosts = ["a", "b", "a", "b", "b", "c"]
     peers = tuple(Peer(rank, host, 1, 1, 1) for rank, host in enumerate(hosts))
-    count = Communicator.local_rank.fget
-    assert count is not None
-    local = [count(SimpleNamespace(rank=rank, peers=peers)) for rank in range(len(hosts))]
+    local = [local_rank(peers, rank) for rank in range(len(hosts))]
     assert local == [0, 0, 1, 1, 2, 0]
 
 
@@ -110,7 +108,7 @@ def test_a_batch_is_painted_like_single_frames(model: StyleModel, count: int) ->
     frames = noise(count)
     batch = model.begin(frames, 4).images()
     assert len(batch) == count
-    for together, alone in zip(batch, model.paint(frames)):
+    for together, alone in zip(batch, model.paint(frames), strict=True):
         assert together.shape == alone.shape and together.flags["C_CONTIGUOUS"]
         assert np.abs(together.astype(int) - alone).max() <= 1
     assert np.array_equal(model.begin(frames[:1], 1).images()[0], model.paint(frames)[0])
@@ -131,7 +129,7 @@ def test_numbers_out_of_range_end_the_run(
         return torch.where(features == features.max(), torch.nan, 0.0)
 
     monkeypatch.setattr(model, "_network", overflow)
-    with pytest.raises(InputError, match="overflow.*--device cpu"):
+    with pytest.raises(InputError, match=r"overflow.*--device cpu"):
         model.begin(noise(1), 1).images()
 
 
@@ -181,7 +179,7 @@ class SlowDevice:
         return self._painted
 
     def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
-        return painted + previous // 10
+        return np.asarray(painted + previous // 10)
 
 
 def image(value: int) -> np.ndarray:
@@ -269,7 +267,10 @@ def test_a_job_in_batches(
     from fastvid.parallel.setup import JobSetup
 
     def batch_stages(setup: JobSetup) -> Repaint:
-        styles = [load_style(data, name) for name, data in zip(setup.style_names, setup.styles)]
+        styles = [
+            load_style(data, name)
+            for name, data in zip(setup.style_names, setup.styles, strict=True)
+        ]
         return Repaint(styles, setup.settings, setup.keep, batch_size=4)
 
     for name in ("single", "batches"):
@@ -298,5 +299,5 @@ def test_a_job_in_batches(
     frames = [job_clips.decoded_frames(tmp_path / f"{name}.mkv") for name in ("single", "batches")]
     assert len(frames[0]) == len(frames[1]) == cut_clip.frame_count
     # A level of painting, another of the encoder's colours, and one of rounding in the recursion.
-    worst = max(np.abs(a.astype(int) - b).max() for a, b in zip(*frames))
+    worst = max(np.abs(a.astype(int) - b).max() for a, b in zip(*frames, strict=True))
     assert worst <= 3

@@ -148,7 +148,13 @@ def _five_channels(place: Place) -> bytes:
 
 def _legacy_bomb(place: Place) -> bytes:
     """A checkpoint of PyTorch before 1.6 whose pickle runs a program."""
-    head = (0x1950A86A20F9469CFC6C, 1001, {}, Bomb(place.folder / "executed"), [])
+    head: tuple[object, ...] = (
+        0x1950A86A20F9469CFC6C,
+        1001,
+        {},
+        Bomb(place.folder / "executed"),
+        [],
+    )
     return b"".join(pickle.dumps(part, protocol=2) for part in head)
 
 

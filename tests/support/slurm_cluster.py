@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 NODES = 4
 # What a node says it has; the machine need not have as much.
@@ -206,7 +207,7 @@ class SlurmCluster:
             )
         return finished
 
-    def submit(self, *arguments: object, **environment: str) -> str:
+    def submit(self, *arguments: object, **environment: Any) -> str:
         """The number of a job submitted with `sbatch ARGUMENTS`."""
         return self.run("sbatch", "--parsable", *arguments, **environment).stdout.strip()
 
@@ -298,7 +299,7 @@ def _free_ports(count: int) -> int:
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            first = probe.getsockname()[1]
+            first: int = probe.getsockname()[1]
         try:
             for port in range(first, first + count):
                 with socket.socket() as probe:
