@@ -77,7 +77,7 @@ class Deinterlacer:
             finished = self.flush()
         if self._chain is None and not frame.interlaced_frame:
             self._previous = frame
-            return finished + [(index, frame)]
+            return [*finished, (index, frame)]
         if self._chain is None:
             self._chain = self._start(frame)
         self._waiting.append(index)

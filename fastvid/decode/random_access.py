@@ -69,10 +69,9 @@ def entry_to_seek(entries: EntryPoints, position: int | None, wanted: int) -> in
     position: the frame that comes next without seeking, None if there is none.
     """
     entry = entries.before(wanted)
-    if position is not None and position <= wanted:
-        if int(entries.frames[entry]) <= position + _SEEK_COST_FRAMES:
-            return None
-    return entry
+    if position is None or position > wanted:
+        return entry
+    return None if int(entries.frames[entry]) <= position + _SEEK_COST_FRAMES else entry
 
 
 class FilmReader:
@@ -101,8 +100,7 @@ class FilmReader:
         images = []
         if self._last is not None and self._last[0] == first:
             images.append(self._last[1])
-        for wanted in range(first + len(images), end):
-            images.append(self._image(wanted))
+        images += [self._image(wanted) for wanted in range(first + len(images), end)]
         self._last = end - 1, images[-1]
         return images
 
@@ -183,7 +181,7 @@ class FilmReader:
 
     def _packets_from(
         self, container: InputContainer, stream: VideoStream, entry: int
-    ) -> Iterator[Packet]:
+    ) -> Iterator["Packet[VideoStream]"]:
         """The packets to decode from an entry point on.
 
         Where seeking does not lead there, it is tried from the entry points before, at last from
@@ -220,7 +218,7 @@ class FilmReader:
         )
 
 
-def _skip_to(packets: Iterator[Packet], pts: int) -> Packet | None:
+def _skip_to(packets: Iterator["Packet[VideoStream]"], pts: int) -> "Packet[VideoStream] | None":
     """The packet with this time; None if a key frame behind it or the end comes first."""
     for packet in packets:
         if packet.size == 0 or packet.pts is None:
@@ -247,8 +245,7 @@ class FolderReader:
         images = []
         if self._last is not None and self._last[0] == start:
             images.append(self._last[1])
-        for number in range(start + len(images), stop):
-            images.append(self._image(number))
+        images += [self._image(number) for number in range(start + len(images), stop)]
         self._last = stop - 1, images[-1]
         return images
 
