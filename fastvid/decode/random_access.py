@@ -25,7 +25,7 @@ from fastvid.errors import OrderNeeded
 
 # Seeking takes about as long as decoding so many frames (benchmarks/README.md): with an entry point
 # that near, reading on is cheaper.
-_SEEK_COST_FRAMES = 4
+SEEK_COST_FRAMES = 4
 WAY_OUT = "--decode rank0 decodes the film in order and goes on with the same run file."
 # A row is summed as words of 8 bytes.
 _WORD_BYTES = 8
@@ -71,7 +71,7 @@ def entry_to_seek(entries: EntryPoints, position: int | None, wanted: int) -> in
     entry = entries.before(wanted)
     if position is None or position > wanted:
         return entry
-    return None if int(entries.frames[entry]) <= position + _SEEK_COST_FRAMES else entry
+    return None if int(entries.frames[entry]) <= position + SEEK_COST_FRAMES else entry
 
 
 class FilmReader:
@@ -90,6 +90,8 @@ class FilmReader:
         # The picture that comes next, by its number in the file.
         self._position: int | None = None
         self._last: tuple[int, np.ndarray] | None = None
+        # How many pictures were decoded so far, those on the way to the wanted ones too.
+        self.pictures_decoded = 0
 
     def read(self, start: int, stop: int) -> list[np.ndarray]:
         """See FrameReader."""
@@ -122,6 +124,7 @@ class FilmReader:
             picture = next(self._pictures, None)
             if picture is None:
                 raise self._refusal(number, "the file ends before it")
+            self.pictures_decoded += 1
             self._position = number + 1
             if number == wanted:
                 return self._converted(number, picture)

@@ -8,6 +8,9 @@ from typing import Any
 import av
 import numpy as np
 
+from fastvid.decode.film import VideoSource, open_source
+from fastvid.decode.frame import Frame
+
 # Kr, Kb of ITU-T H.273 table 4, by its code points.
 LUMA_WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
 PATCHES = np.array(
@@ -168,3 +171,14 @@ def spoil(path: Path, packet_number: int) -> None:
     content = bytearray(path.read_bytes())
     content[position + 4 : position + size] = np.random.default_rng(1).bytes(size - 4)
     path.write_bytes(content)
+
+
+def read_all(path: Path, **options: Any) -> tuple[VideoSource, list[Frame]]:
+    """Every frame of a film. options: those of `open_source`."""
+    source = open_source(str(path), **options)
+    return source, list(source)
+
+
+def numbers(frames: list[Frame]) -> list[int]:
+    """What the frames of a numbered clip say of themselves."""
+    return [read_number(frame.image) for frame in frames]
