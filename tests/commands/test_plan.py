@@ -34,8 +34,9 @@ from fastvid.stages.interface import Stage
 from fastvid.stages.repaint import PaintedBatch, Repaint
 from fastvid.style.loading import load_style
 from support import decode_clips, job_clips
-from support.bad_inputs import CASES, Place
+from support.bad_inputs import CASES
 from support.job_clips import Clip
+from support.spoiling import Place
 
 
 def options_of(
