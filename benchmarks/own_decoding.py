@@ -28,8 +28,8 @@ _SEGMENTS_TRIED = 8
 # it is before each segment.
 _WAYS = {
     "reading on": 1 << 30,
-    "seeking": random_access._SEEK_COST_FRAMES,
-    "chosen": random_access._SEEK_COST_FRAMES,
+    "seeking": random_access.SEEK_COST_FRAMES,
+    "chosen": random_access.SEEK_COST_FRAMES,
 }
 
 
@@ -91,7 +91,7 @@ def _own_segments(index: FilmIndex, ranks: int, way: str, parsed: argparse.Names
     The halo is not counted as used. A rank's first segment, which opens the file, is not counted.
     """
     length = DEFAULT_SEGMENT_LENGTH
-    random_access._SEEK_COST_FRAMES = _WAYS[way]
+    random_access.SEEK_COST_FRAMES = _WAYS[way]
     seconds = []
     for _ in range(parsed.repeats):
         spent, used = 0.0, 0

@@ -8,7 +8,8 @@ import time
 import torch
 
 from fastvid.errors import FastvidError
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.message import Kind, Message
 from fastvid.parallel.mpi.stopping import signals_stop
 from fastvid.system.arguments import Parser
 from fastvid.training.command import add_arguments, owned_state, run

@@ -1,5 +1,6 @@
 """The finished file: every time stamp, and everything of the source that is not its video."""
 
+import itertools
 import os
 import resource
 import subprocess
@@ -79,7 +80,7 @@ def test_variable_rate_and_a_late_start_are_exact(
     assert decoded(path)[0] == [pts * time_base for pts in times]
     stored = packets(path, "video")
     dts = [packet.dts for packet in stored]
-    assert all(first < second for first, second in zip(dts, dts[1:]))  # type: ignore[operator]
+    assert all(first < second for first, second in itertools.pairwise(dts))  # type: ignore[operator]
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         length = (stream.duration or 0) * (stream.time_base or 0)
@@ -136,7 +137,7 @@ def test_sound_in_matroska_is_exact_to_the_millisecond(tmp_path: Path) -> None:
     path, _ = _mux(tmp_path, "out.mkv", source)
     expected, got = packets(source, "audio"), packets(path, "audio")
     assert [packet.data for packet in got] == [packet.data for packet in expected]
-    assert max(abs(a.pts - b.pts) for a, b in zip(got, expected)) <= Fraction(1, 1000)
+    assert max(abs(a.pts - b.pts) for a, b in zip(got, expected, strict=True)) <= Fraction(1, 1000)
 
 
 @pytest.mark.parametrize("extension", ["mp4", "mkv"])
@@ -164,7 +165,7 @@ def test_a_part_of_the_film_takes_its_sound_and_subtitles_along(
     got = packets(path, "audio")
     assert [packet.data for packet in got] == [packet.data for packet in inside]
     rounding = Fraction(0) if extension == "mp4" else Fraction(1, 1000)
-    assert all(abs(a.pts - (b.pts - begin)) <= rounding for a, b in zip(got, inside))
+    assert all(abs(a.pts - (b.pts - begin)) <= rounding for a, b in zip(got, inside, strict=True))
 
     # Cues last from 0 to 0.3 s, 0.4 to 0.7 s, ...; the part from 0.4 to 1.4 s.
     cues = [
@@ -298,7 +299,7 @@ def test_sound_and_video_lie_side_by_side_in_the_file(tmp_path: Path) -> None:
             if packet.size
         )
     assert len(by_place) == 100 + len(packets(source, "audio"))
-    assert max(abs(a[1] - b[1]) for a, b in zip(by_place, by_place[1:])) < 0.6
+    assert max(abs(a[1] - b[1]) for a, b in itertools.pairwise(by_place)) < 0.6
 
 
 def test_a_damaged_source_gives_its_sound_up_to_the_damage(tmp_path: Path) -> None:
@@ -399,8 +400,8 @@ def test_decoding_times() -> None:
     # Two parts with a reordering of two frames each, the second one slow.
     pts, end = [0, 40, 20, 10, 30, 50, 900, 700, 600, 800], 1000
     dts = decoding_times(pts, end)
-    assert all(first < second for first, second in zip(dts, dts[1:]))
-    assert all(early <= late for early, late in zip(dts, pts))
+    assert all(first < second for first, second in itertools.pairwise(dts))
+    assert all(early <= late for early, late in zip(dts, pts, strict=True))
     assert dts[-1] + 100 - dts[0] == end
     # A key frame just before the end: the packet after it is decoded before the end is reached.
     dts = decoding_times([0, 400, 100, 200, 300, 500, 520], 530, frozenset({0, 500}))

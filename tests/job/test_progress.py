@@ -1,10 +1,10 @@
 """What the user sees while a job runs."""
 
 import io
+import time
 
 import pytest
 
-import fastvid.job.progress
 from fastvid.job.progress import Progress
 
 
@@ -19,7 +19,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(fastvid.job.progress.time, "monotonic", clock)
+    monkeypatch.setattr(time, "monotonic", clock)
     return clock
 
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import fastvid.job.run
 import fastvid.stages.recurrent
@@ -56,7 +57,7 @@ def install(rule: dict[str, Any]) -> None:
     """Puts a rule in front of the stage that it names."""
     if "part_frames" in rule:
         parts = functools.partial(EncoderThread, part_frames=rule["part_frames"])
-        setattr(fastvid.job.run, "EncoderThread", parts)
+        mock.patch.object(fastvid.job.run, "EncoderThread", parts).start()
         return
     if launched_rank(os.environ) not in rule.get("ranks", range(1000)):
         return
