@@ -26,7 +26,7 @@ from fastvid.encode.side_streams import (
 from fastvid.encode.stream import VideoClock, add_video
 from fastvid.encode.track import VideoTrack
 from fastvid.errors import StorageError
-from fastvid.system.storage import CheckedFile, storage_errors, sync_folder
+from fastvid.system.files import CheckedFile, storage_errors, sync_folder
 
 # A packet that a cut goes through begins before 0. In MP4 and MOV an edit list hides its first
 # part; in Matroska it is left out, as its negative block times are for what the source has there.

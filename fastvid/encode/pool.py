@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from fastvid.system.storage import CheckedFile, storage_errors
+from fastvid.system.files import CheckedFile, storage_errors
 
 # The frames [first, stop).
 Part = tuple[int, int]

@@ -15,7 +15,7 @@ import numpy as np
 from fastvid.encode.pool import Arrivals, Part, PartPool
 from fastvid.encode.thread import EncoderThread
 from fastvid.runfile.writer import RunWriter
-from fastvid.system.clock import BusyClock
+from fastvid.system.stopwatch import Stopwatch
 
 # Frames that were read for other ranks and are not on their way yet: at most about this much. None
 # are read while as much of what those ranks have encoded waits to be written.
@@ -51,7 +51,7 @@ class SharedEncoding:
     """
 
     def __init__(
-        self, writer: RunWriter, encoder: EncoderThread, wake: Callable[[], None], busy: BusyClock
+        self, writer: RunWriter, encoder: EncoderThread, wake: Callable[[], None], busy: Stopwatch
     ) -> None:
         self._writer = writer
         self._encoder = encoder

@@ -20,8 +20,8 @@ import numpy as np
 from fastvid.encode.output import open_encoder
 from fastvid.encode.plan import OutputPlan
 from fastvid.system.allocator import give_back_freed_memory
-from fastvid.system.clock import BusyClock
-from fastvid.system.storage import storage_errors
+from fastvid.system.files import storage_errors
+from fastvid.system.stopwatch import Stopwatch
 
 QUEUE_FRAMES = 8
 # About the distance of key frames that encoders choose by themselves, so that parts cost nothing.
@@ -71,7 +71,7 @@ class EncoderThread:
     part_frames: int = PART_FRAMES
     open_part: Callable[[OutputPlan, Path, int], PartEncoder] = open_encoder
     parts: list[tuple[int, int, Path]] = field(default_factory=list)
-    busy: BusyClock = field(default_factory=BusyClock)
+    busy: Stopwatch = field(default_factory=Stopwatch)
 
     def __post_init__(self) -> None:
         self._queue: queue.Queue[tuple[int, np.ndarray, int, int] | None] = queue.Queue(

@@ -19,7 +19,7 @@ from fastvid.encode.sharing import SharedEncoding
 from fastvid.encode.thread import QUEUE_FRAMES, EncoderThread
 from fastvid.errors import StorageError
 from fastvid.runfile.writer import RankRows, RunWriter, SegmentRecord
-from fastvid.system.clock import BusyClock
+from fastvid.system.stopwatch import Stopwatch
 
 # Fetched but not yet stored: at most this much, and at least this many segments. What is beyond it
 # waits with the ranks, which hold no more than their lookahead.
@@ -82,7 +82,7 @@ class Gatherer:
         self._discarded_parts = sum(stop - 1 in writer.encoded for _, stop, _ in encoder.parts)
         self.frames_stored = 0
         self.frames_continued = 0
-        self.busy = BusyClock()
+        self.busy = Stopwatch()
         self.shared = SharedEncoding(writer, encoder, wake, self.busy) if shared else None
         self._thread = threading.Thread(target=self._run, name="fastvid-store", daemon=True)
 

@@ -34,8 +34,8 @@ from fastvid.parallel.worker import Worker
 from fastvid.runfile.writer import to_json
 from fastvid.stages.interface import Stage
 from fastvid.stages.seam_report import SeamReport
-from fastvid.system.clock import BusyClock
 from fastvid.system.readahead import ReadAhead
+from fastvid.system.stopwatch import Stopwatch
 
 # Segments decoded ahead: enough to hide a slow key frame, few enough for the memory of rank 0.
 _DECODE_AHEAD_SEGMENTS = 4
@@ -134,7 +134,7 @@ def _end_ranks(comm: Communicator) -> None:
     comm.drain(FAILED_PATIENCE_S)
 
 
-def _timed(items: Iterable[tuple[Frame, bool]], clock: BusyClock) -> Iterator[tuple[Frame, bool]]:
+def _timed(items: Iterable[tuple[Frame, bool]], clock: Stopwatch) -> Iterator[tuple[Frame, bool]]:
     """Passes frames through; what decoding and cut detection take is added to `clock`."""
     iterator = iter(items)
     while True:
@@ -166,7 +166,7 @@ def _compute(
     if index is not None:
         comm.send_all(Kind.FILM, arrays=index_arrays(index))
 
-    decoding = BusyClock()
+    decoding = Stopwatch()
     marked = _timed(marked_frames(source, options.cuts, index is not None), decoding)
     overlap = job.setup.settings.overlap
     cut = (

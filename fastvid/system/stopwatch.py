@@ -4,7 +4,7 @@ import time
 from types import TracebackType
 
 
-class BusyClock:
+class Stopwatch:
     """Adds up the time between entering and leaving, in one thread; a context manager.
 
     seconds: by the clock, the waiting for a core or a disk included. cpu_seconds: what the thread
@@ -16,7 +16,7 @@ class BusyClock:
         self.cpu_seconds = 0.0
         self._began = (0.0, 0.0)
 
-    def __enter__(self) -> "BusyClock":
+    def __enter__(self) -> "Stopwatch":
         self._began = (time.perf_counter(), time.thread_time())
         return self
 
