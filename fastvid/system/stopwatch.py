@@ -1,7 +1,11 @@
 """How long a thread has been at work: by the clock, and on the processor."""
 
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Stopwatch:
@@ -28,3 +32,15 @@ class Stopwatch:
     ) -> None:
         self.seconds += time.perf_counter() - self._began[0]
         self.cpu_seconds += time.thread_time() - self._began[1]
+
+
+def timed(items: Iterable[T], stopwatch: Stopwatch) -> Iterator[T]:
+    """Passes items on; what it takes to make them is added to `stopwatch`."""
+    iterator = iter(items)
+    while True:
+        with stopwatch:
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+        yield item
