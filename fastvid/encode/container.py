@@ -147,7 +147,7 @@ def _window(plan: OutputPlan, span: tuple[int, int] | None) -> Window | None:
 
 def _side_packets(
     side: _Side | None, window: Window | None, negative_times: bool, notes: list[str]
-) -> Iterator[av.Packet]:
+) -> Iterator["av.Packet[Stream]"]:
     """The packets beside the video; where the source is damaged they end, with a note."""
     if side is None:
         return
@@ -165,8 +165,8 @@ def _side_packets(
 
 def _interleave(
     output: OutputContainer,
-    video: Iterator[tuple[av.Packet, Stream]],
-    others: Iterator[tuple[av.Packet, Stream]],
+    video: Iterator[tuple["av.Packet[Stream]", Stream]],
+    others: Iterator[tuple["av.Packet[Stream]", Stream]],
 ) -> None:
     """Writes both by decoding time, so that libavformat has little to hold back."""
     waiting = next(others, None)
@@ -184,6 +184,6 @@ def _interleave(
         waiting = next(others, None)
 
 
-def _mux_one(output: OutputContainer, packet: av.Packet, stream: Stream) -> None:
+def _mux_one(output: OutputContainer, packet: "av.Packet[Stream]", stream: Stream) -> None:
     packet.stream = stream
     output.mux_one(packet)

@@ -74,7 +74,7 @@ class VideoEncoder:
             self._part.abort()
             self._part = None
 
-    def _store(self, packets: list[av.Packet]) -> None:
+    def _store(self, packets: list["av.Packet[av.VideoStream]"]) -> None:
         if self._part is None:
             raise ValueError("the part is closed")
         try:
@@ -96,8 +96,8 @@ class VideoEncoder:
             self.abort()
             raise
 
-    def _make_template(self, first: av.Packet) -> bytes:
-        packet = av.Packet(bytes(first))
+    def _make_template(self, first: "av.Packet[av.VideoStream]") -> bytes:
+        packet: av.Packet[av.stream.Stream] = av.Packet(bytes(first))
         packet.stream, packet.time_base = self._stream, self._plan.time_base
         packet.pts, packet.dts, packet.duration = 0, 0, 1
         packet.is_keyframe = True

@@ -9,7 +9,8 @@ from fastvid.job.gather import Gatherer
 from fastvid.parallel.coordinator import Coordinator
 from fastvid.parallel.encoders import Helpers
 from fastvid.parallel.heartbeat import Pulse
-from fastvid.parallel.mpi.communicator import Communicator, Message
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.message import Message
 from fastvid.parallel.mpi.stopping import Deadline
 from fastvid.parallel.mpi.waiting import LEADER_SLEEP_S
 from fastvid.parallel.turn import take_turn

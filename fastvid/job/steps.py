@@ -23,7 +23,8 @@ from fastvid.parallel.coordinator import Coordinator
 from fastvid.parallel.engine.engine import Engine
 from fastvid.parallel.heartbeat import Pulse
 from fastvid.parallel.logs import log_to
-from fastvid.parallel.mpi.communicator import FAILED_PATIENCE_S, Communicator, Kind
+from fastvid.parallel.mpi.communicator import FAILED_PATIENCE_S, Communicator
+from fastvid.parallel.mpi.message import Kind
 from fastvid.parallel.mpi.stopping import Deadline
 from fastvid.parallel.segments import Segment, cut_into_segments
 from fastvid.parallel.setup import StageFactory

@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -46,7 +46,7 @@ class CheckedFile:
     def __init__(self, path: str | Path) -> None:
         self._path = path
         self._error: OSError | None = None
-        self._file: IO[bytes] = open(path, "w+b")
+        self._file: IO[bytes] = open(path, "w+b")  # noqa: SIM115 (closed by finish or discard)
 
     @property
     def closed(self) -> bool:
@@ -90,11 +90,9 @@ class CheckedFile:
         """Closes and deletes the file, whatever state it is in; does nothing after `finish`."""
         if self._file.closed:
             return
-        try:
+        # If the buffer can't be written, it goes away with the file.
+        with suppress(OSError):
             self._file.close()
-        except OSError:
-            # The buffer could not be written; the file goes away with it.
-            pass
         Path(self._path).unlink(missing_ok=True)
 
 

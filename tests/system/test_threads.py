@@ -47,11 +47,13 @@ def test_a_full_channel_holds_the_giver_up_until_an_item_is_taken() -> None:
     assert channel.room()
     channel.put(1)
     assert not channel.room()
-    done = threading.Event()
-    threading.Thread(target=lambda: (channel.put(2), done.set()), daemon=True).start()
-    assert not done.wait(0.05)
+    giver = threading.Thread(target=channel.put, args=(2,), daemon=True)
+    giver.start()
+    giver.join(0.05)
+    assert giver.is_alive()
     assert channel.get() == 0
-    assert done.wait(PATIENCE_S) and not channel.room()
+    giver.join(PATIENCE_S)
+    assert not giver.is_alive() and not channel.room()
 
 
 def test_a_stopped_channel_holds_nobody_up() -> None:
