@@ -77,9 +77,13 @@ class EncoderThread:
         """Takes the next frame; waits while the queue is full."""
         self._frames.put((index, image, pts, duration))
 
+    def end(self) -> None:
+        """Says that no frame will follow; returns at once."""
+        self._frames.finish()
+
     def finish(self) -> None:
         """Says that no frame will follow, and waits until the last part is closed."""
-        self._frames.finish()
+        self.end()
         self._thread.join()
 
     def cancel(self) -> None:

@@ -200,6 +200,8 @@ class Gatherer:
             self._store_the_rest()
         else:
             for feed in self._feeds:
+                feed.encoder.end()  # all of them come to their end side by side
+            for feed in self._feeds:
                 feed.finish()
         self._end()
 

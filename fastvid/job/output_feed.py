@@ -32,6 +32,9 @@ class FrameEncoder(Protocol):
     def put(self, index: int, image: np.ndarray, pts: int, duration: int) -> None:
         """Takes the next frame."""
 
+    def end(self) -> None:
+        """Says that no frame will follow; returns at once."""
+
     def finish(self) -> None:
         """Says that no frame will follow, and waits until all are encoded."""
 

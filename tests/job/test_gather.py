@@ -58,6 +58,9 @@ class Encoder:
         assert self.has_room.wait(PATIENCE_S)
         self.taken.append((index, int(image[0, 0, 0]), pts, duration))
 
+    def end(self) -> None:
+        """Nothing will follow."""
+
     def finish(self) -> None:
         """Nothing to wait for."""
 
