@@ -9,7 +9,7 @@ from fastvid.system.version import __version__
 if TYPE_CHECKING:
     from fastvid.commands.api import stylize
     from fastvid.job.options import StylizeOptions
-    from fastvid.job.run import JobResult
+    from fastvid.job.result import JobResult
     from fastvid.stages.overlap import Overlap
     from fastvid.system.allocator import keep_freed_memory
 
@@ -29,7 +29,7 @@ __all__ = [
 
 # MPI, OpenCV and torch are imported only by those who stylize.
 _LAZY = {
-    "JobResult": "fastvid.job.run",
+    "JobResult": "fastvid.job.result",
     "Overlap": "fastvid.stages.overlap",
     "StylizeOptions": "fastvid.job.options",
     "keep_freed_memory": "fastvid.system.allocator",

@@ -3,24 +3,35 @@
 from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, Protocol
 
 from fastvid.commands.serve import take_part
 from fastvid.commands.stylize import for_folder
 from fastvid.errors import FastvidError, RemoteError
 from fastvid.job.options import StylizeOptions
 from fastvid.job.progress import Progress
-from fastvid.job.run import JobResult, run_job
-from fastvid.parallel.mpi.communicator import Communicator, Kind, connected
+from fastvid.job.result import JobResult
+from fastvid.job.run import run_job
+from fastvid.parallel.mpi.communicator import Communicator, connected
+from fastvid.parallel.mpi.message import Kind
 from fastvid.parallel.mpi.stopping import signals_stop
 
 P = ParamSpec("P")
 Place = str | Path
 
 
+class _Stylize(Protocol[P]):
+    """Input, output, and the keywords `P`."""
+
+    def __call__(
+        self, input: Place, output: Place, *args: P.args, **options: P.kwargs
+    ) -> JobResult | None:
+        """See `stylize`."""
+
+
 def _with_keywords_of(
     make_options: Callable[Concatenate[Path, Path, P], StylizeOptions],
-) -> Callable[Concatenate[Place, Place, P], JobResult | None]:
+) -> _Stylize[P]:
     """`stylize`, whose keywords and their types are those of the options."""
 
     def stylize(

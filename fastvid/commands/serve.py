@@ -3,7 +3,8 @@ wait for a job or a training, take part, leave when told."""
 
 from dataclasses import dataclass
 
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.message import Kind, Message
 from fastvid.parallel.same_input import answer_look
 from fastvid.parallel.serve import serve_job
 from fastvid.parallel.setup import StageFactory, real_stages

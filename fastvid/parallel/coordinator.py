@@ -16,7 +16,8 @@ from fastvid.errors import ReadingRefused, RemoteError
 from fastvid.parallel.dealer import Dealer
 from fastvid.parallel.engine.reading import ReadRequest
 from fastvid.parallel.engine.task import Place
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.message import Kind, Message
 from fastvid.parallel.segments import Segment
 from fastvid.runfile.writer import SegmentRecord
 from fastvid.stages.interface import STAGES

@@ -12,9 +12,10 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import astuple
 
-from fastvid.encode.sharing import SharedEncoding
+from fastvid.encode.shared_encoding import SharedEncoding
 from fastvid.parallel.engine.encoding import PartOrder
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.message import Kind, Message
 from fastvid.parallel.mpi.peer import local_rank
 
 # Frames on their way to the ranks that encode: at most about this much at a time.

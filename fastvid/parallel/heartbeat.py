@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from fastvid.errors import RemoteError
 from fastvid.parallel.engine.engine import Engine
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.message import Kind, Message
 from fastvid.system.resources import human_seconds
 
 _LONGEST_INTERVAL_S = 5.0

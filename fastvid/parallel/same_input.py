@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 
 from fastvid.decode.fingerprint import sample_fingerprint
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.message import Kind, Message
 
 
 def answer_look(comm: Communicator, message: Message) -> None:

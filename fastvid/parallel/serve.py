@@ -6,7 +6,8 @@ from fastvid.errors import EXIT_FAILURE, FastvidError
 from fastvid.parallel.engine.engine import Engine
 from fastvid.parallel.heartbeat import Pulse
 from fastvid.parallel.logs import log_to
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.message import Kind, Message
 from fastvid.parallel.setup import JobSetup, StageFactory, real_stages
 from fastvid.parallel.turn import take_turn
 from fastvid.parallel.worker import Worker

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from fastvid.parallel.heartbeat import Pulse
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.message import Kind, Message
 from fastvid.parallel.worker import Worker
 
 _WORKER_KINDS = (

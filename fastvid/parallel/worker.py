@@ -19,7 +19,8 @@ from fastvid.parallel.engine.encoding import Encoding, PartOrder
 from fastvid.parallel.engine.engine import Engine, Failed, LastFrame
 from fastvid.parallel.engine.reading import Reading, ReadRequest
 from fastvid.parallel.engine.task import Place, Task
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.message import Kind, Message
 from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
 from fastvid.stages.interface import STAGES, kept_flow, kept_occlusion
 

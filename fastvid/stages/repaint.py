@@ -73,7 +73,9 @@ class Repaint:
         if not isinstance(motion.prepared, TemporalStep):
             return painted
         step = motion.prepared
-        return np.stack([step.apply(now, before) for now, before in zip(painted, previous)])
+        return np.stack(
+            [step.apply(now, before) for now, before in zip(painted, previous, strict=True)]
+        )
 
 
 class PaintedBatch:

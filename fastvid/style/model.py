@@ -9,6 +9,7 @@ import torch
 
 from fastvid.errors import InputError
 from fastvid.style.checkpoint import Checkpoint
+from fastvid.style.layers import channels_last
 from fastvid.style.margins import BORDER, MIN_SIDE, Margins, margins_of
 from fastvid.style.network import Layer, build_network, for_painting
 from fastvid.style.variant import Variant
@@ -88,7 +89,7 @@ class StyleModel:
             network = build_network(checkpoint.arch, variant=self.variant)
         network.load_state_dict(checkpoint.weights, assign=True)
         network = for_painting(network, self.variant.borders).eval().requires_grad_(False)
-        self._network = network.to(memory_format=torch.channels_last)
+        self._network = channels_last(network)
 
     def move_to(self, device: torch.device) -> "StyleModel":
         """Lets the model paint on `device` from now on; returns itself.

@@ -188,7 +188,7 @@ def _upsampled(upsampling: nn.Upsample, following: nn.Module, borders: str) -> l
     if UpsampledConv2d.fits(following, factor):
         return [nn.Identity(), UpsampledConv2d(following)]
     same_border = borders == "mirrored" or pads_with_zeros(following)
-    if same_border and PhasedConv2d.fits(following, factor):
+    if same_border and isinstance(factor, (int, float)) and PhasedConv2d.fits(following, factor):
         mode = "replicate" if borders == "mirrored" else "constant"
         return [nn.Identity(), PhasedConv2d(following, int(factor), mode)]
     return [upsampling, following]

@@ -9,7 +9,8 @@ import time
 import torch
 
 from fastvid.errors import FastvidError
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.message import Kind, Message
 from fastvid.training.command import owned_state, run
 from fastvid.training.world import World, from_rank_0
 

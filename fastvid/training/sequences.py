@@ -8,6 +8,7 @@ Dosovitskiy, Brox (IJCV 126, 2018), who shift and zoom; turns and cut-outs are a
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -67,7 +68,7 @@ class _Surface:
 
     def flow(self, size: int) -> np.ndarray:
         """The backward flow, the same for all frames."""
-        return (self.positions(1, size) - self.positions(0, size)).astype(np.float32)
+        return np.asarray(self.positions(1, size) - self.positions(0, size), np.float32)
 
 
 def make_sequence(
@@ -80,7 +81,10 @@ def make_sequence(
     clean = moving_sequence(photo, other, size, length, random)
     light, sigma = random_light(random), random.uniform(0, MAX_NOISE_LEVELS)
     exposures = [1.0, *(1 + random.uniform(-MAX_EXPOSURE, MAX_EXPOSURE, length - 1))]
-    lit = [frame * np.float32(light * exposure) for frame, exposure in zip(clean.frames, exposures)]
+    lit = [
+        frame * np.float32(light * exposure)
+        for frame, exposure in zip(clean.frames, exposures, strict=True)
+    ]
     frames = tuple(with_noise(frame, sigma, random) for frame in lit)
     return FrameSequence(frames, clean.backward_flows, clean.visible, lit[-1].clip(0, 255))
 
@@ -104,10 +108,10 @@ def moving_sequence(
     ]
     frames = [
         np.where(mask[..., None], layer.seen(number, size), frame)
-        for number, (mask, frame) in enumerate(zip(masks, frames))
+        for number, (mask, frame) in enumerate(zip(masks, frames, strict=True))
     ]
     flows, visible = [], []
-    for before, mask in zip(masks, masks[1:]):
+    for before, mask in pairwise(masks):
         flows.append(np.where(mask[..., None], layer_flow, flow))
         same = np.where(mask, *same_surface(before.astype(np.float32), flow, layer_flow))
         visible.append(same & within(flows[-1]))

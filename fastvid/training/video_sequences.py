@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def _sequences_of(
             # Motion boundaries stay in the mask, as they do by default when a model runs.
             pairs = tuple(
                 measured_pair(previous, current, estimator, boundaries_unreliable=False)
-                for previous, current in zip(images, images[1:])
+                for previous, current in pairwise(images)
             )
             if all(pair.visible.mean() >= MIN_VISIBLE for pair in pairs):
                 found.append(pairs)

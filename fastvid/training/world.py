@@ -53,7 +53,7 @@ def average(world: World, tensors: list[torch.Tensor]) -> None:
     dist.all_reduce(flat)
     flat /= world.size
     parts = flat.split([tensor.numel() for tensor in tensors])
-    for tensor, part in zip(tensors, parts):
+    for tensor, part in zip(tensors, parts, strict=True):
         tensor.copy_(part.reshape(tensor.shape))
 
 

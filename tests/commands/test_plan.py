@@ -3,7 +3,10 @@
 import re
 import subprocess
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -26,21 +29,28 @@ from fastvid.job.identity import picture_settings
 from fastvid.job.options import StylizeOptions
 from fastvid.motion.flow_folder import FlowFolder
 from fastvid.motion.source import EstimatedMotion
-from fastvid.runfile.writer import RunWriter
+from fastvid.runfile.writer import RunWriter, SegmentRecord
 from fastvid.stages.interface import Stage
-from fastvid.stages.repaint import Repaint
+from fastvid.stages.repaint import PaintedBatch, Repaint
 from fastvid.style.loading import load_style
 from support import decode_clips, job_clips
-from support.bad_inputs import CASES, Place
+from support.bad_inputs import CASES
+from support.job_clips import Clip
+from support.spoiling import Place
 
 
-def options_of(clip, style, tmp_path, **more):
+def options_of(
+    clip: Clip,
+    style: Path,
+    tmp_path: Path,
+    **more: Any,
+) -> StylizeOptions:
     return StylizeOptions(clip.path, tmp_path / "out.mkv", style=str(style), **more)
 
 
 def test_a_plan_counts_the_frames_and_foretells_each_number_of_ranks(
-    cut_clip, tiny_style, tmp_path
-):
+    cut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     options = options_of(cut_clip, tiny_style, tmp_path, cuts=cut_clip.cuts_option, threads=1)
     plan = make_plan(options, [1, 2, 8])
     assert (plan.frames, plan.size) == (cut_clip.frame_count, (64, 48))
@@ -58,27 +68,31 @@ def test_a_plan_counts_the_frames_and_foretells_each_number_of_ranks(
 
 
 @pytest.mark.parametrize("frames", [(0, 1), (5, 7), (22, None)])
-def test_the_shortest_films_can_be_planned(uncut_clip, tiny_style, tmp_path, frames):
+def test_the_shortest_films_can_be_planned(
+    uncut_clip: Clip, tiny_style: Path, tmp_path: Path, frames: tuple[int, int | None]
+) -> None:
     options = options_of(uncut_clip, tiny_style, tmp_path, frames=frames)
     plan = make_plan(options, [3])
     assert plan.frames == plan.measurement.timed
     assert plan.threads == 1
 
 
-def test_frame_by_frame_needs_no_motion(uncut_clip, tiny_style, tmp_path):
+def test_frame_by_frame_needs_no_motion(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> None:
     options = options_of(uncut_clip, tiny_style, tmp_path, temporal_strength=0.0)
     costs = make_plan(options, [1]).measurement.costs
     assert costs.blend == 0 and costs.motion < costs.paint
 
 
-def test_several_styles_cost_several_times(cut_clip, tiny_style, tmp_path):
+def test_several_styles_cost_several_times(
+    cut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other.pt"
     other.write_bytes(tiny_style.read_bytes())
     options = options_of(cut_clip, tiny_style, tmp_path)
     one = make_plan(options, [1])
     both_options = replace(options, style=(str(tiny_style), str(other)))
     both = make_plan(both_options, [1])
-    assert both.disk_bytes == 2 * one.disk_bytes
+    assert one.disk_bytes is not None and both.disk_bytes == 2 * one.disk_bytes
     assert both.rank_bytes > one.rank_bytes and both.rank0_bytes > one.rank0_bytes
     assert both.measurement.costs.fetch > both.measurement.costs.deal
     text = format_plan(both, both_options)
@@ -87,12 +101,14 @@ def test_several_styles_cost_several_times(cut_clip, tiny_style, tmp_path):
     assert f"style: {tiny_style}\n" in format_plan(one, options)
 
 
-def test_each_style_is_painted_where_a_run_paints(cut_clip, tiny_style, tmp_path):
+def test_each_style_is_painted_where_a_run_paints(
+    cut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     """The stages that are timed paint the frame in every style, and not in the main thread."""
     painted = []
 
     class Counting(Repaint):
-        def paint(self, frame):
+        def paint(self, frame: np.ndarray) -> np.ndarray:
             assert threading.current_thread() is not threading.main_thread()
             painted.append(super().paint(frame).shape[0])
             return np.zeros((2, *frame.shape), np.uint8)
@@ -107,11 +123,13 @@ def test_each_style_is_painted_where_a_run_paints(cut_clip, tiny_style, tmp_path
     assert painted and set(painted) == {2}
 
 
-def test_what_is_kept_costs_memory_disk_and_rank_0(uncut_clip, tiny_style, tmp_path):
+def test_what_is_kept_costs_memory_disk_and_rank_0(
+    uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     options = options_of(uncut_clip, tiny_style, tmp_path, cuts="none")
     keeping = replace(options, keep=("flow", "occlusion"))
     without, kept = (make_plan(one, [1]) for one in (options, keeping))
-    assert kept.disk_bytes == 4 * without.disk_bytes
+    assert without.disk_bytes is not None and kept.disk_bytes == 4 * without.disk_bytes
     assert kept.rank_bytes > without.rank_bytes
     costs = kept.measurement.costs
     assert costs.fetch == pytest.approx(4 * costs.deal)
@@ -119,10 +137,18 @@ def test_what_is_kept_costs_memory_disk_and_rank_0(uncut_clip, tiny_style, tmp_p
     assert "motion: dis-medium\n" in format_plan(without, options)
 
 
-def test_kept_flow_is_stored_where_storing_is_timed(uncut_clip, tiny_style, tmp_path, monkeypatch):
+def test_kept_flow_is_stored_where_storing_is_timed(
+    uncut_clip: Clip, tiny_style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stored = []
 
-    def store(self, record, frames, flows=(), occlusions=()):
+    def store(
+        writer: RunWriter,
+        record: SegmentRecord,
+        frames: Sequence[np.ndarray],
+        flows: Sequence[np.ndarray] = (),
+        occlusions: Sequence[np.ndarray] = (),
+    ) -> None:
         stored.append((len(frames), len(flows), len(occlusions), {one.dtype.name for one in flows}))
 
     monkeypatch.setattr(RunWriter, "store", store)
@@ -130,7 +156,13 @@ def test_kept_flow_is_stored_where_storing_is_timed(uncut_clip, tiny_style, tmp_
     assert set(map(str, stored)) == {"(5, 5, 0, {'float32'})"}
 
 
-def test_flow_that_is_read_is_not_computed(uncut_clip, tiny_style, tmp_path, run_main, monkeypatch):
+def test_flow_that_is_read_is_not_computed(
+    uncut_clip: Clip,
+    tiny_style: Path,
+    tmp_path: Path,
+    run_main: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The files of a run in another style; each frame is given its own."""
     run = tmp_path / "begun.mkv"
     assert (
@@ -153,9 +185,11 @@ def test_flow_that_is_read_is_not_computed(uncut_clip, tiny_style, tmp_path, run
     assert run_main("export-flow", run.with_suffix(".h5"), "-o", folder)[0] == 0
     read = []
 
-    def remember(self, frame, height, width):
+    def remember(
+        flows: FlowFolder, frame: int, height: int, width: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         read.append(frame)
-        return known(self, frame, height, width)
+        return known(flows, frame, height, width)
 
     known = FlowFolder.read
     monkeypatch.setattr(FlowFolder, "read", remember)
@@ -191,7 +225,7 @@ def test_flow_that_is_read_is_not_computed(uncut_clip, tiny_style, tmp_path, run
 
 
 @pytest.fixture(scope="module")
-def sparse_clip(tmp_path_factory):
+def sparse_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """H.264 with one key frame, that ranks can seek in."""
     return decode_clips.write_clip(
         tmp_path_factory.mktemp("sparse") / "sparse.mp4",
@@ -201,7 +235,9 @@ def sparse_clip(tmp_path_factory):
 
 
 @pytest.mark.parametrize("cuts", ["none", "auto"])
-def test_ranks_that_decode_for_themselves(cuts, sparse_clip, tiny_style, tmp_path):
+def test_ranks_that_decode_for_themselves(
+    cuts: str, sparse_clip: Path, tiny_style: Path, tmp_path: Path
+) -> None:
     options = StylizeOptions(
         sparse_clip, tmp_path / "out.mkv", style=str(tiny_style), cuts=cuts, threads=1
     )
@@ -216,7 +252,9 @@ def test_ranks_that_decode_for_themselves(cuts, sparse_clip, tiny_style, tmp_pat
     assert "decoding: every rank its own frames (decoded for each that is used: 1.0 at 1" in text
 
 
-def test_auto_reckons_for_each_number_of_ranks(sparse_clip, tiny_style, tmp_path):
+def test_auto_reckons_for_each_number_of_ranks(
+    sparse_clip: Path, tiny_style: Path, tmp_path: Path
+) -> None:
     """One rank has nothing to share, and many would decode too much: rank 0 decodes."""
     options = StylizeOptions(
         sparse_clip,
@@ -236,12 +274,12 @@ def test_auto_reckons_for_each_number_of_ranks(sparse_clip, tiny_style, tmp_path
 class InBatches(Repaint):
     """The CPU in a GPU's place."""
 
-    begun: list[int] = []
+    begun: ClassVar[list[int]] = []
 
-    def paint(self, frame):
+    def paint(self, frame: np.ndarray) -> np.ndarray:
         raise AssertionError("frames are painted in batches here")
 
-    def begin_batch(self, frames):
+    def begin_batch(self, frames: Sequence[np.ndarray]) -> PaintedBatch:
         self.begun.append(len(frames))
         return super().begin_batch(frames)
 
@@ -250,7 +288,9 @@ class InBatches(Repaint):
     "motion_s, batch_s, host_s, charged",
     [(0.02, 0.05, 0.001, 0.03), (0.02, 0.01, 0.001, 0.001), (0.0, 0.05, 0.001, 0.05)],
 )
-def test_a_gpu_paints_while_the_flow_is_computed(motion_s, batch_s, host_s, charged):
+def test_a_gpu_paints_while_the_flow_is_computed(
+    motion_s: float, batch_s: float, host_s: float, charged: float
+) -> None:
     """A frame takes a rank what is longer: painting, or motion and what painting takes of it."""
     watch = Stopwatch(
         {Stage.MOTION.value: [motion_s], "batch": [batch_s], Stage.PAINT.value: [host_s]}
@@ -259,8 +299,8 @@ def test_a_gpu_paints_while_the_flow_is_computed(motion_s, batch_s, host_s, char
 
 
 def test_frames_are_timed_in_batches_where_a_run_paints_so(
-    cut_clip, tiny_style, tmp_path, monkeypatch
-):
+    cut_clip: Clip, tiny_style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = options_of(cut_clip, tiny_style, tmp_path, cuts="none")
     stages = InBatches(
         [load_style(str(tiny_style))], picture_settings(options, threads=1), batch_size=3
@@ -274,8 +314,13 @@ def test_frames_are_timed_in_batches_where_a_run_paints_so(
 
 @pytest.mark.parametrize("device", ["auto", "cuda"])
 def test_a_plan_on_a_gpu_says_so_and_asks_for_it(
-    device, uncut_clip, tiny_style, tmp_path, run_main, monkeypatch
-):
+    device: str,
+    uncut_clip: Clip,
+    tiny_style: Path,
+    tmp_path: Path,
+    run_main: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Painter 9000")
@@ -322,7 +367,13 @@ def test_a_plan_on_a_gpu_says_so_and_asks_for_it(
         ({"threads": 2, "device": "cpu"}, "painting on: CPU; 2 threads a rank\n"),
     ],
 )
-def test_a_plan_says_what_it_reckoned_with(more, line, uncut_clip, tiny_style, tmp_path):
+def test_a_plan_says_what_it_reckoned_with(
+    more: dict[str, Any],
+    line: str,
+    uncut_clip: Clip,
+    tiny_style: Path,
+    tmp_path: Path,
+) -> None:
     options = options_of(uncut_clip, tiny_style, tmp_path, frames=(0, 3), **more)
     assert line in format_plan(make_plan(options, [1]), options)
 
@@ -339,11 +390,11 @@ def test_a_plan_says_what_it_reckoned_with(more, line, uncut_clip, tiny_style, t
         (1000, [0, 332, 664, 996]),
     ],
 )
-def test_places_are_spread_and_never_overlap(count, firsts):
+def test_places_are_spread_and_never_overlap(count: int, firsts: list[int]) -> None:
     assert places(count) == firsts
 
 
-def test_a_stopwatch_takes_the_middle_and_the_mean():
+def test_a_stopwatch_takes_the_middle_and_the_mean() -> None:
     watch = Stopwatch({"paint": [1.0, 2.0, 9.0]})
     assert (watch.median("paint"), watch.mean("paint")) == (2.0, 4.0)
     assert (watch.median("blend"), watch.mean("blend")) == (0.0, 0.0)
@@ -354,28 +405,30 @@ def test_a_stopwatch_takes_the_middle_and_the_mean():
 
 
 @pytest.mark.parametrize("text, counts", [("4", [4]), ("16,4, 64,4", [4, 16, 64])])
-def test_numbers_of_ranks(text, counts):
+def test_numbers_of_ranks(text: str, counts: list[int]) -> None:
     assert rank_counts(text) == counts
 
 
 @pytest.mark.parametrize("text", ["", "0", "4,", "a", "-1", "1.5", "5000", "٣"])
-def test_what_is_no_number_of_ranks(text):
+def test_what_is_no_number_of_ranks(text: str) -> None:
     with pytest.raises(InputError, match="--ranks"):
         rank_counts(text)
 
 
 @pytest.fixture
-def place(uncut_clip, tiny_style, tmp_path):
+def place(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> Place:
     return Place(tmp_path, uncut_clip.path, tiny_style)
 
 
-def without_free_memory(message):
+def without_free_memory(message: str) -> str:
     """What is left of the machine's memory is another amount each time."""
     return re.sub(r"[\d.]+ GB left", "", message)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_plan_refuses_what_the_run_refuses(case, place, run_main):
+def test_a_plan_refuses_what_the_run_refuses(
+    case: str, place: Place, run_main: Callable[..., tuple[int, str]]
+) -> None:
     """In the same words, and it leaves nothing behind either."""
     CASES[case][0](place)
     before = place.contents()
@@ -388,14 +441,18 @@ def test_a_plan_refuses_what_the_run_refuses(case, place, run_main):
     assert place.contents() == before
 
 
-def test_a_plan_for_a_gpu_that_is_not_there(place, run_main, monkeypatch):
+def test_a_plan_for_a_gpu_that_is_not_there(
+    place: Place, run_main: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     command = [*place.command(), "--device", "cuda"]
     assert run_main("plan", *command) == run_main(*command)
     assert run_main("plan", *command)[0] == 2
 
 
-def test_a_plan_for_a_run_that_can_not_be_continued(place, run_main):
+def test_a_plan_for_a_run_that_can_not_be_continued(
+    place: Place, run_main: Callable[..., tuple[int, str]]
+) -> None:
     """It was begun with another flow. What is begun is not touched."""
     assert run_main(*place.command(), "--frames", ":4")[0] == 0
     before = place.contents()
@@ -407,12 +464,14 @@ def test_a_plan_for_a_run_that_can_not_be_continued(place, run_main):
     assert place.contents() == before
 
 
-def test_a_bad_number_of_ranks_is_one_message(place, run_main):
+def test_a_bad_number_of_ranks_is_one_message(
+    place: Place, run_main: Callable[..., tuple[int, str]]
+) -> None:
     status, message = run_main("plan", *place.command(), "--ranks", "none")
     assert status == 2 and "--ranks" in message and "Traceback" not in message
 
 
-def test_the_source_says_how_many_frames_there_are(uncut_clip):
+def test_the_source_says_how_many_frames_there_are(uncut_clip: Clip) -> None:
     """What the forecast multiplies with."""
     with open_source(str(uncut_clip.path)) as source:
         assert source.frame_count == uncut_clip.frame_count

@@ -30,7 +30,8 @@ def identity(
         "encoding": ENCODING,
         **changes,
     }
-    return json.loads(json.dumps(run_identity(options, settings, **facts)))
+    identity: dict[str, Any] = json.loads(json.dumps(run_identity(options, settings, **facts)))
+    return identity
 
 
 def difference(recorded: dict[str, Any], wanted: dict[str, Any]) -> str:

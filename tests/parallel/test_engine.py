@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from fastvid.errors import InputError
-from fastvid.parallel.engine.engine import Engine, Failed, LastFrame, Task
-from fastvid.parallel.engine.threads import still_computing
+from fastvid.parallel.engine.engine import Engine, LastFrame
+from fastvid.parallel.engine.task import Task
+from fastvid.parallel.engine.threads import Failed, still_computing
 from fastvid.stages.interface import Motion, Stage
 
 _PATIENCE_S = 30.0
@@ -44,7 +45,7 @@ class CountingStages:
 
     def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
         self.log.append(f"blend {painted[0, 0, 0]} {previous[0, 0, 0]}")
-        return painted + previous // 10
+        return np.asarray(painted + previous // 10)
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class CountingRecurrent:
     def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
         assert motion.prepared == painted[0, 0, 0]
         self.log.append(f"{painted[0, 0, 0]} after {previous[0, 0, 0, 0]}")
-        return painted[None] + previous // 2
+        return np.asarray(painted[None] + previous // 2)
 
     def carry(self, difference: np.ndarray, motion: Motion) -> np.ndarray:
         assert motion.prepared is not None

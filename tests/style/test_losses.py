@@ -1,5 +1,7 @@
 """Every loss against its formula, and the loss networks against their layers written out."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,25 +13,25 @@ from fastvid.style.lossnet import _VGG16, _VGG19, load_loss_network
 from support.loss_networks import squeezenet_file, vgg_file
 
 
-def images(count=1, height=40, width=44, seed=0):
+def images(count: int = 1, height: int = 40, width: int = 44, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(count, 3, height, width, generator=generator) * 255
 
 
-def test_squeezenet_is_its_layers_written_out(tmp_path):
+def test_squeezenet_is_its_layers_written_out(tmp_path: Path) -> None:
     path, arrays = squeezenet_file(tmp_path / "s.npz")
     picture = images(2)
     w = {key: torch.from_numpy(value) for key, value in arrays.items()}
 
-    def conv(x, key, **options):
+    def conv(x: torch.Tensor, key: str, **options: int) -> torch.Tensor:
         return F.relu(F.conv2d(x, w[f"{key}.w"], w[f"{key}.b"], **options))
 
-    def fire(x, n):
+    def fire(x: torch.Tensor, n: int) -> torch.Tensor:
         squeezed = conv(x, f"fire{n}/s")
         three = conv(squeezed, f"fire{n}/e3", padding=1)
         return torch.cat([conv(squeezed, f"fire{n}/e1"), three], 1)
 
-    def pool(x):
+    def pool(x: torch.Tensor) -> torch.Tensor:
         return F.max_pool2d(x, kernel_size=3, stride=2, ceil_mode=True)
 
     x = picture - torch.tensor([104.0, 117.0, 123.0]).reshape(1, 3, 1, 1)
@@ -44,7 +46,7 @@ def test_squeezenet_is_its_layers_written_out(tmp_path):
         torch.testing.assert_close(found[layer], value)
 
 
-def test_vgg16_is_its_layers_written_out(tmp_path):
+def test_vgg16_is_its_layers_written_out(tmp_path: Path) -> None:
     path, state = vgg_file(tmp_path / "v.pth", _VGG16)
     picture = images(1, 32, 40)
     rgb = picture.flip(1) / 255
@@ -64,7 +66,7 @@ def test_vgg16_is_its_layers_written_out(tmp_path):
     assert set(found) == set(names.values())
 
 
-def test_vgg19_is_told_from_vgg16(tmp_path):
+def test_vgg19_is_told_from_vgg16(tmp_path: Path) -> None:
     path, state = vgg_file(tmp_path / "v.pth", _VGG19)
     state["features.34.weight"] = torch.zeros(512, 512, 3, 3)
     torch.save(state, path)
@@ -80,17 +82,19 @@ def test_vgg19_is_told_from_vgg16(tmp_path):
         ({"conv1.w": np.zeros((96, 3), np.float32)}, "conv1.w"),
     ],
 )
-def test_a_loss_network_that_does_not_fit_is_named(tmp_path, change, reason):
+def test_a_loss_network_that_does_not_fit_is_named(
+    tmp_path: Path, change: dict[str, np.ndarray], reason: str
+) -> None:
     path, _ = squeezenet_file(tmp_path / "s.npz", change)
     with pytest.raises(InputError, match=reason):
         load_loss_network(path)
 
 
-def test_foreign_loss_networks_are_refused(tmp_path):
+def test_foreign_loss_networks_are_refused(tmp_path: Path) -> None:
     for content in (b"", b"not a network", b"PK\x03\x04"):
         path = tmp_path / "x.npz"
         path.write_bytes(content)
-        with pytest.raises(InputError, match="x.npz"):
+        with pytest.raises(InputError, match=r"x.npz"):
             load_loss_network(str(path))
     np.savez(tmp_path / "y.npz", a=np.zeros(3))
     with pytest.raises(InputError, match="no loss network"):
@@ -99,7 +103,7 @@ def test_foreign_loss_networks_are_refused(tmp_path):
         load_loss_network(str(tmp_path / "nowhere.npz"))
 
 
-def test_gram_is_the_sum_of_products():
+def test_gram_is_the_sum_of_products() -> None:
     features = torch.randn(2, 3, 4, 5)
     expected = torch.zeros(2, 3, 3)
     for n in range(2):
@@ -109,7 +113,7 @@ def test_gram_is_the_sum_of_products():
     torch.testing.assert_close(losses.gram(features), expected)
 
 
-def test_content_and_variation_by_their_formulas():
+def test_content_and_variation_by_their_formulas() -> None:
     one, two = torch.rand(1, 4, 6, 7), torch.rand(1, 4, 6, 7)
     expected = ((one - two) ** 2).mean() / (two**2).mean()
     torch.testing.assert_close(losses.content_loss(one, two), expected, rtol=1e-4, atol=0)
@@ -117,7 +121,7 @@ def test_content_and_variation_by_their_formulas():
     assert losses.total_variation(ramp).item() == pytest.approx(1.0)
 
 
-def test_a_painting_has_no_style_or_palette_loss_against_itself(tmp_path):
+def test_a_painting_has_no_style_or_palette_loss_against_itself(tmp_path: Path) -> None:
     network = load_loss_network(squeezenet_file(tmp_path / "s.npz")[0])
     painting, other = images(1, 64, 64), images(1, 64, 64, seed=1) * 0.4
     target = losses.style_target(network, painting)
@@ -127,7 +131,7 @@ def test_a_painting_has_no_style_or_palette_loss_against_itself(tmp_path):
     assert losses.palette_loss(other, target).item() > 0.01
 
 
-def test_palette_ignores_where_colours_are():
+def test_palette_ignores_where_colours_are() -> None:
     painting = images(1, 48, 48)
     target = losses.StyleTarget({}, losses.sorted_colors(painting))
     assert losses.palette_loss(painting.flip(2, 3), target).item() < 1e-9
@@ -135,7 +139,7 @@ def test_palette_ignores_where_colours_are():
     torch.testing.assert_close(directions.norm(dim=1), torch.ones(len(directions)))
 
 
-def test_warping_and_the_temporal_loss():
+def test_warping_and_the_temporal_loss() -> None:
     first = images(1, 20, 30)
     flow = torch.zeros(1, 20, 30, 2)
     flow[..., 0], flow[..., 1] = 2.0, -3.0

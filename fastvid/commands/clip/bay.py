@@ -44,7 +44,7 @@ def _float_up(time_s: float) -> np.ndarray:
 def _sail(x: float) -> Motion:
     def motion(time_s: float) -> np.ndarray:
         ahead = translation(-0.22 * wave(time_s, 12.0, -0.12), 0.006 * wave(time_s, 1.9))
-        return ahead @ turning(0.045 * wave(time_s, 2.6), x, 0.76)
+        return np.asarray(ahead @ turning(0.045 * wave(time_s, 2.6), x, 0.76))
 
     return motion
 

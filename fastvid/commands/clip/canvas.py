@@ -94,7 +94,7 @@ class Canvas:
         columns = (np.arange(self.shape[1], dtype=np.float32) + 0.5) / pixels_per_unit + left
         rows = (np.arange(self.shape[0], dtype=np.float32) + 0.5) / pixels_per_unit + top
         self.x, self.y = (grid.astype(np.float32) for grid in np.meshgrid(columns, rows))
-        self._rgb = np.zeros(self.shape + (3,), np.float32)
+        self._rgb = np.zeros((*self.shape, 3), np.float32)
         self._alpha = np.zeros(self.shape, np.float32)
 
     def near(self, x: float, y: float, reach: float) -> "Canvas":

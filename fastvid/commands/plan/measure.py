@@ -19,8 +19,8 @@ from fastvid.commands.plan.stopwatch import Stopwatch
 from fastvid.decode.cuts import mark_cuts
 from fastvid.decode.frame import Frame
 from fastvid.decode.source import VideoSource
+from fastvid.encode.encoder_thread import encoder_threads
 from fastvid.encode.plan import OutputPlan
-from fastvid.encode.thread import encoder_threads
 from fastvid.job.estimate import frame_bytes
 from fastvid.job.options import StylizeOptions
 from fastvid.stages.interface import (

@@ -32,7 +32,6 @@ from fastvid.parallel.engine.task import Task
 from fastvid.parallel.engine.threads import (
     HEAVY_NICE,
     RECURRENT_NICE,
-    THREAD_NAME,
     WAITING,
     Failed,
     SideThread,

@@ -10,6 +10,7 @@ leave by themselves. Rank 0 paints slowly: it does not get through alone.
 import os
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -50,8 +51,8 @@ def _paint_slowly(stages: Repaint, frame: np.ndarray) -> np.ndarray:
 
 if __name__ == "__main__":
     if launched_rank(os.environ):
-        setattr(serving, "serve", _serve_late)
+        mock.patch.object(serving, "serve", _serve_late).start()
     else:
-        setattr(Repaint, "paint", _paint_slowly)
-        setattr(Communicator, "send_home", _send_home_and_tell)
+        mock.patch.object(Repaint, "paint", _paint_slowly).start()
+        mock.patch.object(Communicator, "send_home", _send_home_and_tell).start()
     program.run()

@@ -5,10 +5,13 @@ mpirun -n 3 python late_rank.py
 
 import sys
 import time
+from typing import cast
 
 from fastvid.commands.serve import serve
-from fastvid.parallel.mpi.communicator import Kind, connect
+from fastvid.parallel.mpi.communicator import connect
+from fastvid.parallel.mpi.message import Kind
 from fastvid.parallel.setup import JobSetup
+from fastvid.stages.interface import Stages
 from fastvid.stages.settings import PictureSettings
 
 STATUS = 7
@@ -34,7 +37,7 @@ def main() -> int:
     comm = connect()
     if comm.rank != 0:
         time.sleep(LATE_S)
-        return serve(comm, lambda setup: NoStages())
+        return serve(comm, lambda setup: cast(Stages, NoStages()))
     setup = JobSetup(SETTINGS, ("tiny",), (b"no style",), lookahead=1, keep=(), rank_timeout_s=60.0)
     for _ in range(2):
         comm.job += 1

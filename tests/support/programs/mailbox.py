@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from fastvid.parallel.mpi import bell, waiting
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message, connect
+from fastvid.parallel.mpi.communicator import Communicator, connect
 from fastvid.parallel.mpi.launch import launched_rank
+from fastvid.parallel.mpi.message import Kind, Message
 
 SIZES = (0, 1, 7, 4096, 65537, 1_000_003, 6_000_000)
 DTYPES = ("uint8", "int64", "float32", "float64")
@@ -86,7 +87,7 @@ def check_everything_arrives(comm: Communicator) -> str:
     assert sorted(by_source) == list(range(comm.size))
     for source, messages in by_source.items():
         assert [m.header for m in messages] == [(n, -n) for n in range(len(plan))]
-        for number, (message, (size, dtype)) in enumerate(zip(messages, plan)):
+        for number, (message, (size, dtype)) in enumerate(zip(messages, plan, strict=True)):
             flat, empty, cube = message.arrays
             assert np.array_equal(flat, payload(source, number, size, dtype))
             assert flat.dtype == np.dtype(dtype) == cube.dtype and cube.shape == (1, 2, 3)
@@ -105,7 +106,7 @@ def check_many_to_one(comm: Communicator) -> str:
         comm.send_text(0, Kind.FAILURE, f"grüße von {comm.rank}")
         assert comm.drain(120, _early.append)
         return "ok"
-    last = {source: -1 for source in range(1, comm.size)}
+    last = dict.fromkeys(range(1, comm.size), -1)
     for message in collect(comm, (count + 1) * (comm.size - 1), Kind.RESULT, Kind.FAILURE):
         if message.kind is Kind.FAILURE:
             assert message.text() == f"grüße von {message.source}"

@@ -15,7 +15,8 @@ from typing import Any
 
 from fastvid.commands.cli import run_command_line
 from fastvid.commands.serve import serve
-from fastvid.parallel.mpi.communicator import Kind, connect
+from fastvid.parallel.mpi.communicator import connect
+from fastvid.parallel.mpi.message import Kind
 from fastvid.stages.recurrent import RecurrentRepaint
 from fastvid.stages.repaint import Repaint
 
