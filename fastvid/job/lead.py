@@ -7,12 +7,12 @@ from collections.abc import Callable
 from fastvid.errors import Stopped
 from fastvid.job.fanout import FanOut
 from fastvid.parallel.coordinator import Coordinator
-from fastvid.parallel.encoders import Helpers
-from fastvid.parallel.heartbeat import Pulse
+from fastvid.parallel.encoders import EncodingRanks
+from fastvid.parallel.heartbeat import Heartbeats
 from fastvid.parallel.mpi.communicator import Communicator, Message
 from fastvid.parallel.mpi.stopping import Deadline
 from fastvid.parallel.mpi.waiting import LEADER_SLEEP_S
-from fastvid.parallel.turn import take_turn
+from fastvid.parallel.polling import poll_once
 from fastvid.parallel.worker import Worker
 
 _SHOW_INTERVAL_S = 0.2
@@ -22,7 +22,7 @@ def lead(
     comm: Communicator,
     coordinator: Coordinator,
     worker: Worker,
-    pulse: Pulse,
+    heartbeats: Heartbeats,
     sink: FanOut,
     deadline: Deadline,
     show: Callable[[], None],
@@ -33,7 +33,7 @@ def lead(
     over, after what was at work has been gathered; RemoteError if a rank fails or falls silent, and
     what the sink's threads raised.
     """
-    helpers = Helpers(comm, sink.shared)
+    helpers = EncodingRanks(comm, sink.shared)
     finishing = False
     shown = 0.0
 
@@ -41,7 +41,7 @@ def lead(
         return coordinator.handle(message) or helpers.handle(message)
 
     while not finishing or sink.alive():
-        active = take_turn(comm, worker, pulse, handle)
+        active = poll_once(comm, worker, heartbeats, handle)
         active |= coordinator.step() | helpers.step()
         sink.check()
         if coordinator.done and not finishing:
@@ -54,7 +54,7 @@ def lead(
                 raise Stopped(f"stopped by {reason}")
         if time.monotonic() - shown > _SHOW_INTERVAL_S:
             shown = time.monotonic()
-            sink.note_ranks(pulse.rows())
+            sink.note_ranks(heartbeats.rows())
             show()
         if not active and (sink.alive() or not finishing):
             comm.rest(LEADER_SLEEP_S)

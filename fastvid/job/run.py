@@ -23,7 +23,7 @@ from fastvid.job.prepare import Painting, Prepared, prepare
 from fastvid.job.progress import Progress
 from fastvid.parallel.coordinator import Coordinator
 from fastvid.parallel.engine.engine import Engine
-from fastvid.parallel.heartbeat import Pulse
+from fastvid.parallel.heartbeat import Heartbeats
 from fastvid.parallel.logs import log_to
 from fastvid.parallel.mpi.communicator import FAILED_PATIENCE_S, Communicator, Kind
 from fastvid.parallel.mpi.stopping import Deadline, signals_stop
@@ -223,13 +223,13 @@ def _compute(
     )
     if index is not None:
         worker.read_film(index)
-    pulse = Pulse(comm, engine, options.rank_timeout)
+    heartbeats = Heartbeats(comm, engine, options.rank_timeout)
 
     def show() -> None:
         progress.update(sink.frames_stored, total, _shares(coordinator.stage_seconds))
 
     try:
-        lead(comm, coordinator, worker, pulse, sink, deadline, show)
+        lead(comm, coordinator, worker, heartbeats, sink, deadline, show)
     except Stopped as stop:
         sink.cancel()
         done = min(len(painting.writer.stored) for painting in job.paintings)

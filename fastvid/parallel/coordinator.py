@@ -187,9 +187,14 @@ class Coordinator:
 
     def _send_segment(self, segment: Segment, rank: int) -> None:
         halo = () if segment.halo is None else (segment.halo,)
-        frames = (*segment.lead, *halo, *segment.frames)
+        frames = (*segment.warm_up, *halo, *segment.frames)
         place = Place(
-            segment.index, segment.start, segment.stop, bool(halo), len(segment.lead), segment.group
+            segment.index,
+            segment.start,
+            segment.stop,
+            bool(halo),
+            len(segment.warm_up),
+            segment.group,
         )
         # Rank 0 may have decoded them for the cuts.
         if self._ranks_read and (rank != self._comm.rank or not frames[0].image.size):
@@ -207,10 +212,10 @@ class Coordinator:
         facts = replace(
             segment,
             halo=None,
-            lead=(),
+            warm_up=(),
             frames=tuple(replace(frame, image=NO_IMAGE) for frame in segment.frames),
         )
-        self._dealt[segment.index] = _Dealt(facts, rank, bool(segment.lead))
+        self._dealt[segment.index] = _Dealt(facts, rank, bool(segment.warm_up))
         self._groups.add(segment.group)
 
     def _fetch(self) -> bool:

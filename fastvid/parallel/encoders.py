@@ -22,7 +22,7 @@ _MAX_OUTGOING_BYTES = 32 << 20
 _log = logging.getLogger(__name__)
 
 
-class Helpers:
+class EncodingRanks:
     """The ranks that encode for rank 0.
 
     shared: the parts of each output that is shared, by its number.

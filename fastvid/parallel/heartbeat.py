@@ -17,7 +17,7 @@ _BEATS_PER_TIMEOUT = 4
 
 
 @dataclass
-class Heard:
+class LastHeartbeat:
     """What was last heard of a rank. at: seconds since the epoch."""
 
     at: float
@@ -25,7 +25,7 @@ class Heard:
     bytes_sent: int = 0
 
 
-class Pulse:
+class Heartbeats:
     """The heartbeats of one rank: it sends its own, and watches over those that it listens to.
 
     On rank 0 these are all other ranks, on the others rank 0. timeout_s: silence beyond this ends
@@ -41,14 +41,16 @@ class Pulse:
         now = time.monotonic()
         self._next_beat = now
         self._last = {rank: now for rank in self._listeners}
-        self.heard = {rank: Heard(time.time(), "starting") for rank in range(comm.size)}
+        self.heard = {rank: LastHeartbeat(time.time(), "starting") for rank in range(comm.size)}
 
     def noticed(self, message: Message) -> None:
         """Counts a message of whatever kind as a sign of life."""
         if message.source in self._last:
             self._last[message.source] = time.monotonic()
         if message.kind is Kind.HEARTBEAT:
-            self.heard[message.source] = Heard(time.time(), message.text(), message.header[0])
+            self.heard[message.source] = LastHeartbeat(
+                time.time(), message.text(), message.header[0]
+            )
 
     def rows(self) -> list[tuple[int, str, int, float, str, int]]:
         """(rank, host, process, last heard, doing, bytes sent) of every rank, for the run file."""
@@ -64,7 +66,9 @@ class Pulse:
         if now < self._next_beat:
             return
         self._next_beat = now + self._interval_s
-        self.heard[self._comm.rank] = Heard(time.time(), self._engine.doing, self._comm.bytes_sent)
+        self.heard[self._comm.rank] = LastHeartbeat(
+            time.time(), self._engine.doing, self._comm.bytes_sent
+        )
         if self._engine.step_seconds() < self._timeout_s:
             for rank in self._listeners:
                 self._comm.send_text(

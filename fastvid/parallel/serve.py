@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from fastvid.errors import EXIT_FAILURE, FastvidError
 from fastvid.parallel.engine.engine import Engine
-from fastvid.parallel.heartbeat import Pulse
+from fastvid.parallel.heartbeat import Heartbeats
 from fastvid.parallel.logs import log_to
 from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
 from fastvid.parallel.mpi.stopping import signals_stop
+from fastvid.parallel.polling import poll_once
 from fastvid.parallel.setup import JobSetup, StageFactory, real_stages
-from fastvid.parallel.turn import take_turn
 from fastvid.parallel.worker import Worker
 
 
@@ -43,13 +43,13 @@ def serve_job(
                     setup.keep,
                     with_errors=setup.settings.overlap is not None,
                 ),
-                Pulse(comm, engine, setup.rank_timeout_s),
+                Heartbeats(comm, engine, setup.rank_timeout_s),
             )
         finally:
             engine.stop()
 
 
-def _work(comm: Communicator, worker: Worker, pulse: Pulse) -> None:
+def _work(comm: Communicator, worker: Worker, heartbeats: Heartbeats) -> None:
     ended = False
 
     def note_end(message: Message) -> bool:
@@ -58,7 +58,7 @@ def _work(comm: Communicator, worker: Worker, pulse: Pulse) -> None:
         return ended
 
     while not ended:
-        if not take_turn(comm, worker, pulse, note_end):
+        if not poll_once(comm, worker, heartbeats, note_end):
             comm.rest(worker.longest_sleep_s())
 
 

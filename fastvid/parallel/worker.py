@@ -15,9 +15,9 @@ import numpy as np
 from fastvid.decode.film_index import SourceIndex, index_from_arrays
 from fastvid.encode.plan import plan_of_text
 from fastvid.parallel.dealer import NOBODY
-from fastvid.parallel.engine.encoding import Encoding, PartOrder
+from fastvid.parallel.engine.encoding import PartEncodingThread, PartOrder
 from fastvid.parallel.engine.engine import Engine, Failed, LastFrame
-from fastvid.parallel.engine.reading import Reading, ReadRequest
+from fastvid.parallel.engine.reading import ReadRequest, SegmentReadingThread
 from fastvid.parallel.engine.task import Place, Task
 from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
 from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
@@ -91,10 +91,10 @@ class Worker:
 
     def read_film(self, index: SourceIndex) -> None:
         """From now on this rank may be dealt frames to read itself."""
-        self._engine.reading = Reading(index, self._comm.wake.set)
+        self._engine.reading = SegmentReadingThread(index, self._comm.wake.set)
 
     def handle(self, message: Message) -> None:
-        """Reacts to a message for the worker (`fastvid.parallel.turn`)."""
+        """Reacts to a message for the worker (`fastvid.parallel.polling`)."""
         if message.kind is Kind.SEGMENT:
             self._take_on(message)
         elif message.kind is Kind.READ:
@@ -120,7 +120,7 @@ class Worker:
             self._deliver(self._done.pop(message.header[0]))
         elif message.kind is Kind.ENCODE:
             if self._engine.encoding is None:
-                self._engine.encoding = Encoding(self._comm.wake.set)
+                self._engine.encoding = PartEncodingThread(self._comm.wake.set)
             self._engine.encoding.begin(PartOrder(*message.header), plan_of_text(message.text()))
         elif message.kind is Kind.PICTURES and self._engine.encoding is not None:
             times, *images = message.arrays
@@ -184,7 +184,7 @@ class Worker:
             if isinstance(event, Failed):
                 self._report(event)
             else:
-                self._reading_frames -= len(event.frames) - event.lead
+                self._reading_frames -= len(event.frames) - event.warm_up
                 self._begin(event)
         return active
 
@@ -193,19 +193,16 @@ class Worker:
         encoding, active = self._engine.encoding, False
         if encoding is None:
             return False
-        while not encoding.passages.empty():
-            passage = encoding.passages.get()
+        while not encoding.chunks.empty():
+            chunk = encoding.chunks.get()
             active = True
-            if passage.last:
-                _log.info("frames %d to %d encoded", passage.order.first, passage.order.stop - 1)
+            if chunk.last:
+                _log.info("frames %d to %d encoded", chunk.order.first, chunk.order.stop - 1)
             self._comm.send(
                 0,
                 Kind.ENCODED,
-                [int(passage.last)],
-                [
-                    np.frombuffer(text, np.uint8)
-                    for text in (passage.problem.encode(), passage.content)
-                ],
+                [int(chunk.last)],
+                [np.frombuffer(text, np.uint8) for text in (chunk.problem.encode(), chunk.content)],
             )
         while (wanted := encoding.wants()) is not None:
             _, start, stop = wanted
@@ -236,13 +233,16 @@ class Worker:
 
     def _deliver(self, task: Task) -> None:
         times = [[task.times[s].start, task.times[s].seconds] for s in STAGES]
-        motions = task.motions[task.lead :]
-        arrays: list[np.ndarray] = [np.array(times, dtype=np.float64), *task.finished[task.lead :]]
+        motions = task.motions[task.warm_up :]
+        arrays: list[np.ndarray] = [
+            np.array(times, dtype=np.float64),
+            *task.finished[task.warm_up :],
+        ]
         if "flow" in self._keep:
             arrays += [kept_flow(motion, task.frames[0]) for motion in motions]
         if "occlusion" in self._keep:
             arrays += [kept_occlusion(motion, task.frames[0]) for motion in motions]
         if self._with_errors:
-            arrays.append(np.array(task.errors[task.lead :], dtype=np.float64))
+            arrays.append(np.array(task.errors[task.warm_up :], dtype=np.float64))
         del self._held[task.index]
         self._comm.send(0, Kind.RESULT, [task.index], arrays)

@@ -68,7 +68,7 @@ def stretch(boundary: np.ndarray | None = None) -> tuple[Task, Task]:
         start=8,
         frames=[image(n) for n in range(8, 14)],
         halo=None,
-        lead=2,
+        warm_up=2,
         group=3,
         boundary=boundary,
     )
@@ -79,7 +79,7 @@ def stretch(boundary: np.ndarray | None = None) -> tuple[Task, Task]:
 
 
 def values(task: Task) -> list[int]:
-    return [int(frame[0, 0, 0, 0]) for frame in task.finished[task.lead :]]
+    return [int(frame[0, 0, 0, 0]) for frame in task.finished[task.warm_up :]]
 
 
 def next_event(engine: Engine) -> object:

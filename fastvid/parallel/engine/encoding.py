@@ -20,7 +20,7 @@ from fastvid.parallel.engine.threads import Failed, SideThread, Step
 _ASKED_FRAMES = 4
 _AHEAD_FRAMES = 8
 # Bytes that are passed on in one go, unless they are the last.
-_PASSED_BYTES = 1 << 18
+_CHUNK_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class PartOrder:
 
 
 @dataclass(frozen=True)
-class Passage:
+class EncodedChunk:
     """Encoded bytes of a part in their order. last: the part is complete with them. problem: it
     will not be, and why."""
 
@@ -49,14 +49,14 @@ class Passage:
     problem: str = ""
 
 
-class Encoding:
+class PartEncodingThread:
     """Encodes the part that it was given.
 
     thread: takes its frames. wake: called when there is something to pass on or to ask for.
     """
 
     def __init__(self, wake: Callable[[], object]) -> None:
-        self.passages: queue.SimpleQueue[Passage] = queue.SimpleQueue()
+        self.chunks: queue.SimpleQueue[EncodedChunk] = queue.SimpleQueue()
         self._wake = wake
         # Of what follows, the main thread reads what the other one writes.
         self._lock = threading.Lock()
@@ -123,13 +123,13 @@ class Encoding:
         self._wake()  # it may want frames
 
     def _pass_on(self, order: PartOrder, content: bytes, last: bool) -> None:
-        self.passages.put(Passage(order, content, last))
+        self.chunks.put(EncodedChunk(order, content, last))
         self._wake()
 
     def _fail(self, failed: Failed) -> None:
         """This rank can't help, but rank 0 can do without."""
         assert self._at_hand is not None
-        self.passages.put(Passage(self._at_hand, b"", problem=failed.message))
+        self.chunks.put(EncodedChunk(self._at_hand, b"", problem=failed.message))
         with self._lock:
             self._order = None
         self._wake()
@@ -146,7 +146,7 @@ class _Outbox:
     def write(self, data: bytes) -> None:
         self._pieces.append(data)
         self._size += len(data)
-        if self._size >= _PASSED_BYTES:
+        if self._size >= _CHUNK_BYTES:
             self._flush(last=False)
 
     def finish(self) -> None:

@@ -26,8 +26,8 @@ import numpy as np
 
 from fastvid.parallel.engine.batches import BatchPainting
 from fastvid.parallel.engine.correction import Seam
-from fastvid.parallel.engine.encoding import Encoding
-from fastvid.parallel.engine.reading import Reading
+from fastvid.parallel.engine.encoding import PartEncodingThread
+from fastvid.parallel.engine.reading import SegmentReadingThread
 from fastvid.parallel.engine.task import Task
 from fastvid.parallel.engine.threads import (
     HEAVY_NICE,
@@ -90,9 +90,9 @@ class Engine:
             self._batches = BatchPainting(stages)
             self.prefetch_frames = stages.batch_size
         # The thread that decodes, where a rank does so itself; stopped and watched with the others.
-        self.reading: Reading | None = None
+        self.reading: SegmentReadingThread | None = None
         # That which encodes for rank 0, once there is nothing left to compute.
-        self.encoding: Encoding | None = None
+        self.encoding: PartEncodingThread | None = None
         self._recurrent = stages if isinstance(stages, RecurrentStages) else None
         self._overlap = overlap
         self._seams: list[Seam] = []
@@ -265,11 +265,11 @@ class Engine:
     def _deliver(self, task: Task) -> None:
         with self._condition:
             self._tasks.remove(task)
-            if task.lead:
+            if task.warm_up:
                 assert self._overlap is not None and self._recurrent is not None
                 self._seams.append(Seam(task, self._overlap, self._recurrent))
         self._report(LastFrame(task.index, task.finished[-1]))
-        if not task.lead:
+        if not task.warm_up:
             self._report(task)
 
     def _correct(self, seam: Seam) -> None:
@@ -289,7 +289,7 @@ class Engine:
             finished = self._stages.blend(painted, previous, motion)
             if self._overlap is not None and self._recurrent is not None:
                 error = self._recurrent.temporal_error(finished, previous, motion)
-            if not task.lead:
+            if not task.warm_up:
                 motion.prepared = None  # the gate and the warp are not needed again
         task.errors.append(error)
         task.painted[position] = None

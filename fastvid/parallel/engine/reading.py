@@ -39,7 +39,7 @@ class ReadRequest:
         return cls(Place.from_numbers(header), tuple(arrays[0].tolist()) if arrays else ())
 
 
-class Reading:
+class SegmentReadingThread:
     """Reads the segments that it is asked for, in that order, in a thread of low priority.
 
     events: a `Task` for each, or what went wrong. thread: takes the requests. wake: called at each

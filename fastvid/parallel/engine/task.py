@@ -25,7 +25,7 @@ class StageTime:
 class Place:
     """Where a segment belongs, as it travels to its rank.
 
-    Frames [start, stop) are its own. Before them come `lead` frames for it to warm up or, with
+    Frames [start, stop) are its own. Before them come `warm_up` frames for it to warm up or, with
     `has_halo`, the one before it. group: see `Task`.
     """
 
@@ -33,13 +33,13 @@ class Place:
     start: int
     stop: int
     has_halo: bool = False
-    lead: int = 0
+    warm_up: int = 0
     group: int = -1
 
     @property
     def first(self) -> int:
         """The first of the frames that the segment takes."""
-        return self.start - self.lead - self.has_halo
+        return self.start - self.warm_up - self.has_halo
 
     def numbers(self) -> list[int]:
         """As the header of a message."""
@@ -48,17 +48,17 @@ class Place:
     @classmethod
     def from_numbers(cls, header: Sequence[int]) -> "Place":
         """The inverse of `numbers`."""
-        index, start, stop, has_halo, lead, group = header
-        return cls(index, start, stop, bool(has_halo), lead, group)
+        index, start, stop, has_halo, warm_up, group = header
+        return cls(index, start, stop, bool(has_halo), warm_up, group)
 
     def task(self, images: Sequence[np.ndarray]) -> "Task":
         """The task with these images, from frame `first` on."""
         return Task(
             self.index,
-            self.start - self.lead,
+            self.start - self.warm_up,
             images[self.has_halo :],
             images[0] if self.has_halo else None,
-            lead=self.lead,
+            warm_up=self.warm_up,
             group=self.group,
         )
 
@@ -68,7 +68,7 @@ class Task:
     """A segment at work on a rank.
 
     frames: its input images. halo: the input image before them, None where the segment begins its
-    shot. boundary: the finished frame before the segment, once it is there. lead: so many of the
+    shot. boundary: the finished frame before the segment, once it is there. warm_up: so many of the
     frames come before the segment, for it to warm up without its past, and the segment waits for
     its correction; `start` is the first of all frames. group: segments of one stretch have the
     same. errors: temporal errors of the finished frames, if somebody wants them.
@@ -79,7 +79,7 @@ class Task:
     frames: Sequence[np.ndarray]
     halo: np.ndarray | None
     boundary: np.ndarray | None = None
-    lead: int = 0
+    warm_up: int = 0
     group: int = -1
     motions: list[Motion | None] = field(default_factory=list)
     painted: list[np.ndarray | None] = field(default_factory=list)

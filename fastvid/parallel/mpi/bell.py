@@ -68,35 +68,35 @@ class Bell:
             end.close()
 
 
-class Ropes:
+class Doorbells:
     """The bells of other ranks, as far as they can be rung from here.
 
     names: of the bells, by rank.
     """
 
     def __init__(self, names: dict[int, str]) -> None:
-        self._ropes: dict[int, socket.socket] = {}
+        self._doorbells: dict[int, socket.socket] = {}
         for rank, name in names.items():
-            rope = _connected_socket(name) if name else None
-            if rope is not None:
-                self._ropes[rank] = rope
+            doorbell = _connected_socket(name) if name else None
+            if doorbell is not None:
+                self._doorbells[rank] = doorbell
 
     @property
     def ranks(self) -> frozenset[int]:
         """The ranks whose bells can be rung."""
-        return frozenset(self._ropes)
+        return frozenset(self._doorbells)
 
     def ring(self, rank: int) -> None:
         """Ends the sleep of a rank, if its bell can be rung."""
-        rope = self._ropes.get(rank)
-        if rope is None:
+        doorbell = self._doorbells.get(rank)
+        if doorbell is None:
             return
         try:
-            rope.send(b"!")
+            doorbell.send(b"!")
         except BlockingIOError:
             pass  # its queue is full: it has been rung, and has not looked yet
         except OSError:  # it is gone
-            self._ropes.pop(rank).close()
+            self._doorbells.pop(rank).close()
 
 
 def _named_socket() -> tuple[socket.socket | None, str]:
@@ -120,16 +120,16 @@ def _named_socket() -> tuple[socket.socket | None, str]:
 def _connected_socket(name: str) -> socket.socket | None:
     """A socket to ring with; None if nobody of that name is on this host."""
     try:
-        rope = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        doorbell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     except OSError:
         return None
     try:
-        rope.setblocking(False)
-        rope.connect(_address(name))
+        doorbell.setblocking(False)
+        doorbell.connect(_address(name))
     except OSError:
-        rope.close()
+        doorbell.close()
         return None
-    return rope
+    return doorbell
 
 
 def _address(name: str) -> str:

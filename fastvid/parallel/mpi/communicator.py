@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from fastvid.errors import InputError
-from fastvid.parallel.mpi.bell import Bell, Ropes
+from fastvid.parallel.mpi.bell import Bell, Doorbells
 from fastvid.parallel.mpi.launch import check_launch, launched_by_srun
 from fastvid.parallel.mpi.message import Kind, Message
 from fastvid.parallel.mpi.peer import Peer, local_rank
@@ -102,8 +102,8 @@ class Communicator:
         self.bytes_sent = 0
         self.wake = Bell()
         self.peers, names = self._meet(world)
-        self._ropes = Ropes(names)
-        reached = world.allgather(len(self._ropes.ranks))
+        self._doorbells = Doorbells(names)
+        reached = world.allgather(len(self._doorbells.ranks))
         self.rung_by_all = all(count == self.size for count in reached)
         self._waiting = Waiting(self.wake, self.rung_by_all)
 
@@ -147,7 +147,7 @@ class Communicator:
             self._post(self._arrays.Isend([raw, self._mpi.BYTE], dest=dest, tag=kind), array)
             if dest != self.rank:
                 self.bytes_sent += raw.nbytes
-        self._ropes.ring(dest)
+        self._doorbells.ring(dest)
         self._waiting.note_activity()
 
     def _post(self, request: Any, content: np.ndarray, rung: int | None = None) -> None:
@@ -167,7 +167,7 @@ class Communicator:
                 if not item.request.Test():
                     still.append(item)
                 elif item.rung is not None:
-                    self._ropes.ring(item.rung)  # the first time it may have looked in vain
+                    self._doorbells.ring(item.rung)  # the first time it may have looked in vain
             self._outgoing = still
         return bool(self._outgoing)
 

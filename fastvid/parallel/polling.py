@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fastvid.parallel.heartbeat import Pulse
+from fastvid.parallel.heartbeat import Heartbeats
 from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
 from fastvid.parallel.worker import Worker
 
@@ -19,8 +19,8 @@ _WORKER_KINDS = (
 )
 
 
-def take_turn(
-    comm: Communicator, worker: Worker, pulse: Pulse, handle: Callable[[Message], bool]
+def poll_once(
+    comm: Communicator, worker: Worker, heartbeats: Heartbeats, handle: Callable[[Message], bool]
 ) -> bool:
     """Reads the mail, lets the worker pass on what it has, and sends a heartbeat if it is time.
 
@@ -30,12 +30,12 @@ def take_turn(
     """
     active = False
     for message in comm.poll():
-        pulse.noticed(message)
+        heartbeats.noticed(message)
         if message.kind in _WORKER_KINDS:
             worker.handle(message)
             active = True
         else:
             active |= handle(message)
     active |= worker.step()
-    pulse.step()
+    heartbeats.step()
     return active
