@@ -85,7 +85,7 @@ class SleepingStages:
         self._heavy_late_s = self._blend_late_s = 0.0
         self._stolen_s = self._blend_ends = 0.0
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion:
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion[None]:
         """Sleeps for flow, masks and gate."""
         self._compute(self._seconds.flow)
         return Motion(prepared=None)
@@ -95,7 +95,7 @@ class SleepingStages:
         self._compute(self._seconds.stylize)
         return np.bitwise_not(frame)[None]
 
-    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
+    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion[None]) -> np.ndarray:
         """The mean of the painted frame and the finished one before it."""
         began, seconds = time.perf_counter(), self._seconds.temporal
         finished = self._mix(painted, previous)

@@ -120,7 +120,7 @@ def run_point(settings: PointSettings) -> int:
         give_each_rank_a_node(comm)
         speeds = rank_speeds(comm.size, settings.slow)
 
-        def make_stages(setup: JobSetup) -> Stages:
+        def make_stages(setup: JobSetup) -> Stages[Any]:
             if settings.real:
                 return real_stages(setup)
             kind = SleepingStages if settings.pipeline is None else SleepingRecurrent

@@ -27,11 +27,13 @@ class SleepingRecurrent(SleepingStages):
         self._compute(self._seconds.temporal)
         return np.bitwise_not(frame)[None]
 
-    def carry(self, difference: np.ndarray, motion: Motion) -> np.ndarray:
+    def carry(self, difference: np.ndarray, motion: Motion[None]) -> np.ndarray:
         """Nothing moves."""
         return difference
 
-    def temporal_error(self, finished: np.ndarray, previous: np.ndarray, motion: Motion) -> float:
+    def temporal_error(
+        self, finished: np.ndarray, previous: np.ndarray, motion: Motion[None]
+    ) -> float:
         """The same for all frames."""
         return 1.0
 

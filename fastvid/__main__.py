@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from fastvid.commands.serve import serve
 from fastvid.errors import EXIT_BAD_INPUT, EXIT_FAILURE, FastvidError, Stopped
-from fastvid.parallel.engine.engine import still_computing
+from fastvid.parallel.engine.threads import still_computing
 from fastvid.parallel.mpi.communicator import (
     FAILED_PATIENCE_S,
     GOOD_PATIENCE_S,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -56,10 +57,10 @@ class JobSetup:
 
 
 # Benchmarks put sleeping stages in the place of the real ones.
-StageFactory = Callable[[JobSetup], Stages]
+StageFactory = Callable[[JobSetup], Stages[Any]]
 
 
-def real_stages(setup: JobSetup) -> Stages:
+def real_stages(setup: JobSetup) -> Stages[Any]:
     """The stages that paint. Raises InputError for a style that can't be loaded, or if this rank
     lacks the GPU that the run paints on."""
     # torch takes two seconds to import: only a rank that has a job pays for it.

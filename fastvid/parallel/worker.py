@@ -16,9 +16,10 @@ from fastvid.decode.film_index import SourceIndex, index_from_arrays
 from fastvid.encode.plan import plan_of_text
 from fastvid.parallel.dealer import NOBODY
 from fastvid.parallel.engine.encoding import PartEncodingThread, PartOrder
-from fastvid.parallel.engine.engine import Engine, Failed, LastFrame
+from fastvid.parallel.engine.engine import Engine
 from fastvid.parallel.engine.reading import ReadRequest, SegmentReadingThread
-from fastvid.parallel.engine.task import Place, Task
+from fastvid.parallel.engine.task import LastFrame, Place, Task
+from fastvid.parallel.engine.threads import Failed
 from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
 from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
 from fastvid.stages.interface import STAGES, kept_flow, kept_occlusion
@@ -55,6 +56,8 @@ class Worker:
         self._asked = False
         self._last_group = NOBODY
         self._held: dict[int, int] = {}  # segments, and their groups
+        self._reading: SegmentReadingThread | None = None
+        self._encoding: PartEncodingThread | None = None
         self._reading_frames = 0
         self._done: dict[int, Task] = {}
         self._successors: dict[int, int] = {}
@@ -91,7 +94,8 @@ class Worker:
 
     def read_film(self, index: SourceIndex) -> None:
         """From now on this rank may be dealt frames to read itself."""
-        self._engine.reading = SegmentReadingThread(index, self._comm.wake.set)
+        self._reading = SegmentReadingThread(index, self._comm.wake.set)
+        self._engine.watch(self._reading.thread)
 
     def handle(self, message: Message) -> None:
         """Reacts to a message for the worker (`fastvid.parallel.polling`)."""
@@ -119,12 +123,13 @@ class Worker:
         elif message.kind is Kind.FETCH:
             self._deliver(self._done.pop(message.header[0]))
         elif message.kind is Kind.ENCODE:
-            if self._engine.encoding is None:
-                self._engine.encoding = PartEncodingThread(self._comm.wake.set)
-            self._engine.encoding.begin(PartOrder(*message.header), plan_of_text(message.text()))
-        elif message.kind is Kind.PICTURES and self._engine.encoding is not None:
+            if self._encoding is None:
+                self._encoding = PartEncodingThread(self._comm.wake.set)
+                self._engine.watch(self._encoding.thread)
+            self._encoding.begin(PartOrder(*message.header), plan_of_text(message.text()))
+        elif message.kind is Kind.PICTURES and self._encoding is not None:
             times, *images = message.arrays
-            self._engine.encoding.take(images, times)
+            self._encoding.take(images, times)
 
     def longest_sleep_s(self) -> float:
         """How long the rank may sleep between two looks where not every rank rings."""
@@ -164,10 +169,10 @@ class Worker:
         self._begin(place.task(message.arrays))
 
     def _read(self, request: ReadRequest) -> None:
-        assert self._engine.reading is not None
+        assert self._reading is not None
         self._hold(request.place)
         self._reading_frames += request.place.stop - request.place.start
-        self._engine.reading.thread.put(request)
+        self._reading.thread.put(request)
 
     def _hold(self, place: Place) -> None:
         self._held[place.index] = place.group
@@ -178,8 +183,8 @@ class Worker:
     def _take_read(self) -> bool:
         """Begins with the segments that have been read meanwhile; whether there were any."""
         active = False
-        while self._engine.reading is not None and not self._engine.reading.events.empty():
-            event = self._engine.reading.events.get()
+        while self._reading is not None and not self._reading.events.empty():
+            event = self._reading.events.get()
             active = True
             if isinstance(event, Failed):
                 self._report(event)
@@ -190,7 +195,7 @@ class Worker:
 
     def _help_encoding(self) -> bool:
         """Passes on what is encoded and asks for frames; whether there was anything to do."""
-        encoding, active = self._engine.encoding, False
+        encoding, active = self._encoding, False
         if encoding is None:
             return False
         while not encoding.chunks.empty():

@@ -125,7 +125,7 @@ class TemporalStep:
         S = A + trunc(gate (W - A) / 128).
         Raises ValueError if a frame is not of the step's size.
         """
-        expected = self.gate.shape + (3,)
+        expected = (*self.gate.shape, 3)
         for name, image in (("painted", painted), ("previous", previous_output)):
             if image.shape != expected or image.dtype != np.uint8:
                 raise ValueError(

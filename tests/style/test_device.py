@@ -13,7 +13,9 @@ import torch
 
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
-from fastvid.parallel.engine.engine import Engine, Failed, LastFrame, Task
+from fastvid.parallel.engine.engine import Engine
+from fastvid.parallel.engine.task import LastFrame, Task
+from fastvid.parallel.engine.threads import Failed
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.runfile.reader import RunFile
@@ -159,7 +161,7 @@ class SlowDevice:
         self.release = threading.Event()
         self.error: BaseException | None = None
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion | None:
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion[None] | None:
         self.log.append(f"motion {frame[0, 0, 0]}")
         return Motion(prepared=None)
 
@@ -180,7 +182,7 @@ class SlowDevice:
             raise self.error
         return self._painted
 
-    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
+    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion[None]) -> np.ndarray:
         return painted + previous // 10
 
 

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def measure_film(
     options: StylizeOptions,
     threads: int,
     source: VideoSource,
-    stages: Stages,
+    stages: Stages[Any],
     output: OutputPlan,
     on_gpu: bool = False,
 ) -> Measurement:
@@ -104,7 +105,7 @@ def measure_film(
     """
     watch = Stopwatch()
     painted: list[np.ndarray] = []
-    kept: Motion | None = None
+    kept: Motion[Any] | None = None
     marked = mark_cuts(_timed_frames(source, watch), options.cuts)
     began = time.monotonic()
     # As in a run, not in the main thread: malloc gives that one its memory in another way, and
@@ -190,7 +191,7 @@ def _groups(
             yield group
 
 
-def _warm_up(stages: Stages, frames: Sequence[tuple[Frame, bool]]) -> None:
+def _warm_up(stages: Stages[Any], frames: Sequence[tuple[Frame, bool]]) -> None:
     """Every stage once, as far as the frames go: first calls are slow."""
     first, second = frames[0][0], frames[min(1, len(frames) - 1)]
     batches = _in_batches(stages)
@@ -205,14 +206,14 @@ def _warm_up(stages: Stages, frames: Sequence[tuple[Frame, bool]]) -> None:
         stages.blend(painted if batches else stages.paint(second[0].image), painted, motion)
 
 
-def _in_batches(stages: Stages) -> BatchStages | None:
+def _in_batches(stages: Stages[Any]) -> BatchStages[Any] | None:
     """The stages, if they paint several frames at a time."""
     return stages if isinstance(stages, BatchStages) and stages.batch_size > 1 else None
 
 
 def _compute(
-    stages: Stages, frames: Sequence[tuple[Frame, bool]], watch: Stopwatch, on_gpu: bool
-) -> tuple[list[np.ndarray], Motion | None]:
+    stages: Stages[Any], frames: Sequence[tuple[Frame, bool]], watch: Stopwatch, on_gpu: bool
+) -> tuple[list[np.ndarray], Motion[Any] | None]:
     """The finished frames of a place, (H, W, 3) uint8 RGB, of the first style, and the motion of
     the last one that has any."""
     recurrent = isinstance(stages, RecurrentStages)
@@ -220,7 +221,7 @@ def _compute(
     if (batches := _in_batches(stages)) is not None:
         batch = _paint_batches(batches, [frame.image for frame, _ in frames], watch)
     finished: list[np.ndarray] = []
-    last_motion: Motion | None = None
+    last_motion: Motion[Any] | None = None
     before: Frame | None = None
     for number, (frame, begins) in enumerate(frames):
         motion = None
@@ -243,7 +244,7 @@ def _compute(
 
 
 def _paint_batches(
-    stages: BatchStages, images: Sequence[np.ndarray], watch: Stopwatch
+    stages: BatchStages[Any], images: Sequence[np.ndarray], watch: Stopwatch
 ) -> list[np.ndarray]:
     """Paints as a run does on a GPU. A frame is charged "paint", the processor time of this rank,
     and "batch", the time until it is painted."""
@@ -280,7 +281,10 @@ def _encode(
 
 
 def _store(
-    painted: Sequence[np.ndarray], motion: Motion | None, options: StylizeOptions, watch: Stopwatch
+    painted: Sequence[np.ndarray],
+    motion: Motion[Any] | None,
+    options: StylizeOptions,
+    watch: Stopwatch,
 ) -> None:
     """Stores segments, with what is kept besides of `motion`."""
     height, width = painted[0].shape[:2]

@@ -1,7 +1,10 @@
 """A segment at work on a rank: how far it has come, and how long it took."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +23,17 @@ class StageTime:
         self.start = self.start or began
         self.seconds += seconds
 
+    @contextmanager
+    def measure(self) -> Iterator[None]:
+        """Counts the block as a step, if it raises nothing."""
+        began, clock = time.time(), time.perf_counter()
+        yield
+        self.add(began, time.perf_counter() - clock)
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where a segment belongs, as it travels to its rank.
+    """Where a segment belongs.
 
     Frames [start, stop) are its own. Before them come `warm_up` frames for it to warm up or, with
     `has_halo`, the one before it. group: see `Task`.
@@ -63,6 +73,14 @@ class Place:
         )
 
 
+@dataclass(frozen=True)
+class LastFrame:
+    """The last frame of a segment is finished: the next segment of the shot may want it."""
+
+    segment: int
+    image: np.ndarray
+
+
 @dataclass
 class Task:
     """A segment at work on a rank.
@@ -81,7 +99,7 @@ class Task:
     boundary: np.ndarray | None = None
     warm_up: int = 0
     group: int = -1
-    motions: list[Motion | None] = field(default_factory=list)
+    motions: list[Motion[Any] | None] = field(default_factory=list)
     painted: list[np.ndarray | None] = field(default_factory=list)
     finished: list[np.ndarray] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
