@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.peer import Peer
 from fastvid.stages.interface import Motion
 
 # One rank in four is slow; rank 0 is not among them.
@@ -138,12 +138,9 @@ def take_priority(nice: int) -> None:
             pass  # a kernel without groups of that kind
 
 
-def give_each_rank_a_node(comm: Communicator) -> None:
-    """Lets the program believe that every rank has one core and a host's memory to itself."""
-    comm.peers = tuple(
-        replace(peer, host=f"node{peer.rank:02d}", cores=1, memory_bytes=_NODE_MEMORY_BYTES)
-        for peer in comm.peers
-    )
+def on_a_node_of_its_own(peer: Peer) -> Peer:
+    """A rank as one that has one core and a host's memory to itself."""
+    return replace(peer, host=f"node{peer.rank:02d}", cores=1, memory_bytes=_NODE_MEMORY_BYTES)
 
 
 def uneven_cuts(frames: int, shots: int) -> list[int]:

@@ -17,10 +17,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from emulation import Costs, SleepingStages, give_each_rank_a_node, rank_speeds, take_priority
+from emulation import Costs, SleepingStages, on_a_node_of_its_own, rank_speeds, take_priority
 from fastvid.commands.serve import serve
 from fastvid.job.options import StylizeOptions
-from fastvid.parallel.mpi.communicator import Communicator, Kind, connect
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.lifetime import connect
+from fastvid.parallel.mpi.message import Quit
 from fastvid.parallel.setup import JobSetup, real_stages
 from fastvid.stages.interface import Stages
 from fastvid.system.allocator import keep_freed_memory
@@ -113,11 +115,10 @@ def read_point(folder: Path) -> dict[str, Any]:
 def run_point(settings: PointSettings) -> int:
     """Takes part in the job; rank 0 writes point.json into the folder, each rank rank-N.json."""
     keep_freed_memory()
-    comm = connect()
+    comm = connect(seen_as=on_a_node_of_its_own)
     try:
         leads = comm.rank == 0
         take_priority(settings.nice - _LEADER_NICE if leads and settings.nice else settings.nice)
-        give_each_rank_a_node(comm)
         speeds = rank_speeds(comm.size, settings.slow)
 
         def make_stages(setup: JobSetup) -> Stages[Any]:
@@ -163,7 +164,7 @@ def _lead(
         began, began_at = time.monotonic(), time.time()
         result = job.run_job(settings.options(), comm, Progress("none"), make_stages)
     seconds = time.monotonic() - began
-    comm.send_all(Kind.QUIT, [0])
+    comm.send_all(Quit(0))
     comm.drain()
     with RunFile(result.run_files[0]) as run:
         rows = [

@@ -8,7 +8,9 @@ from fastvid.encode.codecs import FOLDER_CODEC
 from fastvid.errors import FastvidError, RemoteError
 from fastvid.job.options import StylizeOptions
 from fastvid.job.progress import Progress
-from fastvid.parallel.mpi.communicator import Communicator, Kind, connect
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.lifetime import connect
+from fastvid.parallel.mpi.message import Quit
 
 _communicator: Communicator | None = None
 
@@ -41,11 +43,10 @@ def stylize(
     try:
         result = run_job(settings, comm, Progress(progress))
     except FastvidError as error:
-        for rank in range(1, comm.size):
-            comm.send_text(rank, Kind.QUIT, str(error), [error.exit_status])
+        comm.send_all(Quit(error.exit_status, str(error)))
         comm.drain()
         raise
-    comm.send_all(Kind.QUIT, [0])
+    comm.send_all(Quit(0))
     comm.drain()
     return result
 
@@ -59,16 +60,18 @@ def _connected() -> Communicator:
 
 
 def _take_part(comm: Communicator) -> None:
+    from fastvid.parallel import messages
     from fastvid.parallel.same_input import answer_look
     from fastvid.parallel.serve import serve_job
 
     while True:
-        message = comm.wait_for(Kind.SETUP, Kind.QUIT, Kind.LOOK)
-        if message.kind is Kind.SETUP:
-            serve_job(comm, message)
-        elif message.kind is Kind.LOOK:
-            answer_look(comm, message)
-        elif message.header[0]:
-            raise RemoteError(f"rank 0: {message.text()}", message.header[0])
-        else:
-            return
+        message = comm.wait_for(messages.Setup, messages.Look, Quit)
+        match message.body:
+            case messages.Setup(setup):
+                serve_job(comm, message.job, setup)
+            case messages.Look() as look:
+                answer_look(comm, message.job, look)
+            case Quit(0):
+                return
+            case Quit(exit_status, reason):
+                raise RemoteError(f"rank 0: {reason}", exit_status)

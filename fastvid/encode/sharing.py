@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastvid.encode.plan import OutputPlan
 from fastvid.encode.pool import Arrivals, Part, PartPool
 from fastvid.encode.thread import EncoderThread
 from fastvid.runfile.writer import RunWriter
@@ -72,9 +73,10 @@ class SharedEncoding:
         """Of each encoder; what it writes may depend on them."""
         return self._encoder.threads
 
-    def plan_text(self) -> str:
+    @property
+    def plan(self) -> OutputPlan:
         """How a part is to be encoded."""
-        return self._encoder.plan.text()
+        return self._encoder.plan
 
     def lend(self) -> Part | None:
         """A part for another rank; None if there is none, or none yet."""

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from fastvid.errors import Stopped
 from fastvid.job.fanout import FanOut
 from fastvid.parallel.coordinator import Coordinator
+from fastvid.parallel.dispatch import Dispatcher
 from fastvid.parallel.encoders import EncodingRanks
 from fastvid.parallel.heartbeat import Heartbeats
-from fastvid.parallel.mpi.communicator import Communicator, Message
+from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.stopping import Deadline
 from fastvid.parallel.mpi.waiting import LEADER_SLEEP_S
 from fastvid.parallel.polling import poll_once
@@ -33,16 +34,16 @@ def lead(
     over, after what was at work has been gathered; RemoteError if a rank fails or falls silent, and
     what the sink's threads raised.
     """
-    helpers = EncodingRanks(comm, sink.shared)
+    encoding_ranks = EncodingRanks(comm, sink.shared)
+    dispatcher = Dispatcher(
+        worker.receivers, heartbeats.receivers, coordinator.receivers, encoding_ranks.receivers
+    )
     finishing = False
     shown = 0.0
 
-    def handle(message: Message) -> bool:
-        return coordinator.handle(message) or helpers.handle(message)
-
     while not finishing or sink.alive():
-        active = poll_once(comm, worker, heartbeats, handle)
-        active |= coordinator.step() | helpers.step()
+        active = poll_once(comm, dispatcher, worker, heartbeats)
+        active |= coordinator.step() | encoding_ranks.step()
         sink.check()
         if coordinator.done and not finishing:
             finishing = True

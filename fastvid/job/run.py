@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from fastvid.decode.film_index import SourceIndex, index_arrays
+from fastvid.decode.film_index import SourceIndex
 from fastvid.decode.frame import Frame
 from fastvid.encode.mux import mux
 from fastvid.encode.thread import EncoderThread, clear_parts, encoder_threads, part_folder
@@ -21,11 +21,13 @@ from fastvid.job.lead import lead
 from fastvid.job.options import StylizeOptions
 from fastvid.job.prepare import Painting, Prepared, prepare
 from fastvid.job.progress import Progress
+from fastvid.parallel import messages
 from fastvid.parallel.coordinator import Coordinator
 from fastvid.parallel.engine.engine import Engine
 from fastvid.parallel.heartbeat import Heartbeats
 from fastvid.parallel.logs import log_to
-from fastvid.parallel.mpi.communicator import FAILED_PATIENCE_S, Communicator, Kind
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.lifetime import FAILED_PATIENCE_S
 from fastvid.parallel.mpi.stopping import Deadline, signals_stop
 from fastvid.parallel.segments import Segment, cut_into_segments
 from fastvid.parallel.setup import StageFactory, real_stages
@@ -115,7 +117,7 @@ def _attempt(
     deadline: Deadline,
 ) -> JobResult:
     """Repaints what is left to do. Raises what `run_job` does, and ReadingRefused."""
-    comm.job += 1
+    comm.begin_job()
     with ExitStack() as stack:
         stack.enter_context(signals_stop(comm))
         job = prepare(options, comm, progress, stack)
@@ -130,7 +132,7 @@ def _attempt(
 
 
 def _end_ranks(comm: Communicator) -> None:
-    comm.send_all(Kind.END)
+    comm.send_all(messages.End())
     comm.drain(FAILED_PATIENCE_S)
 
 
@@ -162,9 +164,9 @@ def _compute(
                 f"{total} frames are there"
             )
     stack.enter_context(log_to(job.setup.log_dir, job.setup.log_level, comm))
-    comm.send_all(Kind.SETUP, arrays=job.setup.arrays())
+    comm.send_all(messages.Setup(job.setup))
     if index is not None:
-        comm.send_all(Kind.FILM, arrays=index_arrays(index))
+        comm.send_all(messages.Film(index))
 
     decoding = BusyClock()
     marked = _timed(marked_frames(source, options.cuts, index is not None), decoding)
@@ -174,7 +176,7 @@ def _compute(
         if overlap is None
         else cut_into_stretches(marked, options.segment_length, overlap)
     )
-    segments: ReadAhead[Segment] = ReadAhead(cut, depth=_DECODE_AHEAD_SEGMENTS, wake=comm.wake.set)
+    segments: ReadAhead[Segment] = ReadAhead(cut, depth=_DECODE_AHEAD_SEGMENTS, wake=comm.wake)
     stack.callback(segments.close)
     encoders = [_open_encoder(job, painting, stack) for painting in job.paintings]
     sink = FanOut(
@@ -183,7 +185,7 @@ def _compute(
                 painting.writer,
                 encoder,
                 discard=options.discard_frames,
-                wake=comm.wake.set,
+                wake=comm.wake,
                 shared=comm.size > 1 and not painting.plan.is_folder,
             )
             for painting, encoder in zip(job.paintings, encoders, strict=True)
@@ -191,9 +193,7 @@ def _compute(
     )
     stack.callback(sink.cancel)
     sink.start()
-    engine = Engine(
-        make_stages(replace(job.setup, local_rank=comm.local_rank)), comm.wake.set, overlap
-    )
+    engine = Engine(make_stages(replace(job.setup, local_rank=comm.local_rank)), comm.wake, overlap)
     stack.callback(engine.stop)
     engine.start()
     began, main_began = time.monotonic(), time.thread_time()
@@ -215,9 +215,13 @@ def _compute(
         return busy < _COMPUTE_BELOW_LOAD * cores * max(time.monotonic() - began, 1.0)
 
     coordinator = Coordinator(
-        comm, segments, sink, options.keep, may_compute_here, ranks_read=index is not None
+        comm,
+        segments,
+        sink,
+        may_compute_here,
+        ranks_read=index is not None,
+        seams=None if overlap is None else SeamReport(overlap.seam_frames),
     )
-    coordinator.seams = None if overlap is None else SeamReport(overlap.seam_frames)
     worker = Worker(
         comm, engine, job.setup.lookahead, options.keep, with_errors=overlap is not None
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastvid.parallel.mpi.communicator import Message
+from fastvid.parallel.mpi.message import Content
 from fastvid.stages.interface import Stages
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PictureSettings
@@ -44,7 +44,7 @@ class JobSetup:
         return [np.frombuffer(data, dtype=np.uint8) for data in (texts, first, *styles)]
 
     @classmethod
-    def from_message(cls, message: Message) -> "JobSetup":
+    def from_message(cls, message: Content) -> "JobSetup":
         """From a SETUP message."""
         facts = json.loads(message.text(0))
         settings = facts["settings"]
@@ -72,7 +72,7 @@ def real_stages(setup: JobSetup) -> Stages[Any]:
     device = rank_device(setup.settings.device, setup.local_rank)
     styles = [
         load_style(data, name).move_to(device)
-        for name, data in zip(setup.style_names, setup.styles)
+        for name, data in zip(setup.style_names, setup.styles, strict=True)
     ]
     first = None
     if setup.first_frame_model:

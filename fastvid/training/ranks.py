@@ -1,6 +1,5 @@
 """`fastvid train` under mpirun: the ranks of the job become the ranks of torch.distributed."""
 
-import json
 import socket
 import sys
 import time
@@ -8,7 +7,9 @@ import time
 import torch
 
 from fastvid.errors import FastvidError
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.messages import Train
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.message import Quit
 from fastvid.parallel.mpi.stopping import signals_stop
 from fastvid.system.arguments import Parser
 from fastvid.training.command import add_arguments, owned_state, run
@@ -40,29 +41,26 @@ def _lead(arguments: list[str], comm: Communicator) -> None:
     with socket.socket() as probe:
         probe.bind(("", 0))
         port = probe.getsockname()[1]
-    facts = json.dumps({"arguments": arguments, "address": address})
-    for rank in range(1, comm.size):
-        comm.send_text(rank, Kind.TRAIN, facts, [port])
+    comm.send_all(Train(tuple(arguments), address, port))
     comm.drain()
     _train(arguments, comm, World(0, comm.size, address, port))
 
 
-def join_training(comm: Communicator, message: Message) -> int | None:
-    """Takes part in the training of a TRAIN message.
+def join_training(comm: Communicator, training: Train) -> int | None:
+    """Takes part in the training that rank 0 has begun.
 
     Returns the exit status if rank 0 said to leave because it can't go on for the same reason, None
     at the end of the training. Raises FastvidError for what went wrong here alone.
     """
-    facts = json.loads(message.text())
-    world = World(comm.rank, comm.size, facts["address"], message.header[0])
+    world = World(comm.rank, comm.size, training.address, training.port)
     try:
-        _train(facts["arguments"], comm, world)
+        _train(list(training.arguments), comm, world)
     except FastvidError:
         deadline = time.monotonic() + _RANK_0_SPEAKS_S
         while time.monotonic() < deadline:
-            for word in comm.poll():
-                if word.kind is Kind.QUIT:
-                    return word.header[0]
+            for message in comm.poll():
+                if isinstance(message.body, Quit):
+                    return message.body.exit_status
             comm.rest()
         raise
     return None

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from fastvid.decode.frame import ColorTags, VideoInfo
+from fastvid.encode.encoder import VideoEncoder
 from fastvid.encode.mux import mux
 from fastvid.encode.output import open_encoder, plan_output
 from fastvid.encode.plan import OutputPlan, plan_of_text
 from fastvid.encode.pool import PartPool
 from fastvid.encode.thread import EncoderThread, part_folder
 from fastvid.job.gather import Gatherer
-from fastvid.parallel.engine import encoding
-from fastvid.parallel.engine.encoding import PartEncodingThread, PartOrder
+from fastvid.parallel.engine.encoding import AHEAD_FRAMES, PartEncodingThread, PartOrder
 from fastvid.runfile.writer import RunWriter, SegmentRecord
 from fastvid.stages.interface import STAGES
 from fastvid.style.loading import load_style
@@ -208,11 +208,8 @@ def feed(helper: PartEncodingThread, order: PartOrder) -> bytes:
     return content
 
 
-def test_a_part_has_the_same_bytes_wherever_it_is_encoded(
-    plan: OutputPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(encoding, "_CHUNK_BYTES", 5000)  # several chunks
-    helper = PartEncodingThread(lambda: None)
+def test_a_part_has_the_same_bytes_wherever_it_is_encoded(plan: OutputPlan, tmp_path: Path) -> None:
+    helper = PartEncodingThread(lambda: None, chunk_bytes=5000)
     for first, stop in ((0, 5), (10, 15), (20, 23)):
         encoder = open_encoder(plan, tmp_path / "part", threads=1)
         for index in range(first, stop):
@@ -230,20 +227,19 @@ def test_a_rank_asks_for_few_frames_at_a_time(plan: OutputPlan) -> None:
     asked = 0
     while (wanted := helper.wants()) is not None:
         asked += wanted[2] - wanted[1]
-    assert 0 < asked <= encoding._AHEAD_FRAMES
+    assert 0 < asked <= AHEAD_FRAMES
     helper.thread.stop(TIMEOUT_S)
 
 
 def test_a_rank_that_failed_is_not_taken_for_one_that_is_stuck(
-    plan: OutputPlan, monkeypatch: pytest.MonkeyPatch
+    plan: OutputPlan,
 ) -> None:
     """It would fall silent, and the job would end with it."""
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object) -> VideoEncoder:
         raise ValueError("no such encoder here")
 
-    monkeypatch.setattr(encoding, "VideoEncoder", refuse)
-    helper = PartEncodingThread(lambda: None)
+    helper = PartEncodingThread(lambda: None, open_encoder=refuse)
     helper.begin(PartOrder(0, 0, 5, threads=1), plan)
     assert helper.wants() is not None
     helper.take([frame(0)], np.array([(0, 40)]))

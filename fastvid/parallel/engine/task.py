@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,16 +50,6 @@ class Place:
     def first(self) -> int:
         """The first of the frames that the segment takes."""
         return self.start - self.warm_up - self.has_halo
-
-    def numbers(self) -> list[int]:
-        """As the header of a message."""
-        return [int(number) for number in astuple(self)]
-
-    @classmethod
-    def from_numbers(cls, header: Sequence[int]) -> "Place":
-        """The inverse of `numbers`."""
-        index, start, stop, has_halo, warm_up, group = header
-        return cls(index, start, stop, bool(has_halo), warm_up, group)
 
     def task(self, images: Sequence[np.ndarray]) -> "Task":
         """The task with these images, from frame `first` on."""

@@ -1,0 +1,300 @@
+"""What the ranks tell each other in a job or a training: the body of each kind of message.
+
+How a body becomes numbers and arrays is known here alone. Frames are not copied on the way. Two
+modules have more of them: `fastvid.parallel.encoding_messages`, and, for leaving and stopping,
+`fastvid.parallel.mpi.message`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from fastvid.decode.film_index import SourceIndex, index_arrays, index_from_arrays
+from fastvid.parallel.engine.reading import ReadRequest
+from fastvid.parallel.engine.task import Place, StageTime
+from fastvid.parallel.mpi.message import Body, Content, Kind, Signal, text_array
+from fastvid.parallel.setup import JobSetup
+from fastvid.stages.interface import STAGES, Stage
+
+# -- a job, from its beginning to its end ----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Look(Body, kind=Kind.LOOK, any_job=True):
+    """Rank 0 -> all: what do you see of this input? path: absolute."""
+
+    path: str
+
+    def pack(self) -> Content:
+        return Content((), (text_array(self.path),))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls(content.text())
+
+
+@dataclass(frozen=True)
+class Seen(Body, kind=Kind.SEEN, any_job=True):
+    """Rank -> 0: the fingerprint of the input, or, not `readable`, why it can't be read.
+
+    job: the one of the question; the rank itself is in none yet.
+    """
+
+    job: int
+    readable: bool
+    text: str
+
+    def pack(self) -> Content:
+        return Content((self.job, int(self.readable)), (text_array(self.text),))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        job, readable = content.header
+        return cls(job, bool(readable), content.text())
+
+
+@dataclass(frozen=True)
+class Setup(Body, kind=Kind.SETUP, any_job=True, turning_point=True):
+    """Rank 0 -> all: a job begins."""
+
+    job_setup: JobSetup
+
+    def pack(self) -> Content:
+        return Content((), tuple(self.job_setup.arrays()))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls(JobSetup.from_message(content))
+
+
+@dataclass(frozen=True)
+class Film(Body, kind=Kind.FILM):
+    """Rank 0 -> all: read your frames yourself, by this index."""
+
+    index: SourceIndex
+
+    def pack(self) -> Content:
+        return Content((), tuple(index_arrays(self.index)))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls(index_from_arrays(content.arrays))
+
+
+@dataclass(frozen=True)
+class End(Signal, kind=Kind.END, turning_point=True):
+    """Rank 0 -> all: this job is over."""
+
+
+@dataclass(frozen=True)
+class Train(Body, kind=Kind.TRAIN, any_job=True, turning_point=True):
+    """Rank 0 -> all: a training begins, with these arguments; its ranks meet at that address."""
+
+    arguments: tuple[str, ...]
+    address: str
+    port: int
+
+    def pack(self) -> Content:
+        return Content((self.port,), (text_array(json.dumps([self.address, *self.arguments])),))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        address, *arguments = json.loads(content.text())
+        return cls(tuple(arguments), address, *content.header)
+
+
+@dataclass(frozen=True)
+class Heartbeat(Body, kind=Kind.HEARTBEAT):
+    """Rank -> 0, 0 -> rank: alive. doing: what it is at. bytes_sent: so far."""
+
+    doing: str
+    bytes_sent: int
+
+    def pack(self) -> Content:
+        return Content((self.bytes_sent,), (text_array(self.doing),))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls(content.text(), *content.header)
+
+
+@dataclass(frozen=True)
+class Failure(Body, kind=Kind.FAILURE):
+    """Rank -> 0: what went wrong, for the user, and the exit status that goes with it.
+
+    order_needed: the rank can't read frames by itself (`fastvid.errors.OrderNeeded`).
+    """
+
+    text: str
+    exit_status: int
+    order_needed: bool = False
+
+    def pack(self) -> Content:
+        return Content((self.exit_status, int(self.order_needed)), (text_array(self.text),))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        exit_status, order_needed = content.header
+        return cls(content.text(), exit_status, bool(order_needed))
+
+
+# -- a segment, from its dealing to its gathering --------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Request(Signal, kind=Kind.REQUEST):
+    """Rank -> 0: I can take a segment."""
+
+
+@dataclass(frozen=True)
+class Segment(Body, kind=Kind.SEGMENT):
+    """0 -> rank: frames to work on. images: from frame `place.first` on, (H, W, 3) uint8 RGB."""
+
+    place: Place
+    images: tuple[np.ndarray, ...]
+
+    def pack(self) -> Content:
+        return Content(_numbers(self.place), self.images)
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls(_place(content.header), content.arrays)
+
+
+@dataclass(frozen=True)
+class Read(Body, kind=Kind.READ):
+    """0 -> rank: frames to read and work on."""
+
+    request: ReadRequest
+
+    def pack(self) -> Content:
+        checksums = np.array(self.request.checksums, np.int64)
+        return Content(_numbers(self.request.place), (checksums,) if checksums.size else ())
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        checksums = tuple(content.arrays[0].tolist()) if content.arrays else ()
+        return cls(ReadRequest(_place(content.header), checksums))
+
+
+@dataclass(frozen=True)
+class Successor(Body, kind=Kind.SUCCESSOR):
+    """0 -> rank: the rank that needs the last frame of your segment (`dealer.NOBODY` for none)."""
+
+    segment: int
+    rank: int
+
+    def pack(self) -> Content:
+        return Content((self.segment, self.rank))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls(*content.header)
+
+
+@dataclass(frozen=True)
+class Coming(Body, kind=Kind.COMING):
+    """Rank -> rank: the boundary frame of your segment will be here soon, `hops` hand-overs on."""
+
+    segment: int
+    hops: int
+
+    def pack(self) -> Content:
+        return Content((self.segment, self.hops))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls(*content.header)
+
+
+@dataclass(frozen=True)
+class Boundary(Body, kind=Kind.BOUNDARY):
+    """Rank -> rank: the finished frame before your segment, (styles, H, W, 3) uint8 RGB."""
+
+    segment: int
+    image: np.ndarray
+
+    def pack(self) -> Content:
+        return Content((self.segment,), (self.image,))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls(content.header[0], content.arrays[0])
+
+
+@dataclass(frozen=True)
+class Finished(Body, kind=Kind.FINISHED):
+    """Rank -> 0: a segment is ready to be fetched."""
+
+    segment: int
+
+    def pack(self) -> Content:
+        return Content((self.segment,))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls(*content.header)
+
+
+@dataclass(frozen=True)
+class Fetch(Body, kind=Kind.FETCH):
+    """0 -> rank: send this segment."""
+
+    segment: int
+
+    def pack(self) -> Content:
+        return Content((self.segment,))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls(*content.header)
+
+
+@dataclass(frozen=True)
+class Result(Body, kind=Kind.RESULT):
+    """Rank -> 0: a finished segment.
+
+    times: of every stage. frames: (styles, H, W, 3) uint8 RGB. flows, (H, W, 2) float32, and
+    occlusions, (H, W) uint8: one a frame where they are kept, else none. errors: the temporal error
+    of each frame where somebody wants them, else none.
+    """
+
+    segment: int
+    times: Mapping[Stage, StageTime]
+    frames: tuple[np.ndarray, ...]
+    flows: tuple[np.ndarray, ...] = ()
+    occlusions: tuple[np.ndarray, ...] = ()
+    errors: tuple[float, ...] = ()
+
+    def pack(self) -> Content:
+        spans = [(self.times[stage].start, self.times[stage].seconds) for stage in STAGES]
+        measured = np.concatenate([np.array(spans).ravel(), np.array(self.errors, np.float64)])
+        header = (self.segment, len(self.frames), len(self.flows))
+        return Content(header, (measured, *self.frames, *self.flows, *self.occlusions))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        segment, frames, flows = content.header
+        measured, *images = content.arrays
+        spans = measured[: 2 * len(STAGES)].reshape(-1, 2).tolist()
+        return cls(
+            segment,
+            {stage: StageTime(*span) for stage, span in zip(STAGES, spans, strict=True)},
+            tuple(images[:frames]),
+            tuple(images[frames : frames + flows]),
+            tuple(images[frames + flows :]),
+            tuple(measured[2 * len(STAGES) :].tolist()),
+        )
+
+
+def _numbers(place: Place) -> tuple[int, ...]:
+    halo = int(place.has_halo)
+    return (place.index, place.start, place.stop, halo, place.warm_up, place.group)
+
+
+def _place(header: tuple[int, ...]) -> Place:
+    index, start, stop, has_halo, warm_up, group = header
+    return Place(index, start, stop, bool(has_halo), warm_up, group)
