@@ -18,7 +18,7 @@ _LONGEST_INTERVAL_S = 5.0
 _BEATS_PER_TIMEOUT = 4
 
 
-@dataclass
+@dataclass(frozen=True)
 class LastHeartbeat:
     """What was last heard of a rank. at: seconds since the epoch."""
 
@@ -31,7 +31,7 @@ class Heartbeats:
     """The heartbeats of one rank: it sends its own, and watches over those that it listens to.
 
     On rank 0 these are all other ranks, on the others rank 0. timeout_s: silence beyond this ends
-    the job.
+    the job. receivers: of the messages for it.
     """
 
     def __init__(self, comm: Communicator, engine: Engine, timeout_s: float) -> None:
@@ -43,7 +43,7 @@ class Heartbeats:
         now = time.monotonic()
         self._next_beat = now
         self._last = dict.fromkeys(self._listeners, now)
-        self.heard = {rank: LastHeartbeat(time.time(), "starting") for rank in range(comm.size)}
+        self._heard = {rank: LastHeartbeat(time.time(), "starting") for rank in range(comm.size)}
         self.receivers = (receives_from(messages.Heartbeat, self._take),)
 
     def note_sign_of_life(self, rank: int) -> None:
@@ -52,13 +52,13 @@ class Heartbeats:
             self._last[rank] = time.monotonic()
 
     def _take(self, source: int, beat: messages.Heartbeat) -> None:
-        self.heard[source] = LastHeartbeat(time.time(), beat.doing, beat.bytes_sent)
+        self._heard[source] = LastHeartbeat(time.time(), beat.doing, beat.bytes_sent)
 
     def rows(self) -> list[tuple[int, str, int, float, str, int]]:
         """(rank, host, process, last heard, doing, bytes sent) of every rank, for the run file."""
         return [
             (peer.rank, peer.host, peer.pid, heard.at, heard.doing, heard.bytes_sent)
-            for peer, heard in zip(self._comm.peers, self.heard.values(), strict=True)
+            for peer, heard in zip(self._comm.peers, self._heard.values(), strict=True)
         ]
 
     def step(self) -> None:
@@ -69,16 +69,16 @@ class Heartbeats:
             return
         self._next_beat = now + self._interval_s
         doing, sent = self._engine.doing, self._comm.bytes_sent
-        self.heard[self._comm.rank] = LastHeartbeat(time.time(), doing, sent)
+        self._heard[self._comm.rank] = LastHeartbeat(time.time(), doing, sent)
         if self._engine.step_seconds() < self._timeout_s:
             for rank in self._listeners:
                 self._comm.send(rank, messages.Heartbeat(doing, sent))
         for rank, last in self._last.items():
             if now - last > self._timeout_s:
-                peer, doing = self._comm.peers[rank], self.heard[rank].doing
+                peer, heard = self._comm.peers[rank], self._heard[rank]
                 raise RemoteError(
                     f"{peer} (process {peer.pid}) has been silent for "
-                    f"{human_seconds(now - last)}; last heard of: {doing}.\n"
+                    f"{human_seconds(now - last)}; last heard of: {heard.doing}.\n"
                     "What is finished is kept: start the same command again, without that host if "
                     "it is broken. --rank-timeout sets how long to wait."
                 )

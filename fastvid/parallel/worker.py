@@ -16,7 +16,7 @@ from fastvid.decode.film_index import SourceIndex
 from fastvid.parallel import messages
 from fastvid.parallel.dealer import NOBODY
 from fastvid.parallel.dispatch import receives
-from fastvid.parallel.encoding_help import EncodingHelp
+from fastvid.parallel.encoding_worker import EncodingWorker
 from fastvid.parallel.engine.engine import Engine
 from fastvid.parallel.engine.reading import SegmentReadingThread
 from fastvid.parallel.engine.task import LastFrame, Place, Task
@@ -66,7 +66,7 @@ class Worker:
         self._early_boundaries: dict[int, np.ndarray] = {}
         self._present: set[int] = set()
         self._expects_until = 0.0
-        self._encoding = EncodingHelp(comm, engine)
+        self._encoding = EncodingWorker(comm, engine)
         self.receivers = (
             receives(messages.Film, lambda film: self.read_film(film.index)),
             receives(messages.Segment, self._take_on),
@@ -149,9 +149,11 @@ class Worker:
         return active
 
     def _begin(self, task: Task) -> None:
-        task.boundary = self._early_boundaries.pop(task.index, None)
         self._present.add(task.index)
         self._engine.add(task)
+        boundary = self._early_boundaries.pop(task.index, None)
+        if boundary is not None:
+            self._engine.hand_boundary(task.index, boundary)
 
     # -- boundary frames come and go -------------------------------------------------------------
 

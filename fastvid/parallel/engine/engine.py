@@ -159,6 +159,5 @@ class Engine:
                 step = next_step()
                 if step is not None:
                     return step
-                thread.doing = WAITING
-                self._condition.wait()
+                thread.wait(self._condition)
             return None

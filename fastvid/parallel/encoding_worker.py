@@ -11,8 +11,11 @@ from fastvid.parallel.mpi.communicator import Communicator
 _log = logging.getLogger(__name__)
 
 
-class EncodingHelp:
-    """What a rank encodes for rank 0; its thread begins with the first part."""
+class EncodingWorker:
+    """What a rank encodes for rank 0; its thread begins with the first part.
+
+    receivers: of the messages for it.
+    """
 
     def __init__(self, comm: Communicator, engine: Engine) -> None:
         self._comm = comm
