@@ -153,16 +153,16 @@ def _lead(
 ) -> None:
     # What a job loads once, whatever its length, is loaded before the clock starts, and by rank 0
     # alone: 64 ranks would keep a small machine busy for minutes.
-    from fastvid.job import run as job
     from fastvid.job.progress import Progress
+    from fastvid.job.run import run_job
+    from fastvid.job.steps import USUAL, Tuning
     from fastvid.runfile.reader import RunFile
 
-    if not settings.leader_computes:
-        job._COMPUTE_BELOW_LOAD = 0.0
+    tuning = USUAL if settings.leader_computes else Tuning(compute_below_load=0.0)
     watch = ThreadTimes()
     with watch if settings.watch_threads else nullcontext():
         began, began_at = time.monotonic(), time.time()
-        result = job.run_job(settings.options(), comm, Progress("none"), make_stages)
+        result = run_job(settings.options(), comm, Progress("none"), make_stages, tuning=tuning)
     seconds = time.monotonic() - began
     comm.send_all(Quit(0))
     comm.drain()

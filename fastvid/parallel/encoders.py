@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Mapping
 
-from fastvid.encode.sharing import SharedEncoding
+from fastvid.encode.shared_encoding import SharedEncoding
 from fastvid.parallel.dispatch import receives_from
 from fastvid.parallel.encoding_messages import Encode, Encoded, Pictures, Want
 from fastvid.parallel.engine.encoding import PartOrder
