@@ -13,7 +13,7 @@ import numpy as np
 
 from fastvid.decode.frame import NO_IMAGE
 from fastvid.errors import ReadingRefused, RemoteError
-from fastvid.parallel import messages
+from fastvid.parallel import messages, segment_messages
 from fastvid.parallel.dealer import Dealer
 from fastvid.parallel.dispatch import receives_from
 from fastvid.parallel.engine.reading import ReadRequest
@@ -103,9 +103,9 @@ class Coordinator:
         self.seams = seams
         self.stage_seconds = dict.fromkeys(STAGES, 0.0)
         self.receivers = (
-            receives_from(messages.Request, self._note_request),
-            receives_from(messages.Finished, self._note_finished),
-            receives_from(messages.Result, self._gather),
+            receives_from(segment_messages.Request, self._note_request),
+            receives_from(segment_messages.Finished, self._note_finished),
+            receives_from(segment_messages.Result, self._gather),
             receives_from(messages.Failure, self._fail),
         )
 
@@ -140,17 +140,17 @@ class Coordinator:
         for deal in deals:
             self._send_segment(self._ready.pop(deal.segment), deal.rank)
         for hand_over in hand_overs:
-            successor = messages.Successor(hand_over.segment, hand_over.successor)
+            successor = segment_messages.Successor(hand_over.segment, hand_over.successor)
             self._comm.send(hand_over.owner, successor)
         return self._fetch() or bool(deals) or active
 
-    def _note_request(self, rank: int, _: messages.Request) -> None:
+    def _note_request(self, rank: int, _: segment_messages.Request) -> None:
         if rank == self._comm.rank:
             self._own_request = True
         else:
             self._dealer.request(rank)
 
-    def _note_finished(self, rank: int, finished: messages.Finished) -> None:
+    def _note_finished(self, rank: int, finished: segment_messages.Finished) -> None:
         self._finished[finished.segment] = rank
 
     def _fail(self, rank: int, failure: messages.Failure) -> None:
@@ -196,14 +196,14 @@ class Coordinator:
         # Rank 0 may have decoded them for the cuts.
         if self._ranks_read and (rank != self._comm.rank or not frames[0].image.size):
             checksums = tuple(frame.checksum for frame in frames if frame.checksum is not None)
-            self._comm.send(rank, messages.Read(ReadRequest(place, checksums)))
+            self._comm.send(rank, segment_messages.Read(ReadRequest(place, checksums)))
         else:
             images = tuple(frame.image for frame in frames)
-            self._comm.send(rank, messages.Segment(place, images))
+            self._comm.send(rank, segment_messages.Segment(place, images))
         if not segment.begins_shot and segment.index - 1 in self._skipped:
             # Finished by an earlier run: nobody but the run file has the frame before this segment.
             boundary = self._sink.stored_frame(segment.start - 1)
-            self._comm.send(rank, messages.Boundary(segment.index, boundary))
+            self._comm.send(rank, segment_messages.Boundary(segment.index, boundary))
         # The images are on their way; only the facts of the segment are needed from here on.
         facts = replace(
             segment,
@@ -218,12 +218,12 @@ class Coordinator:
         active = False
         while self._finished and self._sink.room():
             index = min(self._finished)
-            self._comm.send(self._finished.pop(index), messages.Fetch(index))
+            self._comm.send(self._finished.pop(index), segment_messages.Fetch(index))
             self._sink.expect()
             active = True
         return active
 
-    def _gather(self, rank: int, result: messages.Result) -> None:
+    def _gather(self, rank: int, result: segment_messages.Result) -> None:
         dealt = self._dealt.pop(result.segment)
         segment = dealt.segment
         if self.seams is not None:

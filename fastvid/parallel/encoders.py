@@ -13,8 +13,8 @@ from collections.abc import Mapping
 
 from fastvid.encode.shared_encoding import SharedEncoding
 from fastvid.parallel.dispatch import receives_from
-from fastvid.parallel.encoding_messages import Encode, Encoded, Pictures, Want
 from fastvid.parallel.engine.encoding import PartOrder
+from fastvid.parallel.messages import Encode, Encoded, Pictures, Want
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.peer import local_rank
 

@@ -3,9 +3,9 @@
 import logging
 
 from fastvid.parallel.dispatch import receives
-from fastvid.parallel.encoding_messages import Encode, Encoded, Pictures, Want
 from fastvid.parallel.engine.encoding import PartEncodingThread
 from fastvid.parallel.engine.engine import Engine
+from fastvid.parallel.messages import Encode, Encoded, Pictures, Want
 from fastvid.parallel.mpi.communicator import Communicator
 
 _log = logging.getLogger(__name__)

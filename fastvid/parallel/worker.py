@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastvid.decode.film_index import SourceIndex
-from fastvid.parallel import messages
+from fastvid.parallel import messages, segment_messages
 from fastvid.parallel.dealer import NOBODY
 from fastvid.parallel.dispatch import receives
 from fastvid.parallel.encoding_worker import EncodingWorker
@@ -69,12 +69,12 @@ class Worker:
         self._encoding = EncodingWorker(comm, engine)
         self.receivers = (
             receives(messages.Film, lambda film: self.read_film(film.index)),
-            receives(messages.Segment, self._take_on),
-            receives(messages.Read, self._read),
-            receives(messages.Successor, self._note_successor),
-            receives(messages.Coming, self._expect_boundary),
-            receives(messages.Boundary, self._take_boundary),
-            receives(messages.Fetch, self._deliver),
+            receives(segment_messages.Segment, self._take_on),
+            receives(segment_messages.Read, self._read),
+            receives(segment_messages.Successor, self._note_successor),
+            receives(segment_messages.Coming, self._expect_boundary),
+            receives(segment_messages.Boundary, self._take_boundary),
+            receives(segment_messages.Fetch, self._deliver),
             *self._encoding.receivers,
         )
 
@@ -114,15 +114,15 @@ class Worker:
         if not self._engine.wants_more(self._reading_frames):
             return False
         self._asked = True
-        self._comm.send(0, messages.Request())
+        self._comm.send(0, segment_messages.Request())
         return True
 
-    def _take_on(self, segment: messages.Segment) -> None:
+    def _take_on(self, segment: segment_messages.Segment) -> None:
         _log.debug("segment %d begun", segment.place.index)
         self._hold(segment.place)
         self._begin(segment.place.task(segment.images))
 
-    def _read(self, read: messages.Read) -> None:
+    def _read(self, read: segment_messages.Read) -> None:
         assert self._reading is not None
         place = read.request.place
         self._hold(place)
@@ -157,7 +157,7 @@ class Worker:
 
     # -- boundary frames come and go -------------------------------------------------------------
 
-    def _take_boundary(self, boundary: messages.Boundary) -> None:
+    def _take_boundary(self, boundary: segment_messages.Boundary) -> None:
         self._expects_until = 0.0
         if boundary.segment in self._present:
             self._engine.hand_boundary(boundary.segment, boundary.image)
@@ -165,7 +165,7 @@ class Worker:
         else:
             self._early_boundaries[boundary.segment] = boundary.image
 
-    def _expect_boundary(self, coming: messages.Coming) -> None:
+    def _expect_boundary(self, coming: segment_messages.Coming) -> None:
         self._expects_until = time.monotonic() + _EXPECT_S
         self._announce(coming.segment, coming.hops)
 
@@ -184,9 +184,9 @@ class Worker:
             and segment in self._present
             and self._engine.only_blends_left(segment)
         ):
-            self._comm.send(successor, messages.Coming(segment + 1, hops + 1))
+            self._comm.send(successor, segment_messages.Coming(segment + 1, hops + 1))
 
-    def _note_successor(self, successor: messages.Successor) -> None:
+    def _note_successor(self, successor: segment_messages.Successor) -> None:
         self._successors[successor.segment] = successor.rank
         self._hand_over(successor.segment)
 
@@ -197,7 +197,7 @@ class Worker:
         successor = self._successors.pop(segment)
         image = self._last_frames.pop(segment)
         if successor != NOBODY:
-            self._comm.send(successor, messages.Boundary(segment + 1, image))
+            self._comm.send(successor, segment_messages.Boundary(segment + 1, image))
 
     # -- results go out --------------------------------------------------------------------------
 
@@ -210,9 +210,9 @@ class Worker:
             len(task.frames),
             task.start,
         )
-        self._comm.send(0, messages.Finished(task.index))
+        self._comm.send(0, segment_messages.Finished(task.index))
 
-    def _deliver(self, fetch: messages.Fetch) -> None:
+    def _deliver(self, fetch: segment_messages.Fetch) -> None:
         task = self._done.pop(fetch.segment)
         motions, like = task.motions[task.warm_up :], task.frames[0]
         flows = motions if "flow" in self._keep else []
@@ -220,7 +220,7 @@ class Worker:
         del self._held[task.index]
         self._comm.send(
             0,
-            messages.Result(
+            segment_messages.Result(
                 task.index,
                 task.times,
                 tuple(task.finished[task.warm_up :]),

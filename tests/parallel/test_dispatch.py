@@ -6,31 +6,31 @@ from collections.abc import Iterator
 
 import pytest
 
-from fastvid.parallel import encoding_messages, messages
+from fastvid.parallel import messages, segment_messages
 from fastvid.parallel.dispatch import Dispatcher, Receiver, receives, receives_from
 from fastvid.parallel.mpi.message import BODIES, Message
 from support.places import REPOSITORY
 
 NAMES = {body.__name__ for body in BODIES.values()}
-assert encoding_messages.Want.__name__ in NAMES
+assert {"Want", "Fetch"} <= NAMES
 # Where bodies are declared.
-DECLARED = ("messages.py", "encoding_messages.py", "message.py")
+DECLARED = ("messages.py", "segment_messages.py", "message.py")
 
 
 def test_a_message_goes_to_its_receiver() -> None:
     taken: list[object] = []
     dispatcher = Dispatcher(
-        (receives(messages.Fetch, taken.append),),
-        (receives_from(messages.Finished, lambda rank, body: taken.append((rank, body))),),
+        (receives(segment_messages.Fetch, taken.append),),
+        (receives_from(segment_messages.Finished, lambda rank, body: taken.append((rank, body))),),
     )
-    assert dispatcher.handle(Message(0, 1, messages.Fetch(4)))
-    assert dispatcher.handle(Message(3, 1, messages.Finished(5)))
+    assert dispatcher.handle(Message(0, 1, segment_messages.Fetch(4)))
+    assert dispatcher.handle(Message(3, 1, segment_messages.Finished(5)))
     assert not dispatcher.handle(Message(3, 1, messages.End()))
-    assert taken == [messages.Fetch(4), (3, messages.Finished(5))]
+    assert taken == [segment_messages.Fetch(4), (3, segment_messages.Finished(5))]
 
 
 def test_two_receivers_of_one_kind_are_refused() -> None:
-    fetch: tuple[Receiver, ...] = (receives(messages.Fetch, lambda _: None),)
+    fetch: tuple[Receiver, ...] = (receives(segment_messages.Fetch, lambda _: None),)
     with pytest.raises(ValueError, match="two receivers of Fetch"):
         Dispatcher(fetch, fetch)
 

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from fastvid.parallel import messages
+from fastvid.parallel import messages, segment_messages
 from fastvid.parallel.mpi.bell import Bell, Doorbells
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.meeting import Meeting, meet
@@ -98,14 +98,14 @@ def test_what_an_earlier_job_has_left_is_dropped(wire: Wire, comm: Communicator)
     wire.arriving.extend(
         Envelope(1, job, body)
         for job in (1, 2)
-        for body in (messages.Finished(10 * job), messages.Look("film.mp4"))
+        for body in (segment_messages.Finished(10 * job), messages.Look("film.mp4"))
     )
     assert bodies(comm) == [
         (1, messages.Look("film.mp4")),  # counts in whatever job
-        (1, messages.Finished(20)),
+        (1, segment_messages.Finished(20)),
         (1, messages.Look("film.mp4")),
     ]
-    comm.send(1, messages.Fetch(20))
+    comm.send(1, segment_messages.Fetch(20))
     assert wire.sent == [(1, Kind.FETCH, 2)]
 
 
@@ -115,28 +115,34 @@ def test_what_comes_behind_a_turning_point_waits(wire: Wire, comm: Communicator)
         [
             Envelope(0, 0, messages.End()),
             Envelope(0, 0, Quit(3)),
-            Envelope(2, 0, messages.Request()),
+            Envelope(2, 0, segment_messages.Request()),
         ]
     )
-    assert bodies(comm) == [(0, messages.End()), (2, messages.Request())]
+    assert bodies(comm) == [(0, messages.End()), (2, segment_messages.Request())]
     assert bodies(comm) == [(0, Quit(3))]
 
 
 def test_messages_of_a_rank_keep_their_order(wire: Wire, comm: Communicator) -> None:
     """A small one does not overtake one whose frames are still on their way."""
-    slow = Envelope(1, 0, messages.Boundary(4, np.zeros(9, np.uint8)), whole=False)
+    slow = Envelope(1, 0, segment_messages.Boundary(4, np.zeros(9, np.uint8)), whole=False)
     wire.arriving.extend(
-        [slow, Envelope(1, 0, messages.Finished(4)), Envelope(2, 0, messages.Finished(5))]
+        [
+            slow,
+            Envelope(1, 0, segment_messages.Finished(4)),
+            Envelope(2, 0, segment_messages.Finished(5)),
+        ]
     )
-    assert bodies(comm) == [(2, messages.Finished(5))]
+    assert bodies(comm) == [(2, segment_messages.Finished(5))]
     assert bodies(comm) == []
     slow.whole = True
     first, second = comm.poll()
-    assert isinstance(first.body, messages.Boundary) and second.body == messages.Finished(4)
+    assert isinstance(
+        first.body, segment_messages.Boundary
+    ) and second.body == segment_messages.Finished(4)
 
 
 def test_what_is_sent_is_kept_until_it_has_left(wire: Wire, comm: Communicator) -> None:
-    comm.send(1, messages.Boundary(4, np.zeros(1000, np.uint8)))
+    comm.send(1, segment_messages.Boundary(4, np.zeros(1000, np.uint8)))
     assert comm.sending() and comm.outgoing_bytes() == 1008 and comm.bytes_sent == 1000
     for piece in wire.pieces:
         piece.free = True

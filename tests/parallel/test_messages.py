@@ -12,7 +12,7 @@ from fastvid.decode.entry_points import EntryPoints
 from fastvid.decode.film_index import FilmIndex, FolderIndex, PictureForm
 from fastvid.decode.frame import ColorTags
 from fastvid.encode.plan import OutputPlan
-from fastvid.parallel import encoding_messages, messages
+from fastvid.parallel import messages, segment_messages
 from fastvid.parallel.dealer import NOBODY
 from fastvid.parallel.engine.encoding import PartOrder
 from fastvid.parallel.engine.reading import ReadRequest
@@ -50,10 +50,10 @@ def image(value: int, shape: tuple[int, ...] = (5, 7, 3), dtype: str = "uint8") 
     return np.full(shape, value, dtype)
 
 
-def finished(count: int, flows: bool, occlusions: bool, errors: bool) -> messages.Result:
+def finished(count: int, flows: bool, occlusions: bool, errors: bool) -> segment_messages.Result:
     """A segment of so many frames in two styles."""
     numbers = range(count)
-    return messages.Result(
+    return segment_messages.Result(
         11,
         {stage: StageTime(1.7e9 + n, n / 3) for n, stage in enumerate(STAGES)},
         tuple(image(n, (2, 5, 7, 3)) for n in numbers),
@@ -96,29 +96,31 @@ EXAMPLES: list[Body] = [
     messages.Heartbeat("paint of frame 7", 1 << 40),
     messages.Failure("paint of frame 7: größer", 2, True),
     messages.Failure("", 1),
-    messages.Request(),
-    messages.Segment(Place(0, 0, 2, False, 0, 0), (image(1), image(2))),
-    messages.Segment(Place(9, 90, 91, True, 3, 7), tuple(image(n, (1, 3, 3)) for n in range(5))),
-    messages.Read(ReadRequest(Place(4, 40, 50, True, 0, 4))),
-    messages.Read(ReadRequest(Place(4, 40, 43, False, 2, 3), (1, 0, -7, 1 << 62, 5))),
-    messages.Successor(4, 1),
-    messages.Successor(5, NOBODY),
-    messages.Coming(5, 2),
-    messages.Boundary(6, image(3, (2, 5, 7, 3))),
-    messages.Finished(7),
-    messages.Fetch(8),
+    segment_messages.Request(),
+    segment_messages.Segment(Place(0, 0, 2, False, 0, 0), (image(1), image(2))),
+    segment_messages.Segment(
+        Place(9, 90, 91, True, 3, 7), tuple(image(n, (1, 3, 3)) for n in range(5))
+    ),
+    segment_messages.Read(ReadRequest(Place(4, 40, 50, True, 0, 4))),
+    segment_messages.Read(ReadRequest(Place(4, 40, 43, False, 2, 3), (1, 0, -7, 1 << 62, 5))),
+    segment_messages.Successor(4, 1),
+    segment_messages.Successor(5, NOBODY),
+    segment_messages.Coming(5, 2),
+    segment_messages.Boundary(6, image(3, (2, 5, 7, 3))),
+    segment_messages.Finished(7),
+    segment_messages.Fetch(8),
     *(
         finished(count, *which)
         for count in (1, 3)
         for which in ((False, False, False), (True, False, True), (False, True, False), 3 * (True,))
     ),
-    encoding_messages.Encode(PartOrder(1, 250, 300, 4), PLAN),
-    encoding_messages.Want(250, 254),
-    encoding_messages.Pictures(np.array([[0, 40], [40, 41]]), (image(1), image(2))),
-    encoding_messages.Pictures(np.zeros((0, 2), np.int64), ()),
-    encoding_messages.Encoded(b"", last=True),
-    encoding_messages.Encoded(b"\0\xff" * 501),
-    encoding_messages.Encoded(b"", problem="no such encoder hier, schade: ü"),
+    messages.Encode(PartOrder(1, 250, 300, 4), PLAN),
+    messages.Want(250, 254),
+    messages.Pictures(np.array([[0, 40], [40, 41]]), (image(1), image(2))),
+    messages.Pictures(np.zeros((0, 2), np.int64), ()),
+    messages.Encoded(b"", last=True),
+    messages.Encoded(b"\0\xff" * 501),
+    messages.Encoded(b"", problem="no such encoder hier, schade: ü"),
 ]
 
 
@@ -162,8 +164,8 @@ def test_every_kind_has_one_body_and_an_example() -> None:
 
 def test_a_kind_has_no_second_body() -> None:
     with pytest.raises(TypeError, match="FETCH is the kind of Fetch"):
-        type("Again", (messages.Fetch,), {}, kind=Kind.FETCH)
-    assert BODIES[Kind.FETCH] is messages.Fetch
+        type("Again", (segment_messages.Fetch,), {}, kind=Kind.FETCH)
+    assert BODIES[Kind.FETCH] is segment_messages.Fetch
 
 
 def test_frames_are_not_copied() -> None:
@@ -172,14 +174,14 @@ def test_frames_are_not_copied() -> None:
     place = Place(0, 0, 3)
     times = {stage: StageTime() for stage in STAGES}
     for body in (
-        messages.Segment(place, frames),
-        messages.Result(0, times, frames[:1], frames[1:2], frames[2:]),
-        encoding_messages.Pictures(np.zeros((3, 2), np.int64), frames),
+        segment_messages.Segment(place, frames),
+        segment_messages.Result(0, times, frames[:1], frames[1:2], frames[2:]),
+        messages.Pictures(np.zeros((3, 2), np.int64), frames),
     ):
         content = body.pack()
         assert [id(array) for array in content.arrays[-3:]] == [id(frame) for frame in frames]
         again = type(body).unpack(content).pack()
         assert [id(array) for array in again.arrays[-3:]] == [id(frame) for frame in frames]
-    boundary = messages.Boundary(1, frames[0])
+    boundary = segment_messages.Boundary(1, frames[0])
     assert boundary.pack().arrays[0] is frames[0]
-    assert messages.Boundary.unpack(boundary.pack()).image is frames[0]
+    assert segment_messages.Boundary.unpack(boundary.pack()).image is frames[0]

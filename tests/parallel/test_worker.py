@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from fastvid.parallel import messages
+from fastvid.parallel import messages, segment_messages
 from fastvid.parallel.dealer import NOBODY
 from fastvid.parallel.dispatch import Dispatcher
 from fastvid.parallel.encoders import EncodingRanks
@@ -106,22 +106,22 @@ def boundaries(sent: list[tuple[int, Body]]) -> list[tuple[int, int, int]]:
     return [
         (dest, body.segment, int(body.image.flat[0]))
         for dest, body in sent
-        if isinstance(body, messages.Boundary)
+        if isinstance(body, segment_messages.Boundary)
     ]
 
 
 def test_work_is_asked_for_once_and_again_after_it_came(rank: Rank) -> None:
     assert rank.worker.step() and not rank.worker.step()
-    assert rank.comm.said() == [(0, messages.Request())]
-    rank.hear(0, messages.Segment(Place(4, 8, 9, group=4), (image(1),)))
+    assert rank.comm.said() == [(0, segment_messages.Request())]
+    rank.hear(0, segment_messages.Segment(Place(4, 8, 9, group=4), (image(1),)))
     assert rank.engine.heavy_frames_left() == 1
     rank.worker.step()
-    assert rank.comm.said() == [(0, messages.Request())]
+    assert rank.comm.said() == [(0, segment_messages.Request())]
 
 
 def test_a_rank_that_holds_enough_does_not_ask() -> None:
     rank = Rank(lookahead=1)
-    rank.hear(0, messages.Segment(Place(4, 8, 9, group=4), (image(1),)))
+    rank.hear(0, segment_messages.Segment(Place(4, 8, 9, group=4), (image(1),)))
     rank.worker.step()
     assert rank.comm.said() == []
     rank.engine.stop()
@@ -130,27 +130,27 @@ def test_a_rank_that_holds_enough_does_not_ask() -> None:
 @pytest.mark.parametrize("known_before", [True, False])
 def test_the_last_frame_goes_to_the_successor(rank: Rank, known_before: bool) -> None:
     if known_before:
-        rank.hear(0, messages.Successor(4, 2))
+        rank.hear(0, segment_messages.Successor(4, 2))
     rank.finish(4, 99)
     rank.worker.step()
     if not known_before:
         assert boundaries(rank.comm.said()) == []
-        rank.hear(0, messages.Successor(4, 2))
+        rank.hear(0, segment_messages.Successor(4, 2))
     assert boundaries(rank.comm.said()) == [(2, 5, 99)]
 
 
 def test_a_last_frame_that_nobody_needs_is_dropped(rank: Rank) -> None:
     rank.finish(4, 99)
     rank.worker.step()
-    rank.hear(0, messages.Successor(4, NOBODY))
+    rank.hear(0, segment_messages.Successor(4, NOBODY))
     assert boundaries(rank.comm.said()) == []
 
 
 @pytest.mark.parametrize("early", [True, False])
 def test_a_boundary_frame_finds_its_segment(rank: Rank, early: bool) -> None:
     """It may come before the segment does."""
-    segment = messages.Segment(Place(4, 8, 9, has_halo=True, group=4), (image(1), image(2)))
-    boundary = messages.Boundary(4, image(50)[None])
+    segment = segment_messages.Segment(Place(4, 8, 9, has_halo=True, group=4), (image(1), image(2)))
+    boundary = segment_messages.Boundary(4, image(50)[None])
     for source, body in ((2, boundary), (0, segment)) if early else ((0, segment), (2, boundary)):
         rank.hear(source, body)
     (task,) = rank.engine.tasks
@@ -158,13 +158,13 @@ def test_a_boundary_frame_finds_its_segment(rank: Rank, early: bool) -> None:
 
 
 def test_a_result_is_kept_until_it_is_fetched(rank: Rank) -> None:
-    rank.hear(0, messages.Segment(Place(4, 4, 5, group=4), (image(1),)))
+    rank.hear(0, segment_messages.Segment(Place(4, 4, 5, group=4), (image(1),)))
     task = rank.finish(4, 99)
     rank.worker.step()
-    assert (0, messages.Finished(4)) in rank.comm.said()
-    rank.hear(0, messages.Fetch(4))
+    assert (0, segment_messages.Finished(4)) in rank.comm.said()
+    rank.hear(0, segment_messages.Fetch(4))
     ((dest, result),) = rank.comm.said()
-    assert dest == 0 and isinstance(result, messages.Result)
+    assert dest == 0 and isinstance(result, segment_messages.Result)
     assert result.segment == 4 and result.errors == (0.5,) and result.times == task.times
     assert result.frames == tuple(task.finished) and result.flows == result.occlusions == ()
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fastvid.parallel import messages
-from fastvid.parallel.encoding_messages import Pictures, Want
+from fastvid.parallel import messages, segment_messages
 from fastvid.parallel.engine.task import Place
+from fastvid.parallel.messages import Pictures, Want
 from fastvid.parallel.mpi.bell import Bell
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.launch import launched_rank
@@ -81,10 +81,10 @@ def check_everything_arrives(comm: Communicator) -> str:
                 np.zeros((0, 3), np.uint8),
                 payload(comm.rank, number, 6, dtype).reshape(1, 2, 3),
             )
-            comm.send(dest, messages.Segment(Place(number, -number, 0), images))
-    by_source: dict[int, list[messages.Segment]] = {}
-    for message in collect(comm, len(plan) * comm.size, messages.Segment):
-        assert isinstance(message.body, messages.Segment)
+            comm.send(dest, segment_messages.Segment(Place(number, -number, 0), images))
+    by_source: dict[int, list[segment_messages.Segment]] = {}
+    for message in collect(comm, len(plan) * comm.size, segment_messages.Segment):
+        assert isinstance(message.body, segment_messages.Segment)
         by_source.setdefault(message.source, []).append(message.body)
     assert sorted(by_source) == list(range(comm.size))
     for source, bodies in by_source.items():
@@ -104,19 +104,19 @@ def check_many_to_one(comm: Communicator) -> str:
     if comm.rank != 0:
         for number in range(count):
             size = 300_000 if number % 10 == 0 else number
-            comm.send(0, messages.Boundary(number, np.full(size, number % 256, np.uint8)))
+            comm.send(0, segment_messages.Boundary(number, np.full(size, number % 256, np.uint8)))
         comm.send(0, messages.Failure(f"grüße von {comm.rank}", 1))
         assert comm.drain(120, _early.append)
         return "ok"
     last = {source: -1 for source in range(1, comm.size)}
     total = (count + 1) * (comm.size - 1)
-    for message in collect(comm, total, messages.Boundary, messages.Failure):
+    for message in collect(comm, total, segment_messages.Boundary, messages.Failure):
         body = message.body
         if isinstance(body, messages.Failure):
             assert body.text == f"grüße von {message.source}"
             assert last[message.source] == count - 1
             continue
-        assert isinstance(body, messages.Boundary)
+        assert isinstance(body, segment_messages.Boundary)
         assert body.segment == last[message.source] + 1
         last[message.source] = body.segment
         assert (body.image == body.segment % 256).all()
@@ -130,11 +130,11 @@ def check_old_jobs_are_dropped(comm: Communicator) -> str:
     comm.begin_job()
     meet(comm)
     comm.join_job(old)
-    comm.send(neighbour, messages.Finished(1))
+    comm.send(neighbour, segment_messages.Finished(1))
     comm.begin_job()
-    comm.send(neighbour, messages.Finished(2))
-    (message,) = collect(comm, 1, messages.Finished)
-    assert message.body == messages.Finished(2) and message.job == comm.job == old + 1
+    comm.send(neighbour, segment_messages.Finished(2))
+    (message,) = collect(comm, 1, segment_messages.Finished)
+    assert message.body == segment_messages.Finished(2) and message.job == comm.job == old + 1
     meet(comm)
     assert all(isinstance(message.body, Quit) for message in _early)
     assert comm.drain(120, _early.append)
