@@ -15,16 +15,16 @@ from fastvid.errors import (
     Stopped,
 )
 from fastvid.parallel.engine.threads import still_computing
-from fastvid.parallel.mpi.communicator import (
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.launch import LaunchError, launched_rank
+from fastvid.parallel.mpi.lifetime import (
     FAILED_PATIENCE_S,
     GOOD_PATIENCE_S,
     REFUSED_PATIENCE_S,
-    Communicator,
     connect,
     finalize,
     leave,
 )
-from fastvid.parallel.mpi.launch import LaunchError, launched_rank
 from fastvid.parallel.mpi.stopping import ignore_warning_signals, signals_stop
 from fastvid.system.allocator import keep_freed_memory
 
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _give_up(comm, "interrupted", 130)
     except BaseException:  # an error of ours: the others must not wait for this rank
-        where = f"rank {comm.rank} on {comm.peers[comm.rank].host}: " if comm.size > 1 else ""
+        where = f"{comm.peers[comm.rank]}: " if comm.size > 1 else ""
         return _give_up(comm, where + traceback.format_exc().strip(), EXIT_FAILURE)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.peer import Peer
 from fastvid.stages.interface import Motion
 
 # One rank in four is slow; rank 0 is not among them.
@@ -97,7 +97,7 @@ class SleepingStages:
         self._heavy_late_s = self._blend_late_s = 0.0
         self._stolen_s = self._blend_ends = 0.0
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion:
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion[None]:
         """Sleeps for flow, masks and gate."""
         self._compute(self._seconds.motion)
         return Motion(prepared=None)
@@ -108,7 +108,7 @@ class SleepingStages:
         negative: np.ndarray = np.bitwise_not(frame)[None]
         return negative
 
-    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
+    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion[None]) -> np.ndarray:
         """The mean of the painted frame and the finished one before it."""
         began, seconds = time.perf_counter(), self._seconds.blend
         finished = self._mix(painted, previous)
@@ -150,12 +150,9 @@ def take_priority(nice: int) -> None:
             Path("/proc/self/autogroup").write_text(str(nice), encoding="ascii")
 
 
-def give_each_rank_a_node(comm: Communicator) -> None:
-    """Lets the program believe that every rank has one core and a host's memory to itself."""
-    comm.peers = tuple(
-        replace(peer, host=f"node{peer.rank:02d}", cores=1, memory_bytes=_NODE_MEMORY_BYTES)
-        for peer in comm.peers
-    )
+def on_a_node_of_its_own(peer: Peer) -> Peer:
+    """A rank as one that has one core and a host's memory to itself."""
+    return replace(peer, host=f"node{peer.rank:02d}", cores=1, memory_bytes=_NODE_MEMORY_BYTES)
 
 
 def uneven_cuts(frames: int, shots: int) -> list[int]:

@@ -22,15 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 from fastvid.commands.serve import serve
 from fastvid.job.options import StylizeOptions
-from fastvid.parallel.mpi.communicator import Communicator, connect
-from fastvid.parallel.mpi.message import Kind
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.lifetime import connect
+from fastvid.parallel.mpi.message import Quit
 from fastvid.parallel.setup import JobSetup, StageFactory, real_stages
 from fastvid.stages.interface import Stages
 from fastvid.system.allocator import keep_freed_memory
 from harness.emulation import (
     Costs,
     SleepingStages,
-    give_each_rank_a_node,
+    on_a_node_of_its_own,
     rank_speeds,
     take_priority,
 )
@@ -134,11 +135,10 @@ def read_point(folder: Path) -> dict[str, Any]:
 def run_point(settings: PointSettings) -> int:
     """Takes part in the job; rank 0 writes point.json into the folder, each rank rank-N.json."""
     keep_freed_memory()
-    comm = connect()
+    comm = connect(seen_as=on_a_node_of_its_own)
     try:
         leads = comm.rank == 0
         take_priority(settings.nice - _LEADER_NICE if leads and settings.nice else settings.nice)
-        give_each_rank_a_node(comm)
         speeds = rank_speeds(comm.size, settings.slow)
         make_stages = partial(_stages, settings, speeds[comm.rank])
         began, cpu_before = time.monotonic(), _cpu_seconds()
@@ -162,7 +162,7 @@ def run_point(settings: PointSettings) -> int:
     return 0
 
 
-def _stages(settings: PointSettings, speed: float, setup: JobSetup) -> Stages:
+def _stages(settings: PointSettings, speed: float, setup: JobSetup) -> Stages[Any]:
     """The stages of a rank of this speed."""
     if settings.real:
         return real_stages(setup)
@@ -186,7 +186,7 @@ def _lead(
         began, began_at = time.monotonic(), time.time()
         result = run_job(settings.options(), comm, Progress("none"), make_stages, tuning=tuning)
     seconds = time.monotonic() - began
-    comm.send_all(Kind.QUIT, [0])
+    comm.send_all(Quit(0))
     comm.drain()
     facts = _facts(settings, result, seconds, speeds)
     rows = facts["segments"]

@@ -28,11 +28,13 @@ class SleepingRecurrent(SleepingStages):
         negative: np.ndarray = np.bitwise_not(frame)[None]
         return negative
 
-    def carry(self, difference: np.ndarray, motion: Motion) -> np.ndarray:
+    def carry(self, difference: np.ndarray, motion: Motion[None]) -> np.ndarray:
         """Nothing moves."""
         return difference
 
-    def temporal_error(self, finished: np.ndarray, previous: np.ndarray, motion: Motion) -> float:
+    def temporal_error(
+        self, finished: np.ndarray, previous: np.ndarray, motion: Motion[None]
+    ) -> float:
         """The same for all frames."""
         return 1.0
 

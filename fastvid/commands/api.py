@@ -12,8 +12,9 @@ from fastvid.job.options import StylizeOptions
 from fastvid.job.progress import Progress
 from fastvid.job.result import JobResult
 from fastvid.job.run import run_job
-from fastvid.parallel.mpi.communicator import Communicator, connected
-from fastvid.parallel.mpi.message import Kind
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.lifetime import connect
+from fastvid.parallel.mpi.message import Quit
 from fastvid.parallel.mpi.stopping import signals_stop
 
 P = ParamSpec("P")
@@ -50,7 +51,7 @@ def _with_keywords_of(
         Raises InputError for what the caller can put right, other FastvidErrors for what went
         wrong on the way; under mpirun every rank raises.
         """
-        comm = connected()
+        comm = connect()
         # A batch system's warning asks the run to stop in good order.
         with signals_stop(comm):
             if comm.rank == 0:
@@ -77,10 +78,9 @@ def _lead(options: StylizeOptions, comm: Communicator) -> JobResult:
     try:
         result = run_job(options, comm, Progress(options.progress))
     except FastvidError as error:
-        for rank in range(1, comm.size):
-            comm.send_text(rank, Kind.QUIT, str(error), [error.exit_status])
+        comm.send_all(Quit(error.exit_status, str(error)))
         comm.drain()
         raise
-    comm.send_all(Kind.QUIT, [0])
+    comm.send_all(Quit(0))
     comm.drain()
     return result

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from fastvid.encode.encoded_parts import EncodedParts
+from fastvid.encode.plan import OutputPlan
 from fastvid.encode.shared_parts import ArrivingParts, Part, PartPool
 from fastvid.runfile.writer import RunWriter
 from fastvid.system.stopwatch import Stopwatch
@@ -58,9 +59,10 @@ class SharedEncoding:
 
     # -- the main thread's side ------------------------------------------------------------------
 
-    def plan_text(self) -> str:
+    @property
+    def plan(self) -> OutputPlan:
         """How a part is to be encoded."""
-        return self._parts.plan.text()
+        return self._parts.plan
 
     def lend(self) -> Part | None:
         """A part for another rank; None if there is none, or none yet."""

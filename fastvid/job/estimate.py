@@ -7,7 +7,7 @@ from fastvid.decode.frame import VideoInfo
 from fastvid.encode.encoded_parts import PART_FRAMES
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
-from fastvid.parallel.engine.engine import READY_FRAMES
+from fastvid.parallel.engine.recurrent import READY_FRAMES
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.system.resources import free_disk_bytes, human_bytes
 

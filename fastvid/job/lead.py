@@ -7,13 +7,13 @@ from collections.abc import Callable
 from fastvid.errors import Stopped
 from fastvid.job.gather import Gatherer
 from fastvid.parallel.coordinator import Coordinator
-from fastvid.parallel.encoders import Helpers
-from fastvid.parallel.heartbeat import Pulse
+from fastvid.parallel.dispatch import Dispatcher
+from fastvid.parallel.encoders import EncodingRanks
+from fastvid.parallel.heartbeat import Heartbeats
 from fastvid.parallel.mpi.communicator import Communicator
-from fastvid.parallel.mpi.message import Message
 from fastvid.parallel.mpi.stopping import Deadline
 from fastvid.parallel.mpi.waiting import LEADER_SLEEP_S
-from fastvid.parallel.turn import take_turn
+from fastvid.parallel.polling import poll_once
 from fastvid.parallel.worker import Worker
 
 _SHOW_INTERVAL_S = 0.2
@@ -27,15 +27,21 @@ class Leader:
         comm: Communicator,
         coordinator: Coordinator,
         worker: Worker,
-        pulse: Pulse,
+        heartbeats: Heartbeats,
         gatherer: Gatherer,
     ) -> None:
         self._comm = comm
         self._coordinator = coordinator
-        self._encoders = Helpers(comm, gatherer.shared)
+        self._encoding_ranks = EncodingRanks(comm, gatherer.shared)
         self._worker = worker
-        self._pulse = pulse
+        self._heartbeats = heartbeats
         self._gatherer = gatherer
+        self._dispatcher = Dispatcher(
+            worker.receivers,
+            heartbeats.receivers,
+            coordinator.receivers,
+            self._encoding_ranks.receivers,
+        )
 
     def lead(self, deadline: Deadline, show: Callable[[], None]) -> None:
         """Leads a job until every frame is stored and encoded.
@@ -55,7 +61,7 @@ class Leader:
             self._stop_in_time(deadline)
             if time.monotonic() - shown > _SHOW_INTERVAL_S:
                 shown = time.monotonic()
-                self._gatherer.note_ranks(self._pulse.rows())
+                self._gatherer.note_ranks(self._heartbeats.rows())
                 show()
             if not active and (self._gatherer.alive() or not finishing):
                 self._comm.rest(LEADER_SLEEP_S)
@@ -63,11 +69,8 @@ class Leader:
 
     def _turn(self) -> bool:
         """Does what there is to do, without waiting; whether there was anything."""
-        active = take_turn(self._comm, self._worker, self._pulse, self._handle)
-        return active | self._coordinator.step() | self._encoders.step()
-
-    def _handle(self, message: Message) -> bool:
-        return self._coordinator.handle(message) or self._encoders.handle(message)
+        active = poll_once(self._comm, self._dispatcher, self._worker, self._heartbeats)
+        return active | self._coordinator.step() | self._encoding_ranks.step()
 
     def _stop_in_time(self, deadline: Deadline) -> None:
         """Deals nothing any more once the run has to stop. Raises Stopped when what was dealt is

@@ -64,7 +64,7 @@ def _attempt(
     tuning: Tuning,
 ) -> JobResult:
     """Repaints what is left to do. Raises what `run_job` does, and ReadingRefused."""
-    comm.job += 1
+    comm.begin_job()
     with ExitStack() as stack:
         job = prepare(options, comm, progress, stack)
         if not job.paintings:

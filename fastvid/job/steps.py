@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 
-from fastvid.decode.film_index import SourceIndex, index_arrays
+from fastvid.decode.film_index import SourceIndex
 from fastvid.decode.frame import Frame
 from fastvid.encode.encoded_parts import PART_FRAMES, EncodedParts
 from fastvid.encode.encoder_thread import encoder_threads
@@ -19,12 +19,13 @@ from fastvid.job.outputs import opened_parts, put_together
 from fastvid.job.prepare import Prepared
 from fastvid.job.progress import Progress, shares
 from fastvid.job.result import JobResult
+from fastvid.parallel import messages
 from fastvid.parallel.coordinator import Coordinator
 from fastvid.parallel.engine.engine import Engine
-from fastvid.parallel.heartbeat import Pulse
+from fastvid.parallel.heartbeat import Heartbeats
 from fastvid.parallel.logs import log_to
-from fastvid.parallel.mpi.communicator import FAILED_PATIENCE_S, Communicator
-from fastvid.parallel.mpi.message import Kind
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.lifetime import FAILED_PATIENCE_S
 from fastvid.parallel.mpi.stopping import Deadline
 from fastvid.parallel.segments import Segment, cut_into_segments
 from fastvid.parallel.setup import StageFactory
@@ -54,7 +55,7 @@ USUAL = Tuning()
 
 def end_ranks(comm: Communicator) -> None:
     """Tells the other ranks that the job is over."""
-    comm.send_all(Kind.END)
+    comm.send_all(messages.End())
     comm.drain(FAILED_PATIENCE_S)
 
 
@@ -103,9 +104,9 @@ class Run:
                 )
         setup = self._job.setup
         self._ends.enter_context(log_to(setup.log_dir, setup.log_level, self._comm))
-        self._comm.send_all(Kind.SETUP, arrays=setup.arrays())
+        self._comm.send_all(messages.Setup(setup))
         if self._index is not None:
-            self._comm.send_all(Kind.FILM, arrays=index_arrays(self._index))
+            self._comm.send_all(messages.Film(self._index))
 
     def decode(self) -> Iterator[tuple[Frame, bool]]:
         """The frames, each with whether a shot begins with it; as they are asked for."""
@@ -124,7 +125,7 @@ class Run:
     def read_ahead(self, segments: Iterable[Segment]) -> ReadAhead[Segment]:
         """The segments as they are to be dealt, decoded ahead in a thread."""
         return self._ends.enter_context(
-            ReadAhead(segments, _DECODE_AHEAD_SEGMENTS, self._comm.wake.set)
+            ReadAhead(segments, _DECODE_AHEAD_SEGMENTS, self._comm.wake)
         )
 
     def open_parts(self) -> list[EncodedParts]:
@@ -141,7 +142,7 @@ class Run:
             [(one.writer, its) for one, its in zip(paintings, parts, strict=True)],
             encoder_threads(self._job.setup.settings.threads, len(paintings)),
             discard=self._job.options.discard_frames,
-            wake=self._comm.wake.set,
+            wake=self._comm.wake,
             may_share=self._comm.size > 1,
         )
         self._ends.callback(gatherer.cancel)
@@ -151,7 +152,7 @@ class Run:
     def compute_along(self, make_stages: StageFactory) -> Engine:
         """Begins with what rank 0 computes itself, in threads."""
         setup = replace(self._job.setup, local_rank=self._comm.local_rank)
-        engine = Engine(make_stages(setup), self._comm.wake.set, self._overlap)
+        engine = Engine(make_stages(setup), self._comm.wake, self._overlap)
         self._ends.callback(engine.stop)
         engine.start()
         return engine
@@ -167,18 +168,17 @@ class Run:
             comm,
             segments,
             gatherer,
-            options.keep,
             load.may_compute,
             ranks_read=self._index is not None,
+            seams=None if overlap is None else SeamReport(overlap.seam_frames),
         )
-        coordinator.seams = None if overlap is None else SeamReport(overlap.seam_frames)
         worker = Worker(
             comm, engine, self._job.setup.lookahead, options.keep, with_errors=overlap is not None
         )
         if self._index is not None:
             worker.read_film(self._index)
         leader = Leader(
-            comm, coordinator, worker, Pulse(comm, engine, options.rank_timeout), gatherer
+            comm, coordinator, worker, Heartbeats(comm, engine, options.rank_timeout), gatherer
         )
         show = partial(self._show, gatherer, coordinator)
         try:

@@ -1,7 +1,6 @@
 """`fastvid train` under mpirun: the ranks of the job become the ranks of torch.distributed."""
 
 import argparse
-import json
 import socket
 import sys
 import time
@@ -9,8 +8,9 @@ import time
 import torch
 
 from fastvid.errors import FastvidError
+from fastvid.parallel.messages import Train
 from fastvid.parallel.mpi.communicator import Communicator
-from fastvid.parallel.mpi.message import Kind, Message
+from fastvid.parallel.mpi.message import Quit
 from fastvid.training.command import owned_state, run
 from fastvid.training.world import World, from_rank_0
 
@@ -35,29 +35,26 @@ def _lead(parsed: argparse.Namespace, comm: Communicator) -> None:
     with socket.socket() as probe:
         probe.bind(("", 0))
         port = probe.getsockname()[1]
-    facts = json.dumps({"options": vars(parsed), "address": address})
-    for rank in range(1, comm.size):
-        comm.send_text(rank, Kind.TRAIN, facts, [port])
+    comm.send_all(Train(vars(parsed), address, port))
     comm.drain()
     _train(parsed, comm, World(0, comm.size, address, port))
 
 
-def join_training(comm: Communicator, message: Message) -> int | None:
-    """Takes part in the training of a TRAIN message.
+def join_training(comm: Communicator, training: Train) -> int | None:
+    """Takes part in the training that rank 0 has begun.
 
     Returns the exit status if rank 0 said to leave because it can't go on for the same reason, None
     at the end of the training. Raises FastvidError for what went wrong here alone.
     """
-    facts = json.loads(message.text())
-    world = World(comm.rank, comm.size, facts["address"], message.header[0])
+    world = World(comm.rank, comm.size, training.address, training.port)
     try:
-        _train(argparse.Namespace(**facts["options"]), comm, world)
+        _train(argparse.Namespace(**training.options), comm, world)
     except FastvidError:
         deadline = time.monotonic() + _RANK_0_SPEAKS_S
         while time.monotonic() < deadline:
-            for word in comm.poll():
-                if word.kind is Kind.QUIT:
-                    return word.header[0]
+            for message in comm.poll():
+                if isinstance(message.body, Quit):
+                    return message.body.exit_status
             comm.rest()
         raise
     return None

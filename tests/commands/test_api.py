@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fastvid
-from fastvid.parallel.mpi.communicator import connected
+from fastvid.parallel.mpi.lifetime import connect
 from support.job_clips import Clip
 from support.launching import run_program
 from support.places import PROGRAMS, REPOSITORY
@@ -46,10 +46,10 @@ def test_one_process(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> None
     assert isinstance(result, fastvid.JobResult)
     assert result.frames == 5 and result.outputs == (tmp_path / "out.mkv",)
     assert signal.getsignal(signal.SIGTERM) is before
-    comm = connected()
+    comm = connect()
     with pytest.raises(fastvid.InputError, match="--strength 7"):
         fastvid.stylize(uncut_clip.path, tmp_path / "x.mkv", strength=7.0)
-    assert connected() is comm
+    assert connect() is comm
 
 
 def test_the_signature_is_that_of_the_options() -> None:

@@ -20,8 +20,7 @@ from fastvid.encode.output import open_encoder, plan_output
 from fastvid.encode.plan import OutputPlan, plan_of_text
 from fastvid.encode.shared_parts import PartPool
 from fastvid.job.gather import Gatherer
-from fastvid.parallel.engine import encoding
-from fastvid.parallel.engine.encoding import Encoding, PartOrder
+from fastvid.parallel.engine.encoding import AHEAD_FRAMES, PartEncodingThread, PartOrder
 from fastvid.runfile.writer import RunWriter, SegmentRecord
 from fastvid.stages.interface import STAGES
 from support import job_clips
@@ -52,7 +51,7 @@ def test_a_plan_survives_the_way_to_another_rank(plan: OutputPlan) -> None:
     assert plan_of_text(plan.text()) == plan
 
 
-def feed(helper: Encoding, order: PartOrder) -> bytes:
+def feed(helper: PartEncodingThread, order: PartOrder) -> bytes:
     """Gives a rank that encodes what it wants; what has come out of it."""
     content, last, given = b"", False, order.first
     deadline = time.monotonic() + TIMEOUT_S
@@ -64,20 +63,17 @@ def feed(helper: Encoding, order: PartOrder) -> bytes:
             given = stop
             times = np.array([(40 * i, 40) for i in range(start, stop)], np.int64)
             helper.take([frame(i) for i in range(start, stop)], times)
-        while not helper.passages.empty():
-            passage = helper.passages.get()
-            assert passage.order == order and not passage.problem
-            content += passage.content
-            last = passage.last
+        while not helper.chunks.empty():
+            chunk = helper.chunks.get()
+            assert chunk.order == order and not chunk.problem
+            content += chunk.content
+            last = chunk.last
         time.sleep(0.001)
     return content
 
 
-def test_a_part_has_the_same_bytes_wherever_it_is_encoded(
-    plan: OutputPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(encoding, "_PASSED_BYTES", 5000)  # several passages
-    helper = Encoding(lambda: None)
+def test_a_part_has_the_same_bytes_wherever_it_is_encoded(plan: OutputPlan, tmp_path: Path) -> None:
+    helper = PartEncodingThread(lambda: None, chunk_bytes=5000)
     for first, stop in ((0, 5), (10, 15), (20, 23)):
         encoder = open_encoder(plan, tmp_path / "part", threads=1)
         for index in range(first, stop):
@@ -90,30 +86,29 @@ def test_a_part_has_the_same_bytes_wherever_it_is_encoded(
 
 
 def test_a_rank_asks_for_few_frames_at_a_time(plan: OutputPlan) -> None:
-    helper = Encoding(lambda: None)
+    helper = PartEncodingThread(lambda: None)
     helper.begin(PartOrder(0, 0, 1000, threads=1), plan)
     asked = 0
     while (wanted := helper.wants()) is not None:
         asked += wanted[2] - wanted[1]
-    assert 0 < asked <= encoding._AHEAD_FRAMES
+    assert 0 < asked <= AHEAD_FRAMES
     helper.thread.stop(TIMEOUT_S)
 
 
 def test_a_rank_that_failed_is_not_taken_for_one_that_is_stuck(
-    plan: OutputPlan, monkeypatch: pytest.MonkeyPatch
+    plan: OutputPlan,
 ) -> None:
     """It would fall silent, and the job would end with it."""
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object) -> VideoEncoder:
         raise ValueError("no such encoder here")
 
-    monkeypatch.setattr(encoding, "VideoEncoder", refuse)
-    helper = Encoding(lambda: None)
+    helper = PartEncodingThread(lambda: None, open_encoder=refuse)
     helper.begin(PartOrder(0, 0, 5, threads=1), plan)
     assert helper.wants() is not None
     helper.take([frame(0)], np.array([(0, 40)]))
-    passage = helper.passages.get(timeout=TIMEOUT_S)
-    assert "no such encoder" in passage.problem and not passage.last
+    chunk = helper.chunks.get(timeout=TIMEOUT_S)
+    assert "no such encoder" in chunk.problem and not chunk.last
     helper.thread.stop(TIMEOUT_S)
     assert helper.wants() is None
     assert helper.thread.step_seconds() == 0 and helper.thread.doing == "waiting"
@@ -177,7 +172,7 @@ def test_rank_0_encodes_what_does_not_come_back(plan: OutputPlan, tmp_path: Path
         parts.append(part)
     assert len(parts) >= 3 and parts[-1] == (20, 23)  # the encoder has the first ones
     shared.arrived(parts[0], b"half of it", last=False)
-    helper = Encoding(lambda: None)
+    helper = PartEncodingThread(lambda: None)
     for part in reversed(parts[1:]):
         order = PartOrder(0, *part, threads=1)
         helper.begin(order, plan)

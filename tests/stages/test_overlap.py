@@ -68,7 +68,7 @@ def test_segments_of_stretches() -> None:
     assert [one.index for one in found] == list(range(9))
     assert [one.shot for one in found] == [0] + 8 * [1]
     assert [one.shot_start for one in found] == [0] + 8 * [3]
-    assert {one.index: numbers(one.lead) for one in found if one.lead} == {
+    assert {one.index: numbers(one.warm_up) for one in found if one.warm_up} == {
         3: [8, 9, 10],
         5: [16, 17, 18],
         7: [24, 25, 26],

@@ -12,8 +12,8 @@ import torch
 
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
-from fastvid.parallel.engine.engine import Engine, LastFrame
-from fastvid.parallel.engine.task import Task
+from fastvid.parallel.engine.engine import Engine
+from fastvid.parallel.engine.task import LastFrame, Task
 from fastvid.parallel.engine.threads import Failed
 from fastvid.parallel.mpi.peer import Peer, local_rank
 from fastvid.stages.interface import Motion, Stage
@@ -154,7 +154,7 @@ class SlowDevice:
         self.release = threading.Event()
         self.error: BaseException | None = None
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion | None:
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion[None] | None:
         self.log.append(f"motion {frame[0, 0, 0]}")
         return Motion(prepared=None)
 
@@ -175,7 +175,7 @@ class SlowDevice:
             raise self.error
         return self._painted
 
-    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
+    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion[None]) -> np.ndarray:
         return np.asarray(painted + previous // 10)
 
 

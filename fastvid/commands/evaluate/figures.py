@@ -119,7 +119,7 @@ def evaluate(
         if index in starts:
             history.clear()
         count += 1
-        for total, image in zip(totals, row):
+        for total, image in zip(totals, row, strict=True):
             total.sharpness.add(sharpness(image))
         if history:
             share, error = _judge_neighbours(totals, row, history[-1], flow)
@@ -167,8 +167,10 @@ def _judge_neighbours(
     backward, forward = flow(film, film_before), flow(film_before, film)
     reliable = consistency_mask(backward, forward)
     clear = consistency_mask(forward, backward) & ~motion_boundaries(forward)
-    errors = [temporal_rmse(*images, backward, reliable) for images in zip(row, before)]
-    for total, error, image, image_before in zip(totals, errors, row, before):
+    errors = [
+        temporal_rmse(*images, backward, reliable) for images in zip(row, before, strict=True)
+    ]
+    for total, error, image, image_before in zip(totals, errors, row, before, strict=True):
         total.rmse.add(error)
         total.fav.add(fav_temporal_error(image, image_before, backward, reliable))
         total.lai.add(lai_temporal_error(image_before, image, forward, clear))
@@ -181,7 +183,7 @@ def _judge_far(
     film, film_before = row[1], before[1]
     backward, forward = flow(film, film_before), flow(film_before, film)
     reliable = consistency_mask(backward, forward)
-    for total, image, image_before in zip(totals, row, before):
+    for total, image, image_before in zip(totals, row, before, strict=True):
         total.long_range_rmse.add(temporal_rmse(image, image_before, backward, reliable))
 
 

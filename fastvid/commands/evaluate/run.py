@@ -85,8 +85,9 @@ class _Tee:
         self.latest = np.empty((0, 0, 3), dtype=np.uint8)
 
     def originals(self) -> Iterator[np.ndarray]:
-        for self.latest in self._frames:
-            yield self.latest
+        for frame in self._frames:
+            self.latest = frame
+            yield frame
 
 
 class _Painter:

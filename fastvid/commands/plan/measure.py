@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def measure_film(
     options: StylizeOptions,
     threads: int,
     source: VideoSource,
-    stages: Stages,
+    stages: Stages[Any],
     output: OutputPlan,
     on_gpu: bool = False,
 ) -> Measurement:
@@ -68,7 +69,7 @@ def measure_film(
     """
     watch = Stopwatch()
     painted: list[np.ndarray] = []
-    kept: Motion | None = None
+    kept: Motion[Any] | None = None
     marked = mark_cuts(_timed_frames(source, watch), options.cuts)
     began = time.monotonic()
     # As in a run, not in the main thread: malloc gives that one its memory in another way, and
@@ -154,7 +155,7 @@ def _groups(
             yield group
 
 
-def _warm_up(stages: Stages, frames: Sequence[tuple[Frame, bool]]) -> None:
+def _warm_up(stages: Stages[Any], frames: Sequence[tuple[Frame, bool]]) -> None:
     """Every stage once, as far as the frames go: first calls are slow."""
     first, second = frames[0][0], frames[min(1, len(frames) - 1)]
     batches = _in_batches(stages)
@@ -169,14 +170,14 @@ def _warm_up(stages: Stages, frames: Sequence[tuple[Frame, bool]]) -> None:
         stages.blend(painted if batches else stages.paint(second[0].image), painted, motion)
 
 
-def _in_batches(stages: Stages) -> BatchStages | None:
+def _in_batches(stages: Stages[Any]) -> BatchStages[Any] | None:
     """The stages, if they paint several frames at a time."""
     return stages if isinstance(stages, BatchStages) and stages.batch_size > 1 else None
 
 
 def _compute(
-    stages: Stages, frames: Sequence[tuple[Frame, bool]], watch: Stopwatch, on_gpu: bool
-) -> tuple[list[np.ndarray], Motion | None]:
+    stages: Stages[Any], frames: Sequence[tuple[Frame, bool]], watch: Stopwatch, on_gpu: bool
+) -> tuple[list[np.ndarray], Motion[Any] | None]:
     """The finished frames of a place, (H, W, 3) uint8 RGB, of the first style, and the motion of
     the last one that has any."""
     recurrent = isinstance(stages, RecurrentStages)
@@ -184,7 +185,7 @@ def _compute(
     if (batches := _in_batches(stages)) is not None:
         batch = _paint_batches(batches, [frame.image for frame, _ in frames], watch)
     finished: list[np.ndarray] = []
-    last_motion: Motion | None = None
+    last_motion: Motion[Any] | None = None
     before: Frame | None = None
     for number, (frame, begins) in enumerate(frames):
         motion = None
@@ -207,7 +208,7 @@ def _compute(
 
 
 def _paint_batches(
-    stages: BatchStages, images: Sequence[np.ndarray], watch: Stopwatch
+    stages: BatchStages[Any], images: Sequence[np.ndarray], watch: Stopwatch
 ) -> list[np.ndarray]:
     """Paints as a run does on a GPU. A frame is charged "paint", the processor time of this rank,
     and "batch", the time until it is painted."""

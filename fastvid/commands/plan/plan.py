@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastvid.commands.plan.costs import Cluster, Dealing, FrameCosts
 from fastvid.commands.plan.forecast import (
@@ -139,7 +139,9 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
     )
 
 
-def _open(options: StylizeOptions, stack: ExitStack) -> "tuple[OpenedJob, PictureSettings, Stages]":
+def _open(
+    options: StylizeOptions, stack: ExitStack
+) -> "tuple[OpenedJob, PictureSettings, Stages[Any]]":
     """The job as one rank on this machine opens it, and its stages."""
     # As in a run, loading torch is a part of the start, which is timed.
     from fastvid.job.opening import open_job, settle

@@ -4,6 +4,7 @@ import itertools
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,10 @@ def time_encoding(
 
 
 def time_storing(
-    painted: Sequence[np.ndarray], motion: Motion | None, options: StylizeOptions, watch: Stopwatch
+    painted: Sequence[np.ndarray],
+    motion: Motion[Any] | None,
+    options: StylizeOptions,
+    watch: Stopwatch,
 ) -> None:
     """Stores segments, with what is kept besides of `motion`."""
     height, width = painted[0].shape[:2]

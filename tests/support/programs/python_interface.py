@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import fastvid
-from fastvid.parallel.mpi.communicator import connected
+from fastvid.parallel.mpi.lifetime import connect
 
 
 def _told(call: dict[str, Any]) -> str:
@@ -24,5 +24,5 @@ if __name__ == "__main__":
     for call in json.loads(sys.argv[1]):
         line = _told(call)
         # The ranks share one pipe: a line is written at once.
-        sys.stdout.write(f"rank {connected().rank}: {line}\n")
+        sys.stdout.write(f"rank {connect().rank}: {line}\n")
         sys.stdout.flush()
