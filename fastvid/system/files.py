@@ -7,7 +7,7 @@ from fastvid.errors import StorageError
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file at once: after a kill or a full disk it is the old one or the new one, whole.
+    """Replaces a file at once: after a kill or a full disk it is the old one or the new one, whole.
 
     Raises StorageError if it can't be written.
     """
