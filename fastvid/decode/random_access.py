@@ -23,7 +23,7 @@ from fastvid.decode.images import read_sized_image
 from fastvid.decode.watch import Watch
 from fastvid.errors import OrderNeeded
 
-# Seeking takes about as long as decoding so many frames (benchmarks/README.md): with an entry point
+# Seeking takes about as long as decoding so many frames (docs/performance.md): with an entry point
 # that near, reading on is cheaper.
 SEEK_COST_FRAMES = 4
 WAY_OUT = "--decode rank0 decodes the film in order and goes on with the same run file."

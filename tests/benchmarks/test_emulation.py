@@ -1,6 +1,7 @@
 """The benchmarks' own arithmetic: costs, cuts, stages that sleep, timelines."""
 
-import sys
+import argparse
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,25 +9,28 @@ import pytest
 from fastvid.stages.interface import RecurrentStages
 from fastvid.style.loading import load_model, load_style
 from fastvid.style.recurrent import RecurrentModel
-from support.places import REPOSITORY
-
-sys.path.append(str(REPOSITORY / "benchmarks"))
-
-from emulation import Costs, SleepingStages, rank_speeds, uneven_cuts  # noqa: E402
-from recurrent import SleepingRecurrent  # noqa: E402
-from seams import recurrent_style  # noqa: E402
-from timeline import shares, spans  # noqa: E402
+from harness.emulation import Costs, SleepingStages, costs_of, rank_speeds, uneven_cuts
+from harness.recurrent import SleepingRecurrent, recurrent_style
+from harness.spans import shares, spans
 
 
 def test_costs_are_read_by_name() -> None:
-    assert Costs.parse("flow=0.08,stylize=0.24,temporal=0.004") == Costs(0.08, 0.24, 0.004)
-    assert Costs.parse("stylize=1") == Costs(0.0, 1.0, 0.0)
+    assert Costs.parse("motion=0.08,paint=0.24,blend=0.004") == Costs(0.08, 0.24, 0.004)
+    assert Costs.parse("paint=1") == Costs(0.0, 1.0, 0.0)
 
 
-@pytest.mark.parametrize("text", ["paint=1", "flow=fast", "flow=-1", "flow=nan", "flow"])
+@pytest.mark.parametrize("text", ["decode=1", "motion=fast", "motion=-1", "motion=nan", "motion"])
 def test_costs_that_are_none(text: str) -> None:
     with pytest.raises(ValueError):
         Costs.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("flow", "motion"), ("stylize", "paint"), ("temporal", "blend")]
+)
+def test_costs_by_the_names_of_old_tell_the_new_ones(old: str, new: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=f"{old} is called {new} now"):
+        costs_of(f"{old}=0.1")
 
 
 def test_the_first_frame_of_a_shot_costs_no_flow() -> None:
@@ -114,7 +118,7 @@ def test_a_timeline_has_every_second_once() -> None:
         row(1, 4, (EPOCH_S + 10.0, 2.0), (EPOCH_S + 10.5, 8.0), (EPOCH_S + 25.0, 0.5)),
     ]
     found = sorted(spans(rows), key=lambda span: span.start)
-    for before, after in zip(found, found[1:]):
+    for before, after in pairwise(found):
         assert after.start >= before.stop - 1e-5
     for stage, seconds in (("motion", 4.0), ("paint", 16.0), ("blend", 1.0)):
         drawn = sum(span.stop - span.start for span in found if span.stage == stage)

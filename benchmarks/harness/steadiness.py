@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastvid.commands.clip import SyntheticClip
+from fastvid.commands.clip.clip import SyntheticClip
 from fastvid.commands.evaluate.figures import Evaluation, evaluate
 from fastvid.commands.plan.forecast import shot_lengths
 from fastvid.decode.cuts import mark_cuts
@@ -105,14 +105,19 @@ class KeptFlow:
         return flow
 
 
+def stages_of(style: str, temporal_strength: float | None, threads: int) -> Repaint:
+    """The real stages of a style, with the default settings but for what is given."""
+    options = StylizeOptions(Path(), Path())
+    if temporal_strength is not None:
+        options = StylizeOptions(Path(), Path(), temporal_strength=temporal_strength)
+    return Repaint([load_style(style)], picture_settings(options, threads=threads))
+
+
 def repaint(
     style: str, film: Film, temporal_strength: float | None, threads: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The film's frames finished, and painted frame by frame."""
-    options = StylizeOptions(Path(), Path())
-    if temporal_strength is not None:
-        options = StylizeOptions(Path(), Path(), temporal_strength=temporal_strength)
-    stages = Repaint([load_style(style)], picture_settings(options, threads=threads))
+    stages = stages_of(style, temporal_strength, threads)
     starts = {start for start, _ in film.shots}
     outputs: list[np.ndarray] = []
     painted: list[np.ndarray] = []

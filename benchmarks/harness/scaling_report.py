@@ -1,17 +1,10 @@
-"""What a benchmark says: rows of a table, JSON with the machine and the commit, a plot."""
+"""How a series of ranks is shown: the rows of a table, and a plot."""
 
 import importlib.util
-import json
-import os
-import platform
-import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from fastvid.system.resources import processor_name, usable_cores
 
 _COLUMNS = (
     "case",
@@ -60,39 +53,6 @@ def format_row(point: Mapping[str, Any]) -> str:
         f"{point['store_share']:.1%}",
         f"{point['sent_frames']:.2f}",
     )
-
-
-def machine() -> dict[str, Any]:
-    """Where and when a benchmark ran, and on what code."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
-    changed = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=no"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
-    return {
-        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "processor": processor_name(),
-        "cores": usable_cores(),
-        "load_average": os.getloadavg(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "commit": commit,
-        "uncommitted": bool(changed),
-    }
-
-
-def write_json(path: Path, content: object) -> None:
-    """Writes a JSON file."""
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def check_can_draw() -> None:

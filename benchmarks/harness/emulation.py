@@ -1,16 +1,16 @@
-"""A cluster on one machine: stages that sleep instead of computing, and clips made for the purpose.
+"""A cluster on one machine: stages that sleep instead of computing.
 
 Everything around the stages is the real program: MPI, messages, scheduler, decoder, run file,
 encoder.
 """
 
+import argparse
 import math
 import os
 import random
 import time
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -23,30 +23,34 @@ _SLOW_EVERY = 4
 _SLOW_SPEED = 0.5
 # Enough for every estimate: an emulated rank has a host's memory to itself.
 _NODE_MEMORY_BYTES = 1 << 40
-_RATE = 24
-_KEY_INTERVAL = 48
 _SHORTEST_SHOT = 4
 _LONGEST_TO_SHORTEST = 20.0
 _SHOTS_SEED = 26
+# For the help of options that take costs.
+COSTS_FORM = "motion=S,paint=S,blend=S"
+# What the stages were called on the command lines of older results.
+_FORMER_NAMES = {"flow": "motion", "stylize": "paint", "temporal": "blend"}
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds a frame of the stages on one core: flow with masks and gate, painting, blending."""
+    """Seconds a frame of the stages on one core; motion is flow, masks and gate."""
 
-    flow: float = 0.08
-    stylize: float = 0.64
-    temporal: float = 0.008
+    motion: float = 0.08
+    paint: float = 0.64
+    blend: float = 0.008
 
     @classmethod
     def parse(cls, text: str) -> "Costs":
-        """From a text like flow=0.08,stylize=0.64,temporal=0.008; what is left out costs nothing.
+        """From a text like motion=0.08,paint=0.64,blend=0.008; what is left out costs nothing.
 
         Raises ValueError.
         """
-        values = {"flow": 0.0, "stylize": 0.0, "temporal": 0.0}
+        values = {"motion": 0.0, "paint": 0.0, "blend": 0.0}
         for part in text.split(","):
             name, _, number = part.partition("=")
+            if name in _FORMER_NAMES:
+                raise ValueError(f"{name} is called {_FORMER_NAMES[name]} now")
             if name not in values:
                 raise ValueError(f"unknown stage {name!r}; there are {', '.join(values)}")
             values[name] = float(number)
@@ -56,11 +60,19 @@ class Costs:
 
     def total(self, frames: int, shots: int) -> float:
         """The sum of the costs of a video: the first frame of a shot is painted, no more."""
-        return frames * self.stylize + (frames - shots) * (self.flow + self.temporal)
+        return frames * self.paint + (frames - shots) * (self.motion + self.blend)
 
     def recurrent_total(self, frames: int, shots: int) -> float:
-        """The same where `temporal` is the network, which paints the first frames too."""
-        return frames * self.temporal + (frames - shots) * self.flow
+        """The same where `blend` is the network, which paints the first frames too."""
+        return frames * self.blend + (frames - shots) * self.motion
+
+
+def costs_of(text: str) -> Costs:
+    """As `Costs.parse`, with its message for the user of an argparse option."""
+    try:
+        return Costs.parse(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from problem
 
 
 def rank_speeds(ranks: int, slow: bool) -> list[float]:
@@ -81,23 +93,24 @@ class SleepingStages:
     """
 
     def __init__(self, costs: Costs, speed: float = 1.0) -> None:
-        self._seconds = Costs(costs.flow / speed, costs.stylize / speed, costs.temporal / speed)
+        self._seconds = Costs(costs.motion / speed, costs.paint / speed, costs.blend / speed)
         self._heavy_late_s = self._blend_late_s = 0.0
         self._stolen_s = self._blend_ends = 0.0
 
     def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion:
         """Sleeps for flow, masks and gate."""
-        self._compute(self._seconds.flow)
+        self._compute(self._seconds.motion)
         return Motion(prepared=None)
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
         """The negative of the frame, as the only style."""
-        self._compute(self._seconds.stylize)
-        return np.bitwise_not(frame)[None]
+        self._compute(self._seconds.paint)
+        negative: np.ndarray = np.bitwise_not(frame)[None]
+        return negative
 
     def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
         """The mean of the painted frame and the finished one before it."""
-        began, seconds = time.perf_counter(), self._seconds.temporal
+        began, seconds = time.perf_counter(), self._seconds.blend
         finished = self._mix(painted, previous)
         self._stolen_s += seconds
         self._blend_ends = began + seconds
@@ -107,7 +120,8 @@ class SleepingStages:
         return finished
 
     def _mix(self, painted: np.ndarray, previous: np.ndarray) -> np.ndarray:
-        return (painted >> 1) + (previous >> 1)
+        mixed: np.ndarray = (painted >> 1) + (previous >> 1)
+        return mixed
 
     def _compute(self, seconds: float) -> None:
         """Sleeps for so long as a heavy stage takes beside the temporal pass."""
@@ -132,10 +146,8 @@ def take_priority(nice: int) -> None:
     """Gives this rank the nice value, and its session, which Linux schedules as one, as well."""
     if nice:
         os.setpriority(os.PRIO_PROCESS, 0, nice)
-        try:
+        with suppress(OSError):  # a kernel without groups of that kind
             Path("/proc/self/autogroup").write_text(str(nice), encoding="ascii")
-        except OSError:
-            pass  # a kernel without groups of that kind
 
 
 def give_each_rank_a_node(comm: Communicator) -> None:
@@ -161,53 +173,3 @@ def uneven_cuts(frames: int, shots: int) -> list[int]:
         at += weight * spare / total
         cuts.append(int(at) + number * _SHORTEST_SHOT)
     return cuts
-
-
-def make_clip(
-    folder: Path, size: tuple[int, int], frames: int, key_interval: int = _KEY_INTERVAL
-) -> Path:
-    """An H.264 clip of moving noise of photographic smoothness; made once and kept in `folder`.
-
-    key_interval: frames from key frame to key frame.
-    """
-    import av
-
-    width, height = size
-    kind = "" if key_interval == _KEY_INTERVAL else f"-g{key_interval}"
-    path = folder / f"noise-{width}x{height}-{frames}{kind}.mp4"
-    if path.exists():
-        return path
-    folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part.mp4")
-    with av.open(str(part), "w") as container:
-        stream = container.add_stream(
-            "libx264", rate=_RATE, options={"preset": "veryfast", "crf": "23"}
-        )
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.gop_size = key_interval
-        stream.codec_context.time_base = Fraction(1, _RATE)
-        for image in _moving_noise(width, height, frames):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode(None))
-    return part.rename(path)
-
-
-def _moving_noise(width: int, height: int, frames: int) -> Iterator[np.ndarray]:
-    """A window that glides over a picture of noise, (height, width, 3) uint8."""
-    picture = _smooth_noise(2 * height, 2 * width)
-    for index in range(frames):
-        x = int(width / 2 * (1 + math.sin(index / 40)))
-        y = int(height / 2 * (1 + math.cos(index / 56)))
-        yield np.ascontiguousarray(picture[y : y + height, x : x + width])
-
-
-def _smooth_noise(height: int, width: int) -> np.ndarray:
-    """Noise of several octaves, (height, width, 3) uint8."""
-    noise = np.random.default_rng(0)
-    picture = np.zeros((height, width, 3), dtype=np.float32)
-    for octave in range(2, 8):
-        step = 2**octave
-        coarse = noise.random((height // step + 2, width // step + 2, 3), dtype=np.float32)
-        picture += step * coarse.repeat(step, axis=0).repeat(step, axis=1)[:height, :width]
-    picture *= 255 / picture.max()
-    return picture.astype(np.uint8)

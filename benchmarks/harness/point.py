@@ -1,10 +1,12 @@
 """One point of a series: a whole job on the ranks that mpirun has started, with sleeping stages.
 
-`start_point` starts it; it then runs as `mpirun -n N python benchmarks/point.py SETTINGS.json`.
+`start_point` starts it; it then runs as `mpirun -n N python -m harness.point SETTINGS.json` with
+benchmarks/ among the places where Python looks for modules.
 """
 
 import hashlib
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -14,19 +16,31 @@ import time
 import traceback
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from emulation import Costs, SleepingStages, give_each_rank_a_node, rank_speeds, take_priority
 from fastvid.commands.serve import serve
 from fastvid.job.options import StylizeOptions
-from fastvid.parallel.mpi.communicator import Communicator, Kind, connect
-from fastvid.parallel.setup import JobSetup, real_stages
+from fastvid.parallel.mpi.communicator import Communicator, connect
+from fastvid.parallel.mpi.message import Kind
+from fastvid.parallel.setup import JobSetup, StageFactory, real_stages
 from fastvid.stages.interface import Stages
 from fastvid.system.allocator import keep_freed_memory
-from recurrent import SleepingRecurrent, make_style
-from thread_times import ThreadTimes
+from harness.emulation import (
+    Costs,
+    SleepingStages,
+    give_each_rank_a_node,
+    rank_speeds,
+    take_priority,
+)
+from harness.recurrent import SleepingRecurrent, make_style
+from harness.thread_times import ThreadTimes
 
+if TYPE_CHECKING:
+    from fastvid.job.run import JobResult
+
+_BENCHMARKS = Path(__file__).resolve().parents[1]
 _TIMEOUT_S = 1200
 # Rank 0 of a cluster has cores for its service threads; here all the others want the same two.
 _LEADER_NICE = 5
@@ -95,11 +109,18 @@ def start_point(settings: PointSettings, ranks: int) -> dict[str, Any]:
         chosen = Path(own) / "settings.json"
         _write(chosen, asdict(replace(settings, folder=own)))
         subprocess.run(
-            ["mpirun", "-n", str(ranks), sys.executable, __file__, str(chosen)],
+            ["mpirun", "-n", str(ranks), sys.executable, "-m", "harness.point", str(chosen)],
+            env=_environment(),
             check=True,
             timeout=_TIMEOUT_S,
         )
         return read_point(Path(own))
+
+
+def _environment() -> dict[str, str]:
+    """What a rank needs to find this module."""
+    places = [str(_BENCHMARKS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
 
 
 def read_point(folder: Path) -> dict[str, Any]:
@@ -119,13 +140,7 @@ def run_point(settings: PointSettings) -> int:
         take_priority(settings.nice - _LEADER_NICE if leads and settings.nice else settings.nice)
         give_each_rank_a_node(comm)
         speeds = rank_speeds(comm.size, settings.slow)
-
-        def make_stages(setup: JobSetup) -> Stages:
-            if settings.real:
-                return real_stages(setup)
-            kind = SleepingStages if settings.pipeline is None else SleepingRecurrent
-            return kind(settings.costs, speeds[comm.rank])
-
+        make_stages = partial(_stages, settings, speeds[comm.rank])
         began, cpu_before = time.monotonic(), _cpu_seconds()
         if leads:
             _lead(settings, comm, speeds, make_stages)
@@ -147,14 +162,22 @@ def run_point(settings: PointSettings) -> int:
     return 0
 
 
+def _stages(settings: PointSettings, speed: float, setup: JobSetup) -> Stages:
+    """The stages of a rank of this speed."""
+    if settings.real:
+        return real_stages(setup)
+    kind = SleepingStages if settings.pipeline is None else SleepingRecurrent
+    return kind(settings.costs, speed)
+
+
 def _lead(
-    settings: PointSettings, comm: Communicator, speeds: list[float], make_stages: Any
+    settings: PointSettings, comm: Communicator, speeds: list[float], make_stages: StageFactory
 ) -> None:
+    """Rank 0's part: runs the job, writes point.json and removes what the job has written."""
     # What a job loads once, whatever its length, is loaded before the clock starts, and by rank 0
     # alone: 64 ranks would keep a small machine busy for minutes.
     from fastvid.job import run as job
     from fastvid.job.progress import Progress
-    from fastvid.runfile.reader import RunFile
 
     if not settings.leader_computes:
         job._COMPUTE_BELOW_LOAD = 0.0
@@ -165,43 +188,56 @@ def _lead(
     seconds = time.monotonic() - began
     comm.send_all(Kind.QUIT, [0])
     comm.drain()
-    with RunFile(result.run_files[0]) as run:
-        rows = [
-            {name: row[name].item() for name in row.dtype.names if name != "host"}
-            for row in run.segments()
-        ]
-        digest = hashlib.sha256()
-        for index in range(run.frame_count if settings.digest else 0):
-            digest.update(run.frame(index).tobytes())
-    before = min(row["dealt_start"] for row in rows) - began_at
-    after = began_at + seconds - max(row["stored_start"] for row in rows)
-    costs = settings.costs
-    total = (costs.total if settings.pipeline is None else costs.recurrent_total)(
-        result.frames, result.shots
-    )
-    speed_up = total / seconds
-    _write(
-        Path(settings.folder) / "point.json",
-        {
-            "ranks": comm.size,
-            "frames": result.frames,
-            "shots": result.shots,
-            "seconds": seconds,
-            "speed_up": speed_up,
-            "efficiency": speed_up / sum(speeds),
-            "rank0_seconds": result.stage_seconds,
-            "before_seconds": before,
-            "after_seconds": after,
-            "sha256": digest.hexdigest() if settings.digest else None,
-            "segments": rows,
-            "thread_cpu_seconds": watch.seconds,
-        },
-    )
+    facts = _facts(settings, result, seconds, speeds)
+    rows = facts["segments"]
+    facts["before_seconds"] = min(row["dealt_start"] for row in rows) - began_at
+    facts["after_seconds"] = began_at + seconds - max(row["stored_start"] for row in rows)
+    facts["thread_cpu_seconds"] = watch.seconds
+    _write(Path(settings.folder) / "point.json", facts)
     result.run_files[0].unlink()
     if result.outputs[0].is_dir():
         shutil.rmtree(result.outputs[0])
     else:
         result.outputs[0].unlink()
+
+
+def _facts(
+    settings: PointSettings, result: "JobResult", seconds: float, speeds: list[float]
+) -> dict[str, Any]:
+    """What the finished job, which took so many seconds, was like."""
+    rows, digest = _read_run(result.run_files[0], settings.digest)
+    costs = settings.costs
+    total = (costs.total if settings.pipeline is None else costs.recurrent_total)(
+        result.frames, result.shots
+    )
+    return {
+        "ranks": len(speeds),
+        "frames": result.frames,
+        "shots": result.shots,
+        "seconds": seconds,
+        "speed_up": total / seconds,
+        "efficiency": total / seconds / sum(speeds),
+        "rank0_seconds": result.stage_seconds,
+        "sha256": digest,
+        "segments": rows,
+    }
+
+
+def _read_run(path: Path, digest: bool) -> tuple[list[dict[str, Any]], str | None]:
+    """The rows of /segments, and if wanted the SHA-256 of all frames."""
+    from fastvid.runfile.reader import RunFile
+
+    with RunFile(path) as run:
+        rows = [
+            {name: row[name].item() for name in row.dtype.names if name != "host"}
+            for row in run.segments()
+        ]
+        if not digest:
+            return rows, None
+        found = hashlib.sha256()
+        for index in range(run.frame_count):
+            found.update(run.frame(index).tobytes())
+    return rows, found.hexdigest()
 
 
 def _cpu_seconds() -> float:

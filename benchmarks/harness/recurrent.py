@@ -1,18 +1,18 @@
-"""A recurrent model on an emulated cluster: its stages sleep for what the network costs."""
+"""Recurrent models for benchmarks: stages that sleep for the network, and one made of a style."""
 
 from pathlib import Path
 
 import numpy as np
 
-from emulation import SleepingStages
 from fastvid.stages.interface import Motion
+from harness.emulation import SleepingStages
 
 _ARCH = "c3s1-4,c3s1-3"
 _CHANNELS = 7
 
 
 class SleepingRecurrent(SleepingStages):
-    """As `SleepingStages`, with the network in the temporal pass, where it costs `temporal`.
+    """As `SleepingStages`, with the network in the temporal pass, where it costs `blend`.
 
     No past is ever forgotten (frames are added up, modulo 256): every seam of two stretches is
     recomputed to the last frame that it may be.
@@ -24,8 +24,9 @@ class SleepingRecurrent(SleepingStages):
 
     def begin(self, frame: np.ndarray) -> np.ndarray:
         """The negative of the frame, for the costs of the network."""
-        self._compute(self._seconds.temporal)
-        return np.bitwise_not(frame)[None]
+        self._compute(self._seconds.blend)
+        negative: np.ndarray = np.bitwise_not(frame)[None]
+        return negative
 
     def carry(self, difference: np.ndarray, motion: Motion) -> np.ndarray:
         """Nothing moves."""
@@ -36,7 +37,8 @@ class SleepingRecurrent(SleepingStages):
         return 1.0
 
     def _mix(self, painted: np.ndarray, previous: np.ndarray) -> np.ndarray:
-        return painted[None] + previous
+        added: np.ndarray = painted[None] + previous
+        return added
 
 
 def make_style(folder: Path) -> Path:
@@ -50,3 +52,27 @@ def make_style(folder: Path) -> Path:
     weights = build_network(_ARCH, variant=variant).state_dict()
     path.write_bytes(checkpoint_bytes(_ARCH, weights, "emulated", variant=variant))
     return path
+
+
+def recurrent_style(style: str, share: float) -> bytes:
+    """A recurrent model made out of a bundled style.
+
+    It sees (1 - share) times the frame and share times the past, masked and moved, and paints that:
+    its own painting once more. It was never trained for that.
+    """
+    import torch
+
+    from fastvid.style.checkpoint import checkpoint_bytes, read_checkpoint
+    from fastvid.style.loading import read_style
+    from fastvid.style.variant import Variant
+
+    name, data = read_style(style)
+    checkpoint = read_checkpoint(data, name)
+    weights = dict(checkpoint.weights)
+    first = next(key for key, value in weights.items() if value.ndim == 4)
+    of_frame = weights[first]
+    of_mask = torch.zeros_like(of_frame[:, :1])
+    weights[first] = torch.cat([(1 - share) * of_frame, share * of_frame, of_mask], dim=1)
+    return checkpoint_bytes(
+        checkpoint.arch, weights, f"{name}, made recurrent", variant=Variant(in_channels=7)
+    )

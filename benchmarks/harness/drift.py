@@ -7,15 +7,12 @@ import cv2
 import numpy as np
 import torch
 
-from fastvid.job.identity import picture_settings
-from fastvid.job.options import StylizeOptions
-from fastvid.stages.repaint import Repaint
-from fastvid.style.loading import load_style
 from fastvid.style.losses import StyleTarget, style_loss, style_target
 from fastvid.style.lossnet import LossNetwork
 from fastvid.training.photos import read_painting, read_photo
 from fastvid.training.sampling import as_images
 from fastvid.training.settings import TrainingSettings
+from harness.steadiness import stages_of
 
 FRAMES = 200
 NOISE_SIGMA_LEVELS = 3.0
@@ -54,10 +51,7 @@ def drift(
     threads: int,
 ) -> tuple[float, float]:
     """Style loss of the last frame over that of the first: finished, and painted frame by frame."""
-    options = StylizeOptions(Path(), Path())
-    if temporal_strength is not None:
-        options = StylizeOptions(Path(), Path(), temporal_strength=temporal_strength)
-    stages = Repaint([load_style(style)], picture_settings(options, threads=threads))
+    stages = stages_of(style, temporal_strength, threads)
     picture = read_painting(str(painting), TrainingSettings().painting_side)
     target = style_target(network, as_images([picture], _CPU))
     image = np.ascontiguousarray(read_photo(photo, _PHOTO_SIDE_PX)[..., ::-1])
@@ -79,7 +73,7 @@ def find_painting(style: str, folder: Path) -> Path | None:
     """The picture in a folder whose name is, or holds, the style's; None if there is none."""
     paths = sorted(path for path in folder.iterdir() if style in path.stem)
     exact = [path for path in paths if path.stem == style]
-    return (exact or paths or [None])[0]
+    return next(iter(exact + paths), None)
 
 
 def _loss(network: LossNetwork, painted: np.ndarray, target: StyleTarget) -> float:
