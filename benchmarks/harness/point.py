@@ -38,7 +38,7 @@ from harness.recurrent import SleepingRecurrent, make_style
 from harness.thread_times import ThreadTimes
 
 if TYPE_CHECKING:
-    from fastvid.job.run import JobResult
+    from fastvid.job.result import JobResult
 
 _BENCHMARKS = Path(__file__).resolve().parents[1]
 _TIMEOUT_S = 1200
@@ -176,15 +176,15 @@ def _lead(
     """Rank 0's part: runs the job, writes point.json and removes what the job has written."""
     # What a job loads once, whatever its length, is loaded before the clock starts, and by rank 0
     # alone: 64 ranks would keep a small machine busy for minutes.
-    from fastvid.job import run as job
     from fastvid.job.progress import Progress
+    from fastvid.job.run import run_job
+    from fastvid.job.steps import USUAL, Tuning
 
-    if not settings.leader_computes:
-        job._COMPUTE_BELOW_LOAD = 0.0
+    tuning = USUAL if settings.leader_computes else Tuning(compute_below_load=0.0)
     watch = ThreadTimes()
     with watch if settings.watch_threads else nullcontext():
         began, began_at = time.monotonic(), time.time()
-        result = job.run_job(settings.options(), comm, Progress("none"), make_stages)
+        result = run_job(settings.options(), comm, Progress("none"), make_stages, tuning=tuning)
     seconds = time.monotonic() - began
     comm.send_all(Kind.QUIT, [0])
     comm.drain()

@@ -25,7 +25,7 @@ def stylize(
     The process's malloc is left alone: a script that paints large frames begins with
     `fastvid.system.allocator.keep_freed_memory()`, as the command does (up to twice as fast).
 
-    Returns a `fastvid.job.run.JobResult`. Under mpirun every rank makes the same call, rank 0 gets
+    Returns a `fastvid.job.result.JobResult`. Under mpirun every rank makes the same call, rank 0 gets
     the result and the others None.
     Raises InputError for what the caller can put right, other FastvidErrors for what went wrong on
     the way; under mpirun every rank raises.

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from fastvid.decode.frame import ColorTags, VideoInfo
+from fastvid.encode.encoded_parts import part_folder
 from fastvid.encode.mux import mux
 from fastvid.encode.output import open_encoder, plan_output
 from fastvid.encode.plan import OutputPlan
-from fastvid.encode.thread import part_folder
 from fastvid.errors import InputError
 from fastvid.job.progress import Progress
 from fastvid.runfile.reader import RunFile

@@ -1,7 +1,6 @@
 """`fastvid preview`: a contact sheet, a few frames of a film in every style, to choose from."""
 
 import argparse
-import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -13,7 +12,8 @@ import numpy as np
 from fastvid.decode.cuts import mark_cuts
 from fastvid.decode.film import open_source
 from fastvid.decode.frame import Frame
-from fastvid.errors import InputError, StorageError
+from fastvid.errors import InputError
+from fastvid.system.files import write_atomically
 
 # Frames are reduced to about this height: strokes are judged well enough, and it takes seconds.
 HEIGHT_PX = 270
@@ -286,12 +286,5 @@ def _check(output: Path, count: int, threads: int | None, overwrite: bool) -> No
 
 
 def _write(output: Path, sheet: np.ndarray) -> None:
-    """Writes the PNG beside its place and moves it there when it is whole."""
     _, encoded = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-    part = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(encoded.tobytes())
-        os.replace(part, output)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise StorageError(f"{output}: can't be written: {error.strerror}.") from error
+    write_atomically(output, encoded.tobytes())

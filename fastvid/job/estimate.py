@@ -4,7 +4,7 @@ start."""
 from collections.abc import Sequence
 
 from fastvid.decode.frame import VideoInfo
-from fastvid.encode.thread import PART_FRAMES
+from fastvid.encode.encoded_parts import PART_FRAMES
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
 from fastvid.parallel.engine.engine import READY_FRAMES

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastvid.decode.film import VideoSource
+from fastvid.encode.mux import remove_leftovers
 from fastvid.encode.plan import OutputPlan
-from fastvid.encode.thread import remove_leftovers
 from fastvid.job.opening import open_job, settle
 from fastvid.job.options import StylizeOptions
 from fastvid.job.progress import Progress

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import astuple
 
-from fastvid.encode.sharing import SharedEncoding
+from fastvid.encode.shared_encoding import SharedEncoding
 from fastvid.parallel.engine.encoding import PartOrder
 from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
 from fastvid.parallel.mpi.peer import local_rank

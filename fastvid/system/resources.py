@@ -11,7 +11,7 @@ _NO_LIMIT = 1 << 60
 
 
 def usable_cores(cgroup: Path = CGROUP) -> int:
-    """Cores that this process may run on: its affinity mask, cut to the cgroup's CPU quota."""
+    """Cores that this process may run on: its affinity mask, cut to the CPU quota of `cgroup`."""
     cores = len(os.sched_getaffinity(0))
     try:
         quota, period = (cgroup / "cpu.max").read_text().split()
@@ -23,8 +23,7 @@ def usable_cores(cgroup: Path = CGROUP) -> int:
 
 
 def available_memory_bytes(cgroup: Path = CGROUP) -> int:
-    """Memory that this process could still take: of the host, and of its cgroup if that has
-    less."""
+    """Memory that this process could still take: of the host, and of `cgroup` if that has less."""
     available = _NO_LIMIT
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():

@@ -17,7 +17,7 @@ from fastvid.commands.plan.forecast import (
 )
 from fastvid.commands.plan.stretches import stretches_of
 from fastvid.commands.plan.wavefront import segments_of, simulate
-from fastvid.encode.thread import PART_FRAMES
+from fastvid.encode.encoded_parts import PART_FRAMES
 from fastvid.stages.overlap import Overlap
 
 # The costs and the cluster of the design's simulated figures.

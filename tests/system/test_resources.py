@@ -55,7 +55,7 @@ def test_cores_are_cut_to_the_quota(
 ) -> None:
     (tmp_path / "cpu.max").write_text(quota)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
-    assert usable_cores(cgroup=tmp_path) == cores
+    assert usable_cores(tmp_path) == cores
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,11 @@ def test_cores_are_cut_to_the_quota(
 def test_memory_is_cut_to_the_limit(
     limit: str, used: str, left: int | None, tmp_path: Path
 ) -> None:
-    host = available_memory_bytes(cgroup=tmp_path)
+    host = available_memory_bytes(tmp_path)
     assert host > 1 << 20
     (tmp_path / "memory.max").write_text(limit)
     (tmp_path / "memory.current").write_text(used)
-    found = available_memory_bytes(cgroup=tmp_path)
+    found = available_memory_bytes(tmp_path)
     if left is None:
         assert found > host // 2
     else:

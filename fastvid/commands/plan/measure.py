@@ -21,9 +21,9 @@ from fastvid.commands.plan.costs import FrameCosts
 from fastvid.decode.cuts import mark_cuts
 from fastvid.decode.frame import Frame
 from fastvid.decode.source import VideoSource
+from fastvid.encode.encoder_thread import encoder_threads
 from fastvid.encode.output import open_encoder
 from fastvid.encode.plan import OutputPlan
-from fastvid.encode.thread import encoder_threads
 from fastvid.job.estimate import frame_bytes
 from fastvid.job.options import StylizeOptions
 from fastvid.runfile.writer import RunWriter, SegmentRecord

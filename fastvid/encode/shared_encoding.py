@@ -8,14 +8,14 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from fastvid.encode.pool import Arrivals, Part, PartPool
-from fastvid.encode.thread import EncoderThread
+from fastvid.encode.encoded_parts import EncodedParts
+from fastvid.encode.shared_parts import ArrivingParts, Part, PartPool
 from fastvid.runfile.writer import RunWriter
-from fastvid.system.clock import BusyClock
+from fastvid.system.stopwatch import Stopwatch
 
 # Frames that were read for other ranks and are not on their way yet: at most about this much. None
 # are read while as much of what those ranks have encoded waits to be written.
@@ -24,57 +24,43 @@ _MAX_WAITING_BYTES = 16 << 20
 Pictures = tuple[int, np.ndarray, list[np.ndarray]]
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """Frames [start, stop) that a rank needs for its part."""
-
-    rank: int
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True)
-class _Arrived:
-    """Bytes of a part. last: it is complete with them. lost: it will not come."""
-
-    part: Part
-    content: bytes
-    last: bool = False
-    lost: bool = False
-
-
 class SharedEncoding:
-    """The parts of one video that the ranks share, once all frames are stored.
+    """The parts of one video that are left once all frames are stored; ranks may share them.
 
-    wake: set when there is something for the main thread. busy: counts what reading and writing
-    take.
+    threads: of each encoder; what it writes may depend on them. wake: called when there is
+    something for the main thread. ask: has the storing thread do something soon. busy: counts what
+    reading and writing take.
     """
 
     def __init__(
-        self, writer: RunWriter, encoder: EncoderThread, wake: Callable[[], None], busy: BusyClock
+        self,
+        writer: RunWriter,
+        parts: EncodedParts,
+        threads: int,
+        *,
+        wake: Callable[[], object],
+        ask: Callable[[Callable[[], None]], object],
+        busy: Stopwatch,
     ) -> None:
+        self.threads = threads
         self._writer = writer
-        self._encoder = encoder
+        self._parts = parts
         self._wake = wake
+        self._ask = ask
         self._busy = busy
         self._pool = PartPool([])
-        self._arrivals = Arrivals(encoder.folder)
-        self._mail: queue.SimpleQueue[_Wanted | _Arrived | None] = queue.SimpleQueue()
-        self._wanted: deque[_Wanted] = deque()
+        self._arriving = ArrivingParts(parts.folder)
+        # Frames [start, stop) that a rank needs for its part.
+        self._wanted: deque[tuple[int, int, int]] = deque()
         self._pictures: queue.SimpleQueue[Pictures] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._pictures_bytes = self._arrived_bytes = 0
 
     # -- the main thread's side ------------------------------------------------------------------
 
-    @property
-    def threads(self) -> int:
-        """Of each encoder; what it writes may depend on them."""
-        return self._encoder.threads
-
     def plan_text(self) -> str:
         """How a part is to be encoded."""
-        return self._encoder.plan.text()
+        return self._parts.plan.text()
 
     def lend(self) -> Part | None:
         """A part for another rank; None if there is none, or none yet."""
@@ -82,7 +68,8 @@ class SharedEncoding:
 
     def want(self, rank: int, start: int, stop: int) -> None:
         """Asks for the stored frames [start, stop), which come out of `pictures`."""
-        self._mail.put(_Wanted(rank, start, stop))
+        self._wanted.append((rank, start, stop))
+        self._ask(self.read_wanted)
 
     def pictures(self) -> Pictures | None:
         """The next frames that somebody wanted; None if there are none."""
@@ -92,22 +79,18 @@ class SharedEncoding:
             return None
         with self._lock:
             self._pictures_bytes -= sum(image.nbytes for image in pictures[2])
-        self.nudge()  # there is room for more
+        self._ask(self.read_wanted)  # there is room for more
         return pictures
 
     def arrived(self, part: Part, content: bytes, last: bool) -> None:
         """Takes the next bytes of a part that was lent, the last ones or not."""
         with self._lock:
             self._arrived_bytes += len(content)
-        self._mail.put(_Arrived(part, content, last))
+        self._ask(partial(self._take_encoded, part, content, last))
 
     def returned(self, part: Part) -> None:
         """A part that was lent will not come."""
-        self._mail.put(_Arrived(part, b"", lost=True))
-
-    def nudge(self) -> None:
-        """Ends the waiting of `serve`; from any thread."""
-        self._mail.put(None)
+        self._ask(partial(self._take_back, part))
 
     # -- the storing thread's side ---------------------------------------------------------------
 
@@ -115,11 +98,11 @@ class SharedEncoding:
         """Opens the parts of the frames up to `stop` to all; where the part ends that the encoder
         here is at. next_frame: the first that it has not been given."""
         end = next_frame
-        if next_frame % self._encoder.part_frames:
-            end = min(self._encoder.part_end(next_frame - 1), stop)
+        if next_frame % self._parts.part_frames:
+            end = min(self._parts.end_of_part(next_frame - 1), stop)
         parts, start = [], end
         while start < stop:
-            parts.append((start, min(self._encoder.part_end(start), stop)))
+            parts.append((start, min(self._parts.end_of_part(start), stop)))
             start = parts[-1][1]
         self._pool = PartPool(parts)
         self._wake()
@@ -133,49 +116,38 @@ class SharedEncoding:
         """Whether there are parts that nobody has begun, or that have not come back."""
         return self._pool.left()
 
-    def serve(self, timeout_s: float) -> None:
-        """Reads what is wanted, as far as there is room for it, and takes one thing that has
-        arrived, if there is one within `timeout_s`. Raises StorageError."""
-        self._read_wanted()
-        try:
-            item = self._mail.get(timeout=timeout_s)
-        except queue.Empty:
-            return
-        if isinstance(item, _Wanted):
-            self._wanted.append(item)
-        elif isinstance(item, _Arrived):
-            with self._busy:
-                self._take_encoded(item)
-
     def discard(self) -> None:
         """Removes what has not arrived whole."""
-        self._arrivals.discard_all()
+        self._arriving.discard_all()
 
-    def _read_wanted(self) -> None:
+    def read_wanted(self) -> None:
+        """Reads what other ranks want, as far as there is room for it. Raises StorageError."""
         while (
             self._wanted
             and self._pictures_bytes < _MAX_WAITING_BYTES
             and self._arrived_bytes < _MAX_WAITING_BYTES
         ):
-            wanted = self._wanted.popleft()
+            rank, start, stop = self._wanted.popleft()
             with self._busy:
-                indices = range(wanted.start, wanted.stop)
+                indices = range(start, stop)
                 times = np.array([self._writer.read_time(index) for index in indices], np.int64)
                 images = [self._writer.read_frame(index) for index in indices]
             with self._lock:
                 self._pictures_bytes += sum(image.nbytes for image in images)
-            self._pictures.put((wanted.rank, times, images))
+            self._pictures.put((rank, times, images))
             self._wake()
 
-    def _take_encoded(self, item: _Arrived) -> None:
-        first, stop = item.part
-        if item.lost:
-            self._arrivals.discard(first)
-            self._pool.settle(item.part, complete=False)
-            return
-        self._arrivals.add(first, item.content)
-        with self._lock:
-            self._arrived_bytes -= len(item.content)
-        if item.last:
-            self._encoder.add_part(first, stop, self._arrivals.complete(first))
-            self._pool.settle(item.part, complete=True)
+    def _take_encoded(self, part: Part, content: bytes, last: bool) -> None:
+        first, stop = part
+        with self._busy:
+            self._arriving.add(first, content)
+            with self._lock:
+                self._arrived_bytes -= len(content)
+            if last:
+                self._parts.add(first, stop, self._arriving.complete(first))
+                self._pool.settle(part, complete=True)
+        self.read_wanted()
+
+    def _take_back(self, part: Part) -> None:
+        self._arriving.discard(part[0])
+        self._pool.settle(part, complete=False)

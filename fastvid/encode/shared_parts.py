@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from fastvid.system.storage import CheckedFile, storage_errors
+from fastvid.system.files import CheckedFile, storage_errors
 
 # The frames [first, stop).
 Part = tuple[int, int]
@@ -46,15 +46,12 @@ class PartPool:
             return bool(self._parts or self._lent)
 
 
-class Arrivals:
+class ArrivingParts:
     """The files of the parts that are arriving, in `folder`. Used from one thread."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: dict[int, CheckedFile] = {}
-
-    def _path(self, first: int) -> Path:
-        return self._folder / f"arriving-{first}"
 
     def add(self, first: int, content: bytes) -> None:
         """Takes the next bytes of the part from frame `first` on. Raises StorageError."""
@@ -79,3 +76,6 @@ class Arrivals:
         """Removes whatever has not arrived whole."""
         for first in list(self._open):
             self.discard(first)
+
+    def _path(self, first: int) -> Path:
+        return self._folder / f"arriving-{first}"

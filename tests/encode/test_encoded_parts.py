@@ -1,6 +1,7 @@
 """Encoding in parts: closed ones are taken over by the run that goes on, if they are its own."""
 
 import time
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import numpy as np
 import pytest
 
 from fastvid.decode.frame import ColorTags, VideoInfo
+from fastvid.encode.encoded_parts import EncodedParts
+from fastvid.encode.encoder_thread import EncoderThread
 from fastvid.encode.mux import mux
 from fastvid.encode.output import plan_output
 from fastvid.encode.plan import OutputPlan
-from fastvid.encode.thread import EncoderThread, part_folder
 from support import job_clips
 
 COUNT = 11
@@ -32,24 +34,31 @@ def plan(tmp_path: Path) -> OutputPlan:
     return plan_output(tmp_path / "out.mkv", info=INFO, codec="ffv1")
 
 
-def opened(plan: OutputPlan, stored: object = always) -> EncoderThread:
-    encoder = EncoderThread(plan, part_folder(plan.path), threads=1, part_frames=PART_FRAMES)
-    encoder.take_over(stored)  # type: ignore[arg-type]
+def opened(
+    plan: OutputPlan, stored: Callable[[int, int], bool] = always
+) -> tuple[EncoderThread, EncodedParts]:
+    parts = EncodedParts(plan, PART_FRAMES)
+    parts.take_over(stored)
+    encoder = EncoderThread(parts, threads=1, failed=raise_it)
     encoder.start()
-    return encoder
+    return encoder, parts
 
 
-def encode(encoder: EncoderThread, stop: int) -> None:
-    for index in range(encoder.next_frame, stop):
+def raise_it(error: BaseException) -> None:
+    raise error
+
+
+def encode(encoder: EncoderThread, frames: Iterable[int]) -> None:
+    for index in frames:
         encoder.put(index, frame(index), 40 * index, 40)
 
 
 def cut_off(plan: OutputPlan, stop: int) -> None:
     """A run that ends early: what is in the open part is lost, closed parts stay."""
-    encoder = opened(plan)
-    encode(encoder, stop)
+    encoder, parts = opened(plan)
+    encode(encoder, range(stop))
     deadline = time.monotonic() + 60
-    while encoder.next_frame < stop - stop % PART_FRAMES:
+    while parts.next_frame < stop - stop % PART_FRAMES:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     encoder.cancel()
@@ -57,12 +66,12 @@ def cut_off(plan: OutputPlan, stop: int) -> None:
 
 def test_a_continued_run_encodes_only_what_is_missing(plan: OutputPlan) -> None:
     cut_off(plan, 10)
-    encoder = opened(plan)
-    assert encoder.next_frame == 8
-    encode(encoder, COUNT)
+    encoder, parts = opened(plan)
+    assert parts.next_frame == 8
+    encode(encoder, range(8, COUNT))
     encoder.finish()
-    assert [(first, stop) for first, stop, _ in encoder.parts] == [(0, 4), (4, 8), (8, 11)]
-    mux(plan, [path for _, _, path in encoder.parts])
+    assert [(first, stop) for first, stop, _ in parts.closed] == [(0, 4), (4, 8), (8, 11)]
+    mux(plan, [part.path for part in parts.closed])
     decoded = job_clips.decoded_frames(plan.path)
     assert np.array_equal(decoded, [frame(index) for index in range(COUNT)])
     assert [float(t) for t in job_clips.decoded_times(plan.path)] == [0.04 * i for i in range(11)]
@@ -70,14 +79,14 @@ def test_a_continued_run_encodes_only_what_is_missing(plan: OutputPlan) -> None:
 
 def test_parts_of_frames_that_are_not_stored_are_left_out(plan: OutputPlan) -> None:
     cut_off(plan, 10)
-    encoder = opened(plan, lambda start, stop: stop <= 4)
-    assert encoder.next_frame == 4
+    encoder, parts = opened(plan, lambda start, stop: stop <= 4)
+    assert parts.next_frame == 4
     encoder.cancel()
 
 
 def test_parts_of_another_codec_are_cleared(plan: OutputPlan, tmp_path: Path) -> None:
     cut_off(plan, 10)
     other = plan_output(tmp_path / "out.mkv", info=INFO, codec="libx264")
-    encoder = opened(other)
-    assert encoder.next_frame == 0 and not list(part_folder(plan.path).glob("*.part"))
+    encoder, parts = opened(other)
+    assert parts.next_frame == 0 and not list(parts.folder.glob("*.part"))
     encoder.cancel()
