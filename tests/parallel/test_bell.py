@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -32,7 +33,8 @@ def bell() -> Iterator[Bell]:
 
 
 def ring(bell: Bell) -> None:
-    Ropes({0: bell.name}).ring(0)
+    with closing(Ropes({0: bell.name})) as ropes:
+        ropes.ring(0)
 
 
 def test_a_ring_ends_a_sleep(bell: Bell) -> None:
@@ -87,6 +89,7 @@ def test_more_rings_than_a_queue_holds(bell: Bell) -> None:
         bell.drain()
         looks += 1
     assert 0 < looks <= 5000
+    ropes.close()
 
 
 def test_a_bell_that_is_gone() -> None:
@@ -100,6 +103,8 @@ def test_a_bell_that_is_gone() -> None:
     ropes.ring(4)
     assert other.drain()
     other.close()
+    ropes.close()
+    assert ropes.ranks == frozenset()
 
 
 def test_names_that_nobody_has() -> None:

@@ -98,6 +98,11 @@ class Ropes:
         except OSError:  # it is gone
             self._ropes.pop(rank).close()
 
+    def close(self) -> None:
+        """No bell can be rung from here any more."""
+        while self._ropes:
+            self._ropes.popitem()[1].close()
+
 
 def _named_socket() -> tuple[socket.socket | None, str]:
     """A socket to ring at and its name; None and an empty name where the system or a sandbox has
