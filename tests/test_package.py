@@ -66,7 +66,15 @@ def wheel(tmp_path: Path) -> Path:
         target = tmp_path / "copy" / file
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / file, target)
-    command = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q", "-w", tmp_path]
+    command = [
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "-q",
+        "-w",
+        str(tmp_path),
+    ]
     built = subprocess.run(
         [sys.executable, "-m", "pip", *command, tmp_path / "copy"], capture_output=True, text=True
     )

@@ -99,4 +99,4 @@ def test_no_circle_of_files() -> None:
 def test_mpi_is_called_from_one_module() -> None:
     """What the ranks say to each other goes through one mailbox."""
     callers = {module for module in MODULES if "mpi4py" in foreign_imports(module)}
-    assert callers == {"fastvid.parallel.mpi.communicator"}
+    assert callers == {"fastvid.parallel.mpi.transport"}

@@ -64,7 +64,7 @@ _IDENTITY = np.ones(1, np.float32)
 
 
 def check_strength(strength: float) -> None:
-    """Raise InputError unless 0 <= strength <= MAX_STRENGTH."""
+    """Raises InputError unless 0 <= strength <= MAX_STRENGTH."""
     if not 0.0 <= strength <= MAX_STRENGTH:
         raise InputError(
             f"a temporal strength of {strength:g} is outside 0..{MAX_STRENGTH}: 0 paints frame by"

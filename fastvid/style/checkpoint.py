@@ -163,7 +163,7 @@ def _verified_weights(
 
 
 def _check_total(state: dict[Any, Any], file_bytes: int, name: str) -> None:
-    """Refuse tensors that share a storage and are larger together than what a file can hold."""
+    """Refuses tensors that share a storage and are larger together than what a file can hold."""
     numbers = sum(value.numel() for value in state.values() if isinstance(value, torch.Tensor))
     if numbers * BYTES_PER_NUMBER > file_bytes:
         raise InputError(f"{name}: the weights are larger than what the file holds; {WAY_OUT}")

@@ -98,7 +98,7 @@ def smallest_side(layers: list[Layer]) -> int:
 
 
 def check_variant(layers: list[Layer], variant: Variant) -> None:
-    """Raise InputError unless what the residual blocks crop is what the start padding added.
+    """Raises InputError unless what the residual blocks crop is what the start padding added.
 
     Mirrored borders are defined for networks that reflect, alone.
     """

@@ -51,7 +51,7 @@ class StyleBank(nn.Module):
         self._painting = (for_painting(network),)
 
     def forward(self, images: torch.Tensor, style: int) -> torch.Tensor:
-        """Paint (N, 3, H, W) float32 BGR 0..255; the result may go a little beyond 0..255."""
+        """Paints (N, 3, H, W) float32 BGR 0..255; the result may go a little beyond 0..255."""
         return self._levels(images - self.mean, style)
 
     def _levels(self, inputs: torch.Tensor, style: int) -> torch.Tensor:

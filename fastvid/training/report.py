@@ -52,7 +52,7 @@ def contact_sheet(trainer: Trainer, photos: list[np.ndarray]) -> np.ndarray:
 
 
 def write_sheet(trainer: Trainer, photos: list[np.ndarray], folder: Path) -> Path:
-    """Write the contact sheet of the current weights into the folder; returns its path."""
+    """Writes the contact sheet of the current weights into the folder; returns its path."""
     path = folder / f"pictures_{trainer.step_number:06d}.png"
     _, encoded = cv2.imencode(".png", contact_sheet(trainer, photos))
     write_atomically(path, encoded.tobytes())

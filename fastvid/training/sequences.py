@@ -90,16 +90,25 @@ def make_sequence(
 
 
 def moving_sequence(
-    photo: np.ndarray, other: np.ndarray, size: int, length: int, random: np.random.Generator
+    photo: np.ndarray,
+    other: np.ndarray,
+    size: int,
+    length: int,
+    random: np.random.Generator,
+    layer_share: float = LAYER_SHARE,
+    still_share: float = STILL_SHARE,
 ) -> FrameSequence:
-    """A sequence as above before exposure and noise."""
-    background = _random_surface(photo, size, random)
+    """A sequence as above before exposure and noise.
+
+    layer_share: how often there is a cut-out; still_share: how often a picture stands still.
+    """
+    background = _random_surface(photo, size, random, still_share)
     frames = [background.seen(number, size) for number in range(length)]
     flow = background.flow(size)
-    if random.random() >= LAYER_SHARE:
+    if random.random() >= layer_share:
         steps = length - 1
         return FrameSequence(tuple(frames), (flow,) * steps, (within(flow),) * steps, frames[-1])
-    layer = _random_surface(other, size, random)
+    layer = _random_surface(other, size, random, still_share)
     layer_flow = layer.flow(size)
     outline = wavy_mask(size, random)
     masks = [
@@ -118,13 +127,15 @@ def moving_sequence(
     return FrameSequence(tuple(frames), tuple(flows), tuple(visible), frames[-1])
 
 
-def _random_surface(photo: np.ndarray, size: int, random: np.random.Generator) -> _Surface:
+def _random_surface(
+    photo: np.ndarray, size: int, random: np.random.Generator, still_share: float
+) -> _Surface:
     side = min(int(size * CANVAS_SCALE), *photo.shape[:2])
     # An even difference, so that the first frame is sampled at whole pixels.
     canvas = max(size, side - (side - size) % 2)
     picture = crop(photo, canvas, random).astype(np.float32)
     matrix = np.eye(3)
-    if random.random() >= STILL_SHARE:
+    if random.random() >= still_share:
         matrix[:2] = random_affine(random)
     return _Surface(picture, matrix)
 

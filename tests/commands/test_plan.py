@@ -1,6 +1,5 @@
 """Planning a job: what is measured and said, what is refused."""
 
-import re
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -19,33 +18,18 @@ from fastvid.commands.plan.measure import (
     paint_seconds,
     places,
 )
-from fastvid.commands.plan.plan import make_plan, rank_counts
+from fastvid.commands.plan.plan import make_plan
 from fastvid.commands.plan.report import format_plan
 from fastvid.commands.plan.stopwatch import Stopwatch
 from fastvid.decode.film import open_source
 from fastvid.encode.output import plan_output
-from fastvid.errors import InputError
 from fastvid.job.identity import picture_settings
-from fastvid.job.options import StylizeOptions
-from fastvid.motion.flow_folder import FlowFolder
-from fastvid.motion.source import EstimatedMotion
 from fastvid.runfile.writer import RunWriter, SegmentRecord
 from fastvid.stages.interface import Stage
 from fastvid.stages.repaint import PaintedBatch, Repaint
 from fastvid.style.loading import load_style
-from support import decode_clips, job_clips
-from support.bad_inputs import CASES
 from support.job_clips import Clip
-from support.spoiling import Place
-
-
-def options_of(
-    clip: Clip,
-    style: Path,
-    tmp_path: Path,
-    **more: Any,
-) -> StylizeOptions:
-    return StylizeOptions(clip.path, tmp_path / "out.mkv", style=str(style), **more)
+from support.plans import options_of
 
 
 def test_a_plan_counts_the_frames_and_foretells_each_number_of_ranks(
@@ -154,121 +138,6 @@ def test_kept_flow_is_stored_where_storing_is_timed(
     monkeypatch.setattr(RunWriter, "store", store)
     make_plan(options_of(uncut_clip, tiny_style, tmp_path, keep=("flow",), segment_length=5), [1])
     assert set(map(str, stored)) == {"(5, 5, 0, {'float32'})"}
-
-
-def test_flow_that_is_read_is_not_computed(
-    uncut_clip: Clip,
-    tiny_style: Path,
-    tmp_path: Path,
-    run_main: Callable[..., tuple[int, str]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The files of a run in another style; each frame is given its own."""
-    run = tmp_path / "begun.mkv"
-    assert (
-        run_main(
-            uncut_clip.path,
-            "-o",
-            run,
-            "--style",
-            tiny_style,
-            "--cuts",
-            "none",
-            "--keep",
-            "flow,occlusion",
-            "--progress",
-            "none",
-        )[0]
-        == 0
-    )
-    folder = tmp_path / "flow"
-    assert run_main("export-flow", run.with_suffix(".h5"), "-o", folder)[0] == 0
-    read = []
-
-    def remember(
-        flows: FlowFolder, frame: int, height: int, width: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        read.append(frame)
-        return known(flows, frame, height, width)
-
-    known = FlowFolder.read
-    monkeypatch.setattr(FlowFolder, "read", remember)
-    monkeypatch.setattr(EstimatedMotion, "__call__", None)
-    options = options_of(
-        uncut_clip, tiny_style, tmp_path, cuts="none", flow_dir=folder, frames=(2, None)
-    )
-    plan = make_plan(options, [1])
-    assert f"motion: read from {folder}\n" in format_plan(plan, options)
-    firsts = places(uncut_clip.frame_count - 2)
-    timed = {2 + first + later for first in firsts for later in range(1, FRAMES_A_PLACE)}
-    assert timed <= set(read) <= timed | {3}  # 3: the warm-up
-    (folder / "backward_5_4.flo").unlink()
-    assert (
-        run_main(
-            "plan",
-            uncut_clip.path,
-            "-o",
-            options.output,
-            "--style",
-            tiny_style,
-            "--cuts",
-            "none",
-            "--flow-dir",
-            folder,
-            "--frames",
-            "2:",
-            "--ranks",
-            1,
-        )[0]
-        == 2
-    )
-
-
-@pytest.fixture(scope="module")
-def sparse_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """H.264 with one key frame, that ranks can seek in."""
-    return decode_clips.write_clip(
-        tmp_path_factory.mktemp("sparse") / "sparse.mp4",
-        [job_clips.scene(7, number) for number in range(96)],
-        options={"qp": "30", "g": "250"},
-    )
-
-
-@pytest.mark.parametrize("cuts", ["none", "auto"])
-def test_ranks_that_decode_for_themselves(
-    cuts: str, sparse_clip: Path, tiny_style: Path, tmp_path: Path
-) -> None:
-    options = StylizeOptions(
-        sparse_clip, tmp_path / "out.mkv", style=str(tiny_style), cuts=cuts, threads=1
-    )
-    for_all = make_plan(options, [1, 3])
-    local = replace(options, decode="local")
-    own = make_plan(local, [1, 3])
-    assert for_all.decoded == {}
-    assert own.decoded == {1: pytest.approx(1.0), 3: pytest.approx(3.0, abs=0.4)}
-    assert own.rank_bytes > for_all.rank_bytes
-    assert "decoding: rank 0 for all\n" in format_plan(for_all, options)
-    text = format_plan(own, local)
-    assert "decoding: every rank its own frames (decoded for each that is used: 1.0 at 1" in text
-
-
-def test_auto_reckons_for_each_number_of_ranks(
-    sparse_clip: Path, tiny_style: Path, tmp_path: Path
-) -> None:
-    """One rank has nothing to share, and many would decode too much: rank 0 decodes."""
-    options = StylizeOptions(
-        sparse_clip,
-        tmp_path / "out.mkv",
-        style=str(tiny_style),
-        cuts="none",
-        decode="auto",
-        segment_length=2,
-    )
-    plan = make_plan(options, [1, 4, 40])
-    assert list(plan.decoded) == [4]
-    text = format_plan(plan, options)
-    assert "at 4 ranks); rank 0 for all at 1, 40\n" in text
-    assert "note: rank 0 decodes for all ranks: its key frames are far apart, so that 40" in text
 
 
 class InBatches(Repaint):
@@ -402,73 +271,6 @@ def test_a_stopwatch_takes_the_middle_and_the_mean() -> None:
         subprocess.run(["sleep", "0.1"], check=True)
     # Waiting takes no processor time.
     assert watch.wall_s > 0.09 > watch.median("wait")
-
-
-@pytest.mark.parametrize("text, counts", [("4", [4]), ("16,4, 64,4", [4, 16, 64])])
-def test_numbers_of_ranks(text: str, counts: list[int]) -> None:
-    assert rank_counts(text) == counts
-
-
-@pytest.mark.parametrize("text", ["", "0", "4,", "a", "-1", "1.5", "5000", "٣"])
-def test_what_is_no_number_of_ranks(text: str) -> None:
-    with pytest.raises(InputError, match="--ranks"):
-        rank_counts(text)
-
-
-@pytest.fixture
-def place(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> Place:
-    return Place(tmp_path, uncut_clip.path, tiny_style)
-
-
-def without_free_memory(message: str) -> str:
-    """What is left of the machine's memory is another amount each time."""
-    return re.sub(r"[\d.]+ GB left", "", message)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_a_plan_refuses_what_the_run_refuses(
-    case: str, place: Place, run_main: Callable[..., tuple[int, str]]
-) -> None:
-    """In the same words, and it leaves nothing behind either."""
-    CASES[case][0](place)
-    before = place.contents()
-    status, message = run_main(*place.command())
-    planned_status, planned = run_main("plan", *place.command())
-    assert planned_status == status == 2
-    assert without_free_memory(planned).replace(
-        "fastvid plan", "fastvid stylize"
-    ) == without_free_memory(message)
-    assert place.contents() == before
-
-
-def test_a_plan_for_a_gpu_that_is_not_there(
-    place: Place, run_main: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    command = [*place.command(), "--device", "cuda"]
-    assert run_main("plan", *command) == run_main(*command)
-    assert run_main("plan", *command)[0] == 2
-
-
-def test_a_plan_for_a_run_that_can_not_be_continued(
-    place: Place, run_main: Callable[..., tuple[int, str]]
-) -> None:
-    """It was begun with another flow. What is begun is not touched."""
-    assert run_main(*place.command(), "--frames", ":4")[0] == 0
-    before = place.contents()
-    command = [*place.command(), "--frames", ":4", "--flow", "farneback"]
-    assert run_main("plan", *command) == run_main(*command)
-    status, message = run_main("plan", *command)
-    assert status == 2 and "--flow was dis-medium, is farneback" in message
-    assert run_main("plan", *place.command(), "--frames", ":4", "--ranks", 1)[0] == 0
-    assert place.contents() == before
-
-
-def test_a_bad_number_of_ranks_is_one_message(
-    place: Place, run_main: Callable[..., tuple[int, str]]
-) -> None:
-    status, message = run_main("plan", *place.command(), "--ranks", "none")
-    assert status == 2 and "--ranks" in message and "Traceback" not in message
 
 
 def test_the_source_says_how_many_frames_there_are(uncut_clip: Clip) -> None:

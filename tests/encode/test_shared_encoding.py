@@ -18,6 +18,7 @@ from fastvid.encode.images import ImageEncoder
 from fastvid.encode.mux import mux
 from fastvid.encode.output import open_encoder, plan_output
 from fastvid.encode.plan import OutputPlan, plan_of_text
+from fastvid.encode.shared_encoding import SharedEncoding
 from fastvid.encode.shared_parts import PartPool
 from fastvid.job.gather import Gatherer
 from fastvid.parallel.engine.encoding import AHEAD_FRAMES, PartEncodingThread, PartOrder
@@ -125,6 +126,31 @@ def test_a_part_goes_to_one_rank_until_that_gives_it_back() -> None:
     assert pool.take() == (0, 5) and not pool.left()
 
 
+def whole_film() -> SegmentRecord:
+    """All frames as one segment of rank 1."""
+    times = {f"{stage.value}_{what}": 0.0 for stage in STAGES for what in ("start", "seconds")}
+    return SegmentRecord(
+        0,
+        0,
+        COUNT,
+        0,
+        0,
+        rank=1,
+        host="node",
+        times=times,
+        pts=[40 * i for i in range(COUNT)],
+        durations=[40] * COUNT,
+    )
+
+
+def lent_by(shared: SharedEncoding) -> list[tuple[int, int]]:
+    """All parts that can be had now."""
+    parts = []
+    while (part := shared.lend()) is not None:
+        parts.append(part)
+    return parts
+
+
 def test_rank_0_encodes_what_does_not_come_back(plan: OutputPlan, tmp_path: Path) -> None:
     """One part comes whole, one is given back after some bytes, in an order that is not theirs."""
     writer = RunWriter.create(tmp_path / "out.h5", 48, 64, {"settings": "{}"}, (), "none")
@@ -146,30 +172,19 @@ def test_rank_0_encodes_what_does_not_come_back(plan: OutputPlan, tmp_path: Path
     )
     gatherer.start()
     shared = gatherer.shared[0]
-    times = {f"{stage.value}_{what}": 0.0 for stage in STAGES for what in ("start", "seconds")}
     gatherer.expect()
     gatherer.put(
-        SegmentRecord(
-            0,
-            0,
-            COUNT,
-            0,
-            0,
-            rank=1,
-            host="node",
-            times=times,
-            pts=[40 * i for i in range(COUNT)],
-            durations=[40] * COUNT,
-        ),
+        whole_film(),
         [frame(i)[np.newaxis] for i in range(COUNT)],
         [],
         [],
     )
     gatherer.finish()
     parts: list[tuple[int, int]] = []
-    until(lambda: bool(parts.extend([part] if (part := shared.lend()) else []) or parts))
-    while (part := shared.lend()) is not None:
-        parts.append(part)
+    deadline = time.monotonic() + TIMEOUT_S
+    while not parts and time.monotonic() < deadline:
+        parts += lent_by(shared)
+        time.sleep(0.01)
     assert len(parts) >= 3 and parts[-1] == (20, 23)  # the encoder has the first ones
     shared.arrived(parts[0], b"half of it", last=False)
     helper = PartEncodingThread(lambda: None)

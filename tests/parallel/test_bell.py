@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -31,7 +32,8 @@ def bell() -> Iterator[Bell]:
 
 
 def ring(bell: Bell) -> None:
-    Doorbells({0: bell.name}).ring(0)
+    with closing(Doorbells({0: bell.name})) as doorbells:
+        doorbells.ring(0)
 
 
 def test_a_ring_ends_a_sleep(bell: Bell) -> None:
@@ -86,6 +88,7 @@ def test_more_rings_than_a_queue_holds(bell: Bell) -> None:
         bell.drain()
         looks += 1
     assert 0 < looks <= 5000
+    doorbells.close()
 
 
 def test_a_bell_that_is_gone() -> None:
@@ -99,6 +102,8 @@ def test_a_bell_that_is_gone() -> None:
     doorbells.ring(4)
     assert other.drain()
     other.close()
+    doorbells.close()
+    assert doorbells.ranks == frozenset()
 
 
 def test_names_that_nobody_has() -> None:

@@ -51,15 +51,21 @@ def test_every_frame_sampled_along_the_flow_is_the_next(
         assert apart[visible].max() < 0.1
 
 
-def test_layers_hide_and_uncover_in_every_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sequences, "LAYER_SHARE", 1.0)
-    monkeypatch.setattr(sequences, "STILL_SHARE", 0.0)
+def test_layers_hide_and_uncover_in_every_frame() -> None:
     noise, other = (
         np.random.default_rng(seed).integers(0, 256, (60, 60, 3), np.uint8) for seed in (1, 2)
     )
     hidden, wrong = np.zeros(LENGTH - 1), np.zeros(LENGTH - 1)
     for seed in range(8):
-        clip = sequences.moving_sequence(noise, other, SIZE, LENGTH, np.random.default_rng(seed))
+        clip = sequences.moving_sequence(
+            noise,
+            other,
+            SIZE,
+            LENGTH,
+            np.random.default_rng(seed),
+            layer_share=1.0,
+            still_share=0.0,
+        )
         for number in range(LENGTH - 1):
             flow = clip.backward_flows[number]
             covered = pairs.within(flow) & ~clip.visible[number]
@@ -152,9 +158,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
     return panning_clip(tmp_path_factory.mktemp("video") / "pan.mkv", frames=40, cut=29)
 
 
-def test_parts_of_a_video_follow_its_motion(clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastvid.training.video_sequences.SEQUENCE_EVERY", 9)
-    videos = load_video_sequences([clip], 64)
+def test_parts_of_a_video_follow_its_motion(clip: str) -> None:
+    videos = load_video_sequences([clip], 64, sequence_every=9)
     # Sequences end at frames 4, 13, 22, 31 and 40 that is not there; the cut is in that at 31.
     assert len(videos.sequences) == 3
     for length in (2, 3, LENGTH):
@@ -168,9 +173,6 @@ def test_parts_of_a_video_follow_its_motion(clip: str, monkeypatch: pytest.Monke
             assert moved < 0.4 * np.abs(before - after)[visible].mean()
 
 
-def test_a_video_without_a_scene_of_five_frames_is_named(
-    clip: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("fastvid.training.video_sequences.MIN_VISIBLE", 1.1)
+def test_a_video_without_a_scene_of_five_frames_is_named(clip: str) -> None:
     with pytest.raises(InputError, match=r"pan.mkv: no 5 successive frames"):
-        load_video_sequences([clip], 64)
+        load_video_sequences([clip], 64, min_visible=1.1)

@@ -21,9 +21,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
     return panning_clip(tmp_path_factory.mktemp("video") / "pan.mkv", frames=25, cut=11)
 
 
-def test_pairs_follow_the_pan_and_skip_the_cut(clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video_pairs, "PAIR_EVERY", 5)
-    pairs = video_pairs.load_video_pairs([clip], SIZE).pairs
+def test_pairs_follow_the_pan_and_skip_the_cut(clip: str) -> None:
+    pairs = video_pairs.load_video_pairs([clip], SIZE, pair_every=5).pairs
     # Pairs end at frames 1, 6, 11, 16, 21; the one at frame 11 spans the cut.
     assert len(pairs) == 4
     for pair in pairs:

@@ -159,14 +159,14 @@ class Canvas:
         return lit
 
     def paint(self, color: Color | np.ndarray, mask: np.ndarray | float = 1.0) -> None:
-        """Paint a colour, or an (h, w, 3) picture, over what is there, through the mask."""
+        """Paints a colour, or an (h, w, 3) picture, over what is there, through the mask."""
         cover = np.broadcast_to(np.asarray(mask, np.float32), self.shape)[..., None]
         self._rgb *= 1 - cover
         self._rgb += cover * np.asarray(color, np.float32)
         self._alpha += (1 - self._alpha) * cover[..., 0]
 
     def light(self, color: Color, amount: np.ndarray) -> None:
-        """Add light to what is painted, leaving its shape."""
+        """Adds light to what is painted, leaving its shape."""
         self._rgb += (amount * self._alpha)[..., None] * np.asarray(color, np.float32)
 
     def finish(self, motion: Motion) -> Layer:

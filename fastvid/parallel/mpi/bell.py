@@ -111,6 +111,11 @@ class Doorbells:
         except OSError:  # it is gone
             self._doorbells.pop(rank).close()
 
+    def close(self) -> None:
+        """No bell can be rung from here any more."""
+        while self._doorbells:
+            self._doorbells.popitem()[1].close()
+
 
 def _named_socket(address: Callable[[str], str]) -> tuple[socket.socket | None, str]:
     """A socket to ring at and its name; None and an empty name where the system or a sandbox has
