@@ -7,6 +7,7 @@ from pathlib import Path
 from fastvid.decode.film import VideoSource
 from fastvid.encode.mux import remove_leftovers
 from fastvid.encode.plan import OutputPlan
+from fastvid.job.identity import processor_note
 from fastvid.job.opening import open_job, settle
 from fastvid.job.options import StylizeOptions
 from fastvid.job.progress import Progress
@@ -89,6 +90,8 @@ def prepare(
     for painting in open_paintings:
         remove_leftovers(painting.plan.path)
     if open_paintings:
+        if processors := processor_note(settled.settings):
+            progress.note(processors)
         for note in dict.fromkeys((*info.notes, *open_paintings[0].plan.notes)):
             progress.note(note)
     return Prepared(options, source, open_paintings, job.setup(settled.settings, chosen), span)

@@ -30,7 +30,7 @@ from fastvid.parallel.mpi.launch import check_launch, launched_by_srun
 from fastvid.parallel.mpi.message import Kind, Message
 from fastvid.parallel.mpi.peer import Peer, local_rank
 from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, Waiting
-from fastvid.system.resources import available_memory_bytes, usable_cores
+from fastvid.system.resources import available_memory_bytes, processor_name, usable_cores
 
 # A probe takes in a part of what is there, and may find nothing while a header lies behind arrays
 # (seen with mpich: the rank then slept beside its mail). After so many in vain there is none: they
@@ -111,14 +111,15 @@ class Communicator:
         """All ranks, and the names of their bells."""
         host = socket.gethostname()
         cores = tuple(sorted(os.sched_getaffinity(0)))
+        resources = (usable_cores(), available_memory_bytes())
         facts = world.allgather(
-            (host, cores, usable_cores(), available_memory_bytes(), os.getpid(), self.wake.name)
+            (host, cores, *resources, os.getpid(), self.wake.name, processor_name())
         )
         peers, names = [], {}
-        for rank, (its_host, its_cores, usable, memory, pid, name) in enumerate(facts):
+        for rank, (its_host, its_cores, usable, memory, pid, name, kind) in enumerate(facts):
             # Ranks bound to the same cores share them; ranks bound apart do not.
             sharers = sum(1 for other in facts if other[:2] == (its_host, its_cores))
-            peers.append(Peer(rank, its_host, max(1, usable // sharers), memory, pid))
+            peers.append(Peer(rank, its_host, max(1, usable // sharers), memory, pid, kind))
             names[rank] = name
         return tuple(peers), names
 
