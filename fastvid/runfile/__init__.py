@@ -3,7 +3,8 @@
 layout            what lies where
 begin             a new file, or going on with one
 writer            stores what is finished, so that a kill at any moment loses little; `reserve`
-mend              the end of a file whose writer was killed
-reader            reads a file that may come from anybody
-lock              one run at a time
+safe_file         an open file that is written to: `journaled`, `journal`
+recover           puts a file in order whose writer was killed; `mend`: one without a journal
+reader            reads a file that may come from anybody; `patched`: as its journal has it
+lock, owner       one run at a time
 """
