@@ -197,6 +197,11 @@ class Communicator:
             self.stop_reason = reason
             self.wake()  # this rank may be asleep
 
+    def forget_stop(self) -> None:
+        """Takes the note away: what was to stop has stopped, and what comes next may go on."""
+        self.stop_reason = self.stop_asked_at = None
+        self._stop_passed_on = False
+
     def _pass_stop_on(self) -> None:
         """Tells rank 0, once, that this rank was asked to stop."""
         if self.rank != 0 and self.stop_reason is not None and not self._stop_passed_on:
