@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import av
+from av.packet import Packet
 from av.video.frame import VideoFrame
 
+from fastvid.decode.clock import bridged_packets, nominal_period
 from fastvid.decode.container import best_video_stream, open_container, reason
-from fastvid.decode.recovery import Failure
+from fastvid.decode.failure import Failure
 from fastvid.errors import InputError
 
 # Interlaced streams: decoded frames from which the frame period is measured.
@@ -25,17 +27,21 @@ class Probe:
     times: tuple[int, ...]
 
 
-def decoder_events(path: str, packet_count: int) -> Generator[VideoFrame | Failure, None, None]:
+def decoder_events(
+    path: str, packet_count: int, show_all: bool = False
+) -> Generator[VideoFrame | Failure, None, None]:
     """Decoded frames in presentation order, and failures where they surface.
 
-    packet_count: packets after this many are not worth decoding (cut off).
+    packet_count: packets after this many are not worth decoding (cut off). show_all: also what the
+    container marks as not to be shown (before the start of an edit).
     """
     with open_container(path) as container:
         stream = best_video_stream(container, path)
         context = stream.codec_context
         count = 0
         try:
-            for packet in container.demux(stream):
+            packets, _ = bridged_packets(container, stream, nominal_period(stream))
+            for packet in packets:
                 if packet.size == 0:
                     continue
                 count += 1
@@ -44,7 +50,7 @@ def decoder_events(path: str, packet_count: int) -> Generator[VideoFrame | Failu
                 if packet.is_corrupt:
                     yield Failure("the packet is damaged", loses_frame=False)
                 try:
-                    yield from context.decode(packet)
+                    yield from context.decode(_unmarked(packet) if show_all else packet)
                 except av.FFmpegError as error:
                     yield Failure(reason(error))
         except av.FFmpegError as error:
@@ -57,12 +63,24 @@ def decoder_events(path: str, packet_count: int) -> Generator[VideoFrame | Failu
             yield Failure(reason(error), loses_frame=False)
 
 
-def probe_file(path: str, packet_count: int) -> Probe:
+def _unmarked(packet: Packet) -> Packet:
+    """The packet without the mark that its picture is not to be shown."""
+    if not packet.is_discard:
+        return packet
+    copy = Packet(bytes(packet))
+    copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
+    copy.time_base, copy.is_keyframe = packet.time_base, packet.is_keyframe
+    for side_data in packet.iter_sidedata():
+        copy.set_sidedata(side_data)
+    return copy
+
+
+def probe_file(path: str, packet_count: int, show_all: bool = False) -> Probe:
     """Decodes the first good frame. Raises InputError if there is none."""
     first: VideoFrame | None = None
     times: list[int] = []
     failure = "the decoder gives no picture"
-    with closing(decoder_events(path, packet_count)) as events:
+    with closing(decoder_events(path, packet_count, show_all)) as events:
         for event in events:
             if isinstance(event, Failure):
                 failure = event.reason

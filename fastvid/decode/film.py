@@ -69,7 +69,7 @@ def _open_file(
     path: str, size: tuple[int, int] | None, part: tuple[int, int | None], on_error: str
 ) -> "FileSource":
     scan = scan_file(path)
-    probe = probe_file(path, scan.packet_count)
+    probe = probe_file(path, scan.packet_count, scan.show_all)
     if probe.frame.interlaced_frame and len(probe.times) > 2:
         steps = [b - a for a, b in zip(probe.times, probe.times[1:])]
         scan = replace(scan, timeline=without_second_fields(scan.timeline, max(steps)))
@@ -222,7 +222,8 @@ class FileSource(VideoSource):
         recovery = Recovery(
             self.info.path, self._scan, (first, stop), self._keep_going, self.damage
         )
-        with closing(decoder_events(self.info.path, self._scan.packet_count)) as events:
+        scan = self._scan
+        with closing(decoder_events(self.info.path, scan.packet_count, scan.show_all)) as events:
             yield from recovery.place(events)
 
     def _notice_size(self, index: int, picture: VideoFrame) -> None:
