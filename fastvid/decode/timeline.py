@@ -185,8 +185,8 @@ def _derived_times(packets: PacketTable, frame_period: Fraction) -> np.ndarray:
     known = np.where(packets.pts != NO_TIME, packets.pts, packets.dts)
     known = known[known != NO_TIME]
     start = int(known.min()) if len(known) else 0
-    times = [start + round(i * frame_period) for i in range(len(packets))]
-    return strictly_increasing(np.array(times, np.int64))
+    nominal = [start + round(i * frame_period) for i in range(len(packets))]
+    return strictly_increasing(np.array(nominal, np.int64))
 
 
 def moved_apart(times: np.ndarray, last_duration: int) -> np.ndarray:

@@ -11,8 +11,10 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
+from fastvid.decode.clock import StreamClock
 from fastvid.decode.container import best_video_stream, open_container
-from fastvid.encode.images import assemble_folder
+from fastvid.encode.images import assemble_folder, first_time
+from fastvid.encode.origin import late_start, late_start_of, source_clock, stream_clocks
 from fastvid.encode.plan import OutputPlan
 from fastvid.encode.side_streams import (
     Window,
@@ -59,14 +61,15 @@ def mux(
         images: nowhere. source_video_stream_index: of the stream that was painted; None: the
         one that decoding chooses.
     span: (first pts, end pts) in the video's time base if only a part of the video was chosen:
-        the other streams are cut to it, and all is shifted so that it begins at 0. None keeps
-        all times as they are, also a start that is not 0.
+        the other streams are cut to it, and all is shifted so that it begins at 0. None: the
+        whole film, whose picture or sound, whichever is first, begins at 0 if it began later.
     Returns notes for the user: what was left out or rounded. Raises StorageError (disk full,
     parts missing) and leaves nothing half-made then, InputError if the source has gone bad.
     """
     paths = [Path(part) for part in parts]
     if plan.is_folder:
-        assemble_folder(plan.path, paths, plan.time_base, span[0] if span else None)
+        first = span[0] if span else late_start_of(first_time(paths), plan.time_base, source)
+        assemble_folder(plan.path, paths, plan.time_base, first)
         return []
     failure: av.FFmpegError | None = None
     for kinds in _COPIED if source is not None else _COPIED[-1:]:
@@ -132,6 +135,7 @@ def _write(
         side: InputContainer | None = None
         painted: Stream | None = None
         streams: list[Stream] = []
+        offsets: list[Fraction] = []
         if source is not None and not Path(source).is_dir():
             side = stack.enter_context(open_container(str(source)))
             painted = (
@@ -140,6 +144,7 @@ def _write(
                 else side.streams[video_index]
             )
             streams, notes = choose_streams(side, painted, plan.container, kinds)
+            offsets = source_clock(source) if streams else []
         output = av.open(
             file,
             "w",
@@ -150,22 +155,24 @@ def _write(
         template = stack.enter_context(track.open_template())
         video = add_video(output, plan, template, painted, cut=span is not None)
         copies = add_copies(output, streams)
-        window = _window(plan, span)
+        origin = span[0] if span else late_start(track.start, plan.time_base, streams)
+        window = _window(plan, span, origin)
         if side is not None:
             output.metadata.update(kept_tags(side.metadata))
             output.set_chapters(copied_chapters(side, window))  # type: ignore[arg-type]
         output.start_encoding()
-        clock = VideoClock(plan, span)
+        clock = VideoClock(plan, origin)
         others = _side_packets(
             side,
             streams,
             window,
-            window is None or plan.container in _NEGATIVE_TIMES_AT_A_CUT,
+            span is None or plan.container in _NEGATIVE_TIMES_AT_A_CUT,
+            stream_clocks(streams, offsets),
             notes,
         )
         _interleave(
             output,
-            ((clock.packet(timed), video) for timed in track.packets()),
+            ((clock.packet(timed), video) for timed in track.packets(origin)),
             ((packet, copies[packet.stream_index]) for packet in others),
         )
         output.close()
@@ -189,10 +196,10 @@ def _muxer_options(plan: OutputPlan, streams: list[Stream]) -> dict[str, str]:
     return options
 
 
-def _window(plan: OutputPlan, span: tuple[int, int] | None) -> Window | None:
-    if span is None:
-        return None
-    return Window(span[0] * plan.time_base, span[1] * plan.time_base)
+def _window(plan: OutputPlan, span: tuple[int, int] | None, origin: int) -> Window | None:
+    if span is not None:
+        return Window(span[0] * plan.time_base, span[1] * plan.time_base)
+    return Window(origin * plan.time_base, None) if origin else None
 
 
 def _side_packets(
@@ -200,6 +207,7 @@ def _side_packets(
     streams: list[Stream],
     window: Window | None,
     negative_times: bool,
+    clocks: dict[int, StreamClock],
     notes: list[str],
 ) -> Iterator[av.Packet]:
     """The packets beside the video; where the source is damaged they end, with a note."""
@@ -207,7 +215,7 @@ def _side_packets(
         return
     last = Fraction(0)
     try:
-        for packet in copied_packets(side, streams, window, negative_times):
+        for packet in copied_packets(side, streams, window, negative_times, clocks):
             last = packet_time(packet) or last
             yield packet
     except av.FFmpegError as error:

@@ -9,6 +9,7 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Discard, Stream
 
+from fastvid.decode.clock import StreamClock
 from fastvid.encode.codecs import MOV_LANGUAGES
 
 # Tags that describe the source's own coding or container and would be wrong in the output.
@@ -39,10 +40,13 @@ _WAYS_OUT = {
 
 @dataclass(frozen=True)
 class Window:
-    """The chosen span of time, in seconds; it becomes 0 and following in the output."""
+    """The chosen span of time, in seconds; it becomes 0 and following in the output.
+
+    end: None where nothing is cut, at neither end, and all is shifted only.
+    """
 
     start: Fraction
-    end: Fraction
+    end: Fraction | None
 
 
 def kept_tags(metadata: dict[str, str]) -> dict[str, str]:
@@ -96,26 +100,47 @@ def add_copies(output: OutputContainer, streams: list[Stream]) -> dict[int, Stre
 
 
 def copied_packets(
-    source: InputContainer, streams: list[Stream], window: Window | None, negative_times: bool
+    source: InputContainer,
+    streams: list[Stream],
+    window: Window | None,
+    negative_times: bool,
+    clocks: dict[int, StreamClock],
 ) -> Iterator[av.Packet]:
     """The packets of the streams in the order of the file, cut to the window and shifted.
 
     A sound packet that reaches into the window is kept whole; without negative_times, what
-    then begins before 0 is left out. Subtitles are cut at both ends.
+    then begins before 0 is left out. Subtitles are cut at both ends. clocks: of the streams by
+    index, where the source's clock jumps.
     """
     streams = [stream for stream in streams if stream.type != "attachment"]
     for stream in source.streams:
         stream.discard = Discard.default if stream in streams else Discard.all
     if not streams:
         return
+    last: dict[int, int] = {}
     for packet in source.demux(streams):
         # The last packet of each stream is an empty mark of its end.
         if packet.size == 0 and packet.pts is None and packet.dts is None:
             continue
+        if packet.stream_index in clocks:
+            clocks[packet.stream_index].bridge(packet)
+        _keep_growing(packet, last)
         if window is not None and not _cut(packet, window):
             continue
         if negative_times or packet.pts is None or packet.pts >= 0:
             yield packet
+
+
+def _keep_growing(packet: av.Packet, last: dict[int, int]) -> None:
+    """Moves a packet behind the one before it, as ffmpeg does: muxers refuse decoding times that
+    do not grow. last: decoding times by stream, of sound alone."""
+    if packet.stream.type != "audio" or packet.dts is None:
+        return
+    index = packet.stream_index
+    if packet.dts <= last.get(index, packet.dts - 1):
+        packet.dts = last[index] + 1
+        packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+    last[index] = packet.dts
 
 
 def copied_chapters(source: InputContainer, window: Window | None) -> list[dict[str, object]]:
@@ -128,7 +153,8 @@ def copied_chapters(source: InputContainer, window: Window | None) -> list[dict[
         start, end = chapter["start"], chapter["end"]
         if window is not None:
             start = max(0, round(start - window.start / unit))
-            end = round(min(Fraction(end), window.end / unit) - window.start / unit)
+            last = Fraction(end) if window.end is None else min(Fraction(end), window.end / unit)
+            end = round(last - window.start / unit)
         if start < end:
             chapters.append({**chapter, "start": start, "end": end})
     return chapters
@@ -142,9 +168,12 @@ def packet_time(packet: av.Packet) -> Fraction | None:
 
 def _cut(packet: av.Packet, window: Window) -> bool:
     """Shifts a packet into the window; False if it lies outside."""
+    unit = packet.time_base
+    if window.end is None:
+        _shift(packet, round(window.start / unit))
+        return True
     if packet.pts is None:
         return False
-    unit = packet.time_base
     duration = packet.duration or 0
     start, end = packet.pts * unit, (packet.pts + duration) * unit
     # A packet without duration occupies its instant.
@@ -152,9 +181,7 @@ def _cut(packet: av.Packet, window: Window) -> bool:
         return False
     is_text = packet.stream.type == "subtitle"
     shift = round(window.start / unit)
-    packet.pts -= shift
-    if packet.dts is not None:
-        packet.dts -= shift
+    _shift(packet, shift)
     if is_text:
         first = max(packet.pts, 0)
         last = min(packet.pts + duration, round(window.end / unit) - shift)
@@ -162,6 +189,11 @@ def _cut(packet: av.Packet, window: Window) -> bool:
         packet.duration = max(last - first, 0)
         return packet.duration > 0 or duration == 0
     return True
+
+
+def _shift(packet: av.Packet, ticks: int) -> None:
+    packet.pts = None if packet.pts is None else packet.pts - ticks
+    packet.dts = None if packet.dts is None else packet.dts - ticks
 
 
 def _is_written_otherwise(source: InputContainer, stream: Stream) -> bool:

@@ -52,15 +52,18 @@ def add_video(
 
 
 class VideoClock:
-    """Gives the packets of the video their times in the output."""
+    """Gives the packets of the video their times in the output.
 
-    def __init__(self, plan: OutputPlan, span: tuple[int, int] | None) -> None:
+    origin: what becomes 0, in the video's time base.
+    """
+
+    def __init__(self, plan: OutputPlan, origin: int) -> None:
         self._plan = plan
-        self._origin = span[0] if span else 0
+        self._origin = origin
         self._worst_ms = Fraction(0)
 
     def packet(self, timed: TimedPacket) -> av.Packet:
-        """The packet for the muxer; a chosen part begins at 0."""
+        """The packet for the muxer."""
         source = timed.packet
         packet = av.Packet(source.data)
         packet.is_keyframe = source.is_keyframe

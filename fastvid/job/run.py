@@ -305,6 +305,9 @@ def _finish(
     source = job.source
     span = (source.first_pts, source.end_pts) if job.span else None
     other_streams = None if source.stream_index is None else job.options.input
+    # A part whose end was not known before knows it now. Whatever fails from here on, `encode` can
+    # make the film of this run.
+    painting.writer.set_attributes({"span": list(span) if span else [], "painted": True})
     for note in mux(
         painting.plan,
         [path for _, _, path in encoder.parts],
@@ -315,8 +318,6 @@ def _finish(
         progress.note(note)
     painting.writer.set_attributes(
         {
-            # A part whose end was not known before knows it now.
-            "span": list(span) if span else [],
             "seconds": to_json({name: round(spent, 3) for name, spent in seconds.items()}),
             "complete": True,
         }

@@ -4,9 +4,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from support.decode_clips import numbered_clip, read_number
 
 from fastvid.decode.film import open_source
+from support.decode_clips import numbered_clip, read_number
 
 COUNT = 12
 

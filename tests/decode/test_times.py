@@ -7,9 +7,9 @@ from pathlib import Path
 
 import av
 import pytest
-from support.decode_clips import numbered_clip, read_number
 
 from fastvid.decode.film import open_source
+from support.decode_clips import numbered_clip, read_number
 
 COUNT = 20
 B_FRAMES = {"qp": "10", "bf": "2", "x264-params": "b-adapt=0:scenecut=0"}
