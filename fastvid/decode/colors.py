@@ -67,3 +67,10 @@ def source_color(frame: VideoFrame) -> SourceColor:
     hdr = {TRANSFER_PQ: "pq", TRANSFER_HLG: "hlg"}.get(transfer, "")
     tags = BT709_TAGS if hdr else ColorTags(primaries, transfer, matrix, full_range and not rgb)
     return SourceColor(_MATRIX_NAMES[matrix], full_range, hdr, tags, note)
+
+
+def loss_notes(frame: VideoFrame) -> tuple[str, ...]:
+    """What of the samples of a decoded frame is not kept."""
+    if any(component.is_alpha for component in frame.format.components):
+        return ("transparency is dropped",)
+    return ()

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import av
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from fastvid.decode.clock import bridged_packets, nominal_period
@@ -39,6 +40,7 @@ def decoder_events(
         stream = best_video_stream(container, path)
         context = stream.codec_context
         count = 0
+        aspects: list[Fraction] = []
         try:
             packets, _ = bridged_packets(container, stream, nominal_period(stream))
             for packet in packets:
@@ -50,17 +52,34 @@ def decoder_events(
                 if packet.is_corrupt:
                     yield Failure("the packet is damaged", loses_frame=False)
                 try:
-                    yield from context.decode(_unmarked(packet) if show_all else packet)
+                    frames = context.decode(_unmarked(packet) if show_all else packet)
+                    yield from _with_new_aspect(frames, context, aspects)
                 except av.FFmpegError as error:
                     yield Failure(reason(error))
         except av.FFmpegError as error:
             yield Failure(reason(error), loses_frame=False)
         try:
-            yield from context.decode(None)
+            yield from _with_new_aspect(context.decode(None), context, aspects)
         except av.EOFError:
             return
         except av.FFmpegError as error:
             yield Failure(reason(error), loses_frame=False)
+
+
+def _with_new_aspect(
+    frames: list[VideoFrame], context: VideoCodecContext, aspects: list[Fraction]
+) -> list[VideoFrame]:
+    """The frames; `opaque` tells the pixel aspect of those that have another one than the first.
+
+    aspects: gets that of the first.
+    """
+    aspect = context.sample_aspect_ratio
+    if frames and aspect:
+        if not aspects:
+            aspects.append(aspect)
+        for frame in frames if aspect != aspects[0] else ():
+            frame.opaque = aspect
+    return frames
 
 
 def _unmarked(packet: Packet) -> Packet:

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from fastvid.decode.colors import source_color
+from fastvid.decode.colors import loss_notes, source_color
 from fastvid.decode.container import check_size, file_size
 from fastvid.decode.decoder import Probe, decoder_events, probe_file
 from fastvid.decode.entry_points import NotSeekable, find_entry_points
@@ -111,9 +111,7 @@ def _notes(probe: Probe, scan: Scan, turn: str, upright: tuple[int, int]) -> lis
         notes.append(f"HDR ({color.hdr.upper()}): tone-mapped to SDR, BT.709")
     if color.note:
         notes.append(color.note)
-    if any(component.is_alpha for component in frame.format.components):
-        notes.append("transparency is dropped")
-    return notes
+    return [*notes, *loss_notes(frame)]
 
 
 class FileSource(VideoSource):
@@ -214,6 +212,7 @@ class FileSource(VideoSource):
             for item in placed:
                 if item.index >= self._part[0] - _FILTER_REACH:
                     self._notice_fields(item)
+                    self._notice_aspect(item)
                     yield from deinterlacer.push(item.index, item.picture)
         yield from deinterlacer.flush()
 
@@ -237,6 +236,15 @@ class FileSource(VideoSource):
             f"{self._coded_size[0]}x{self._coded_size[1]}; it and others like "
             "it are scaled to the first frame's size",
         )
+
+    def _notice_aspect(self, item: Placed) -> None:
+        aspect = item.picture.opaque
+        if isinstance(aspect, Fraction):
+            self._say_once(
+                "aspect",
+                f"from about frame {item.index} on its pixels have another shape "
+                f"({float(aspect):.3g}); it is scaled as at the beginning",
+            )
 
     def _notice_fields(self, item: Placed) -> None:
         if item.picture.interlaced_frame and not self._interlaced:
