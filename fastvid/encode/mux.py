@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
@@ -22,10 +23,10 @@ from fastvid.encode.side_streams import (
     choose_streams,
     copied_chapters,
     copied_packets,
-    kept_tags,
     packet_time,
 )
 from fastvid.encode.stream import VideoClock, add_video
+from fastvid.encode.tags import kept_tags, lost_tags, tag_options
 from fastvid.encode.track import VideoTrack
 from fastvid.errors import StorageError
 from fastvid.system.storage import CheckedFile, storage_errors, sync_folder
@@ -53,6 +54,7 @@ def mux(
     source: str | Path | None = None,
     span: tuple[int, int] | None = None,
     source_video_stream_index: int | None = None,
+    with_place: bool = True,
 ) -> list[str]:
     """Writes the output of a run; it appears under its name only when it is complete.
 
@@ -63,6 +65,7 @@ def mux(
     span: (first pts, end pts) in the video's time base if only a part of the video was chosen:
         the other streams are cut to it, and all is shifted so that it begins at 0. None: the
         whole film, whose picture or sound, whichever is first, begins at 0 if it began later.
+    with_place: False leaves out where the film was made: tags, and data tracks of cameras.
     Returns notes for the user: what was left out or rounded. Raises StorageError (disk full,
     parts missing) and leaves nothing half-made then, InputError if the source has gone bad.
     """
@@ -74,7 +77,8 @@ def mux(
     failure: av.FFmpegError | None = None
     for kinds in _COPIED if source is not None else _COPIED[-1:]:
         try:
-            return _write_safely(plan, paths, source, span, source_video_stream_index, kinds)
+            job = _Job(plan, paths, source, span, source_video_stream_index, kinds, with_place)
+            return _write_safely(job)
         except av.FFmpegError as error:
             failure = error
     assert failure is not None
@@ -84,21 +88,29 @@ def mux(
     ) from failure
 
 
-def _write_safely(
-    plan: OutputPlan,
-    parts: list[Path],
-    source: str | Path | None,
-    span: tuple[int, int] | None,
-    video_index: int | None,
-    kinds: frozenset[str],
-) -> list[str]:
+@dataclass(frozen=True)
+class _Job:
+    """What is to be written; see `mux`. kinds: of streams that are copied."""
+
+    plan: OutputPlan
+    parts: list[Path]
+    source: str | Path | None
+    span: tuple[int, int] | None
+    video_index: int | None
+    kinds: frozenset[str]
+    with_place: bool
+
+
+def _write_safely(job: _Job) -> list[str]:
     """Writes beside the output, then renames. Raises StorageError or av.FFmpegError."""
+    plan = job.plan
     temporary = plan.path.with_name(f".{plan.path.name}.part-{os.getpid()}")
     with storage_errors(temporary):
         file = CheckedFile(temporary)
     try:
-        notes = _write(plan, parts, file, source, span, video_index, kinds)
+        notes, tags = _write(job, file)
         file.finish()
+        notes += lost_tags(temporary, tags, plan.path.suffix)
         with storage_errors(plan.path):
             os.replace(temporary, plan.path)
     except (OSError, av.FFmpegError):
@@ -112,16 +124,10 @@ def _write_safely(
     return notes
 
 
-def _write(
-    plan: OutputPlan,
-    parts: list[Path],
-    file: CheckedFile,
-    source: str | Path | None,
-    span: tuple[int, int] | None,
-    video_index: int | None,
-    kinds: frozenset[str],
-) -> list[str]:
-    track = VideoTrack(parts)
+def _write(job: _Job, file: CheckedFile) -> tuple[list[str], dict[str, str]]:
+    """Returns notes, and the tags that the film should have."""
+    plan, source, span = job.plan, job.source, job.span
+    track = VideoTrack(job.parts)
     notes: list[str] = []
     early_notes: list[str] = []
     if span is None and track.start < 0:
@@ -136,29 +142,33 @@ def _write(
         painted: Stream | None = None
         streams: list[Stream] = []
         offsets: list[Fraction] = []
+        tags: dict[str, str] = {}
         if source is not None and not Path(source).is_dir():
             side = stack.enter_context(open_container(str(source)))
             painted = (
                 best_video_stream(side, str(source))
-                if video_index is None
-                else side.streams[video_index]
+                if job.video_index is None
+                else side.streams[job.video_index]
             )
-            streams, notes = choose_streams(side, painted, plan.container, kinds)
+            streams, notes = choose_streams(
+                side, painted, plan.container, job.kinds, job.with_place
+            )
+            tags = kept_tags(side.metadata, job.with_place)
             offsets = source_clock(source) if streams else []
         output = av.open(
             file,
             "w",
             format=plan.container,
             buffer_size=1 << 20,
-            container_options=_muxer_options(plan, streams),
+            container_options=_muxer_options(plan, streams) | tag_options(tags, plan.container),
         )
         template = stack.enter_context(track.open_template())
-        video = add_video(output, plan, template, painted, cut=span is not None)
-        copies = add_copies(output, streams)
+        video = add_video(output, plan, template, painted, span is not None, job.with_place)
+        copies = add_copies(output, streams, job.with_place)
         origin = span[0] if span else late_start(track.start, plan.time_base, streams)
         window = _window(plan, span, origin)
         if side is not None:
-            output.metadata.update(kept_tags(side.metadata))
+            output.metadata.update(tags)
             output.set_chapters(copied_chapters(side, window))  # type: ignore[arg-type]
         output.start_encoding()
         clock = VideoClock(plan, origin)
@@ -177,7 +187,7 @@ def _write(
         )
         output.close()
         notes += clock.notes()
-    return early_notes + notes
+    return early_notes + notes, tags
 
 
 def _muxer_options(plan: OutputPlan, streams: list[Stream]) -> dict[str, str]:

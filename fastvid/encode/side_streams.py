@@ -10,32 +10,11 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Discard, Stream
 
 from fastvid.decode.clock import StreamClock
-from fastvid.encode.codecs import MOV_LANGUAGES
+from fastvid.decode.container import open_container
+from fastvid.encode.tags import track_tags
 
-# Tags that describe the source's own coding or container and would be wrong in the output.
-_STALE_TAGS = frozenset(
-    {
-        "major_brand",
-        "minor_version",
-        "compatible_brands",
-        "encoder",
-        "duration",
-        "rotate",
-        "bps",
-        "number_of_frames",
-        "number_of_bytes",
-        "vendor_id",
-        "_statistics_writing_app",
-        "_statistics_writing_date_utc",
-        "_statistics_tags",
-    }
-)
-_WAYS_OUT = {
-    "matroska": "an .mp4 or .mov may",
-    "mp4": "an .mkv may",
-    "mov": "an .mkv may",
-    "webm": "an .mkv may",
-}
+# What is offered where a container can't hold a stream.
+_MUXERS = {"matroska": ".mkv", "mp4": ".mp4", "mov": ".mov"}
 
 
 @dataclass(frozen=True)
@@ -49,51 +28,51 @@ class Window:
     end: Fraction | None
 
 
-def kept_tags(metadata: dict[str, str]) -> dict[str, str]:
-    """Tags of a file or stream without those that no longer hold after encoding again."""
-    return {
-        key: value
-        for key, value in metadata.items()
-        if key.lower().split("-")[0] not in _STALE_TAGS
-    }
-
-
 def choose_streams(
-    source: InputContainer, painted: Stream, muxer: str, kinds: frozenset[str]
+    source: InputContainer,
+    painted: Stream,
+    muxer: str,
+    kinds: frozenset[str],
+    with_place: bool = True,
 ) -> tuple[list[Stream], list[str]]:
-    """The streams of the given kinds that the container takes, and notes on those left out."""
+    """The streams of the given kinds that the container takes, and notes on those left out.
+
+    with_place: False leaves out data tracks, which tell where a camera was.
+    """
     chosen, notes = [], []
+    chapter_tracks = _chapter_tracks(source)
     for stream in source.streams:
         if stream.index == painted.index:
             continue
-        if _is_written_otherwise(source, stream):
+        if stream.index in chapter_tracks:
+            continue
+        if _is_time_code(source, stream):
             if "timecode" in stream.metadata and muxer not in ("mp4", "mov"):
                 notes.append(f"the time code is left out: {muxer} can't hold it, a .mov can")
             continue
         label = f"stream {stream.index} ({stream.type}, {_codec_name(stream)})"
         if stream.type == "video":
             notes.append(f"{label} is left out: only the painted video is written")
-        elif stream.type not in kinds or not _fits(stream, muxer):
-            notes.append(f"{label} is left out: {muxer} can't hold it, {_WAYS_OUT[muxer]}")
+        elif stream.type == "data" and not with_place:
+            notes.append(f"{label} is left out: it may tell the place (--no-location)")
+        elif stream.type not in kinds or not _fits(source, stream, muxer):
+            others = [end for name, end in _MUXERS.items() if _fits(source, stream, name)]
+            way_out = f"{' or '.join(others)} may" if others else "nor can any other written here"
+            notes.append(f"{label} is left out: {muxer} can't hold it, {way_out}")
         else:
             chosen.append(stream)
     return chosen, notes
 
 
-def stream_tags(stream: Stream, muxer: str) -> dict[str, str]:
-    """The tags of a stream for its copy, with the language in the code that the muxer knows."""
-    tags = kept_tags(stream.metadata)
-    if muxer == "mov" and "language" in tags:
-        tags["language"] = MOV_LANGUAGES.get(tags["language"], tags["language"])
-    return tags
-
-
-def add_copies(output: OutputContainer, streams: list[Stream]) -> dict[int, Stream]:
-    """Streams of the output by the index of the source's stream, with language and disposition."""
+def add_copies(
+    output: OutputContainer, streams: list[Stream], with_place: bool = True
+) -> dict[int, Stream]:
+    """Streams of the output by the index of the source's stream, with language, name and
+    disposition."""
     copies = {}
     for stream in streams:
         copy = output.add_stream_from_template(stream)
-        copy.metadata.update(stream_tags(stream, output.format.name))
+        copy.metadata.update(track_tags(stream.metadata, output.format.name, with_place))
         copy.disposition = stream.disposition
         copies[stream.index] = copy
     return copies
@@ -196,14 +175,29 @@ def _shift(packet: av.Packet, ticks: int) -> None:
     packet.dts = None if packet.dts is None else packet.dts - ticks
 
 
-def _is_written_otherwise(source: InputContainer, stream: Stream) -> bool:
-    # In MP4 and MOV the titles of chapters are a text track beside, and the time code of the first
-    # frame is a track; they are written from the chapters and from the tag of the video.
-    if stream.type != "data" or "mp4" not in source.format.name:
-        return False
-    return "timecode" in stream.metadata or (
-        _codec_name(stream) == "bin_data" and bool(source.chapters())
-    )
+def _is_time_code(source: InputContainer, stream: Stream) -> bool:
+    # In MP4 and MOV the time code of the first frame is a track; it is written from the tag of the
+    # video.
+    return stream.type == "data" and _is_mov(source) and "timecode" in stream.metadata
+
+
+def _chapter_tracks(source: InputContainer) -> set[int]:
+    """In MP4 and MOV the titles of chapters are a text track beside; which ones are such tracks.
+
+    They are written from the chapters, and the demuxer, which has read them, discards them.
+    """
+    if not _is_mov(source) or not source.chapters():
+        return set()
+    with open_container(source.name.removeprefix("file:")) as fresh:
+        return {
+            stream.index
+            for stream in fresh.streams
+            if stream.type == "data" and stream.discard == Discard.all
+        }
+
+
+def _is_mov(source: InputContainer) -> bool:
+    return "mp4" in source.format.name
 
 
 def _codec_name(stream: Stream) -> str:
@@ -212,8 +206,13 @@ def _codec_name(stream: Stream) -> str:
     return str(context.name if context is not None else getattr(stream, "name", None) or "unknown")
 
 
-def _fits(stream: Stream, muxer: str) -> bool:
-    """Whether the container takes the stream, found out by writing a header with it alone."""
+def _fits(source: InputContainer, stream: Stream, muxer: str) -> bool:
+    """Whether the container takes the stream, found out by writing a header with it alone.
+
+    Data of unknown form is a track of MP4 and MOV only, and known by their mark only.
+    """
+    if stream.type == "data" and not (_is_mov(source) and muxer in ("mp4", "mov")):
+        return False
     trial = av.open(io.BytesIO(), "w", format=muxer)
     try:
         trial.add_stream_from_template(stream)

@@ -10,7 +10,7 @@ from av.stream import Stream
 
 from fastvid.encode.encoder import tag_stream
 from fastvid.encode.plan import OutputPlan
-from fastvid.encode.side_streams import stream_tags
+from fastvid.encode.tags import track_tags
 from fastvid.encode.track import TimedPacket
 
 # Containers with one clock for all streams, in whole milliseconds.
@@ -23,12 +23,13 @@ def add_video(
     template: InputContainer,
     painted: Stream | None,
     cut: bool,
+    with_place: bool = True,
 ) -> Stream:
     """The stream of the painted video in the output.
 
     template: a container of which the only stream has the headers of the encoded packets.
     painted: the stream of the source that was painted, for its tags; None: none. cut: whether
-        the output begins later than the source.
+        the output begins later than the source. with_place: False leaves out where it was made.
     """
     # A stream made from a template has no frame rate, without which Matroska players guess one.
     # So its parameters, colour tags included, go through a container that is thrown away.
@@ -43,7 +44,7 @@ def add_video(
     BitStreamFilterContext("null", in_stream=tagged, out_stream=video)
     video.time_base = plan.time_base
     if painted is not None:
-        video.metadata.update(stream_tags(painted, plan.container))
+        video.metadata.update(track_tags(painted.metadata, plan.container, with_place))
         if cut:
             # It names the time of the first frame, which is another one now.
             video.metadata.pop("timecode", None)
