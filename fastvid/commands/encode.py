@@ -23,11 +23,12 @@ def encode_run(
     with_source: bool,
     threads: int,
     overwrite: bool,
+    no_location: bool,
     progress: Progress,
 ) -> None:
     """Encodes the frames of a run file into `output`.
 
-    source: where sound and subtitles come from; None for the input that the run file names.
+    no_location: leaves out where the film was made. source: where sound and subtitles come from; None for the input that the run file names.
     Raises InputError if the run is not complete, its frames were discarded, or the output can't be
     written as asked; StorageError if the disk does not take it.
     """
@@ -67,6 +68,7 @@ def encode_run(
                 source=source,
                 span=(span[0], span[1]) if span else None,
                 source_video_stream_index=max(stream, 0),
+                with_place=not no_location,
             )
         finally:
             _remove(part)

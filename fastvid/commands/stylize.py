@@ -129,6 +129,11 @@ def add_stylize_arguments(parser: argparse.ArgumentParser, output_required: bool
     output.add_argument("--crf", type=_number, help="constant quality; lower is better and larger")
     output.add_argument("--preset", help="speed of the encoder, such as fast, medium, slow")
     output.add_argument(
+        "--no-location",
+        action="store_true",
+        help="leaves out where the film was made: tags, and data tracks of cameras",
+    )
+    output.add_argument(
         "--keep",
         type=_keep,
         default=default.keep,

@@ -73,6 +73,11 @@ def _encode_arguments(parser: argparse.ArgumentParser) -> None:
         help="where sound and subtitles come from (default: the input of the run)",
     )
     parser.add_argument("--no-source", action="store_true", help="writes the picture alone")
+    parser.add_argument(
+        "--no-location",
+        action="store_true",
+        help="leaves out where the film was made: tags, and data tracks of cameras",
+    )
     parser.add_argument("--threads", type=int, default=usable_cores())
     parser.add_argument("--overwrite", action="store_true", help="replaces an existing output")
     parser.add_argument("--progress", choices=PROGRESS_MODES, default="auto")
@@ -91,6 +96,7 @@ def _encode(parsed: argparse.Namespace) -> int:
         with_source=not parsed.no_source,
         threads=parsed.threads,
         overwrite=parsed.overwrite,
+        no_location=parsed.no_location,
         progress=Progress(parsed.progress),
     )
     return 0

@@ -66,6 +66,7 @@ class StylizeOptions:
     codec: str | None = None
     crf: float | None = None
     preset: str | None = None
+    no_location: bool = False
     compression: str = "none"
     keep: tuple[str, ...] = ()
     discard_frames: bool = False

@@ -314,6 +314,7 @@ def _finish(
         source=other_streams,
         span=span,
         source_video_stream_index=source.stream_index,
+        with_place=not job.options.no_location,
     ):
         progress.note(note)
     painting.writer.set_attributes(
