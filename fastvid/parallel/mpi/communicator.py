@@ -157,7 +157,12 @@ class Communicator:
 
     def send_text(self, dest: int, kind: Kind, text: str, header: Sequence[int] = ()) -> None:
         """Sends a message whose only array is a text, as UTF-8."""
-        self.send(dest, kind, header, [np.frombuffer(text.encode("utf-8"), dtype=np.uint8)])
+        self.send(
+            dest,
+            kind,
+            header,
+            [np.frombuffer(text.encode("utf-8", "surrogateescape"), dtype=np.uint8)],
+        )
 
     def sending(self) -> bool:
         """Whether anything sent is still on its way out of this rank."""
