@@ -33,6 +33,7 @@ _MATRIX_NAMES = {
 # width counts too: films in scope format are 1280x534 in high definition.
 _HIGH_DEFINITION_HEIGHT = 720
 _HIGH_DEFINITION_WIDTH = 1280
+_PAINTED_BITS = 8
 BT709_TAGS = ColorTags(PRIMARIES_BT709, TRANSFER_BT709, MATRIX_BT709, False)
 
 
@@ -70,7 +71,17 @@ def source_color(frame: VideoFrame) -> SourceColor:
 
 
 def loss_notes(frame: VideoFrame) -> tuple[str, ...]:
-    """What of the samples of a decoded frame is not kept."""
+    """What of the samples of a decoded frame is not kept: painting has 8 bits."""
+    notes = []
+    bits = max(component.bits for component in frame.format.components)
+    if bits > _PAINTED_BITS:
+        notes.append(f"{bits} bits a sample are painted with {_PAINTED_BITS}")
     if any(component.is_alpha for component in frame.format.components):
-        return ("transparency is dropped",)
-    return ()
+        notes.append("transparency is dropped")
+    return tuple(notes)
+
+
+def has_full_chroma(frame: VideoFrame) -> bool:
+    """Whether each pixel of a decoded frame has its own colour."""
+    parts = frame.format.components
+    return len(parts) > 2 and (parts[1].width, parts[1].height) == (frame.width, frame.height)

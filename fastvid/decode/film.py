@@ -9,8 +9,8 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from fastvid.decode.colors import loss_notes, source_color
-from fastvid.decode.container import check_size, file_size
+from fastvid.decode.colors import has_full_chroma, loss_notes, source_color
+from fastvid.decode.container import check_size, file_size, open_container
 from fastvid.decode.decoder import Probe, decoder_events, probe_file
 from fastvid.decode.entry_points import NotSeekable, find_entry_points
 from fastvid.decode.film_index import FilmIndex, PictureForm, picture_look
@@ -59,6 +59,7 @@ def open_source(
     if os.path.isdir(path):
         return open_images(path, size, part, fps, on_error)
     if fps is not None:
+        open_container(path).close()  # a file that is no video has no times of its own
         raise InputError(
             f"--fps {fps}: is for a folder of numbered images; {path} has its own times"
         )
@@ -154,6 +155,7 @@ class FileSource(VideoSource):
             self.frame_count,
             color.tags,
             tuple(_notes(probe, scan, turned, (width, height))),
+            has_full_chroma(probe.frame),
         )
 
     def __iter__(self) -> Iterator[Frame]:

@@ -10,7 +10,7 @@ import av
 import numpy as np
 from av.video.frame import VideoFrame
 
-from fastvid.decode.colors import loss_notes, source_color
+from fastvid.decode.colors import has_full_chroma, loss_notes, source_color
 from fastvid.decode.container import MAX_PIXELS, check_size, reason
 from fastvid.decode.entry_points import NotSeekable
 from fastvid.decode.film_index import FolderIndex, PictureForm, picture_look
@@ -213,7 +213,17 @@ class ImageSource(VideoSource):
         tags = ColorTags(color.tags.primaries, color.tags.transfer, color.tags.matrix, False)
         notes = tuple(note for note in (turned, *loss_notes(sample)) if note)
         self._first_turn = turn
-        self.info = VideoInfo(folder, width, height, 1 / fps, fps, self.frame_count, tags, notes)
+        self.info = VideoInfo(
+            folder,
+            width,
+            height,
+            1 / fps,
+            fps,
+            self.frame_count,
+            tags,
+            notes,
+            has_full_chroma(sample),
+        )
 
     def _first_readable(self) -> VideoFrame:
         for number, path in enumerate(self._paths):

@@ -241,7 +241,7 @@ def _compute(
     finally:
         show()
         progress.close()
-    if coordinator.groups_dealt < comm.size:
+    if 0 < coordinator.groups_dealt < comm.size:
         what = "segments" if overlap is None else "stretches (--overlap-segment)"
         progress.note(
             f"{comm.size} ranks had only {coordinator.groups_dealt} {what} to share; "

@@ -46,7 +46,7 @@ def make_streams_last() -> None:
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
         if stream is None:  # Python has found its descriptor closed
-            stream = open(descriptor, "w", encoding="utf-8", closefd=False)
+            stream = os.fdopen(os.dup(descriptor), "w", encoding="utf-8")
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="surrogateescape")
         setattr(sys, name, LastingStream(stream))

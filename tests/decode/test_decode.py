@@ -7,8 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from fastvid.decode.film import VideoSource, fingerprint, open_source
+from fastvid.decode.film import VideoSource, open_source
 from fastvid.decode.frame import ColorTags, Frame
+from fastvid.encode.output import plan_output
 from fastvid.errors import InputError
 from support.decode_clips import (
     PATCHES,
@@ -284,6 +285,32 @@ def test_a_header_that_lies_about_its_frames_is_not_believed(tmp_path: Path, cla
     source, frames = read_all(path)
     assert numbers(frames) == list(range(20))
     assert source.info.frame_count_estimate == 20
+
+
+@pytest.mark.parametrize(
+    "pix_fmt, note, full",
+    [("yuv420p", (), False), ("yuv422p10le", ("10 bits a sample are painted with 8",), False)]
+    + [("yuv444p", (), True)],
+)
+def test_what_is_lost_of_depth_and_colour_is_said(
+    tmp_path: Path, pix_fmt: str, note: tuple[str, ...], full: bool
+) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
+        picture = av.VideoFrame.from_ndarray(patches(), format="rgb24").reformat(format=pix_fmt)
+        output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    with open_source(str(path)) as film:
+        assert film.info.notes == note and film.info.full_chroma == full
+        assert ("more coarsely" in " ".join(plan_notes(tmp_path / "o.mp4", film))) == full
+        assert plan_notes(tmp_path / "o.mkv", film, "ffv1") == ()
+        assert "10 bits" in plan_notes(tmp_path / "o.mov", film, "prores")[-1]
+
+
+def plan_notes(path: Path, film: VideoSource, codec: str | None = None) -> tuple[str, ...]:
+    return plan_output(path, info=film.info, codec=codec).notes
 
 
 def test_a_change_of_the_pixels_shape_is_said(tmp_path: Path) -> None:
