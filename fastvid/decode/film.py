@@ -10,7 +10,12 @@ from fractions import Fraction
 from av.video.frame import VideoFrame
 
 from fastvid.decode.colors import has_full_chroma, loss_notes, source_color
-from fastvid.decode.container import check_size, file_size, open_container
+from fastvid.decode.container import (
+    check_size,
+    file_size,
+    open_container,
+    require_readable_file,
+)
 from fastvid.decode.decoder import Probe, decoder_events, probe_file
 from fastvid.decode.entry_points import NotSeekable, find_entry_points
 from fastvid.decode.film_index import FilmIndex, PictureForm, picture_look
@@ -18,7 +23,7 @@ from fastvid.decode.filters import Deinterlacer, RgbConverter
 from fastvid.decode.fingerprint import fingerprint
 from fastvid.decode.frame import NO_IMAGE, Frame, VideoInfo
 from fastvid.decode.geometry import square_size, working_size
-from fastvid.decode.images import open_images
+from fastvid.decode.images import IMAGE_ENDINGS, open_images
 from fastvid.decode.orientation import display_matrix, swaps_sides, upright_filters
 from fastvid.decode.recovery import Placed, Recovery
 from fastvid.decode.scan import Scan, scan_file
@@ -59,7 +64,9 @@ def open_source(
     if os.path.isdir(path):
         return open_images(path, size, part, fps, on_error)
     if fps is not None:
-        open_container(path).close()  # a file that is no video has no times of its own
+        require_readable_file(path)
+        if os.path.splitext(path)[1].lower() in IMAGE_ENDINGS:
+            open_container(path).close()  # says that a still image is one: it has no times
         raise InputError(
             f"--fps {fps}: is for a folder of numbered images; {path} has its own times"
         )

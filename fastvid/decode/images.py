@@ -37,6 +37,7 @@ _DEMUXERS = {
     ".dpx": "dpx_pipe",
     ".jp2": "j2k_pipe",
 }
+IMAGE_ENDINGS = frozenset(_DEMUXERS)
 # Missing numbers that are named before "and N more".
 _NAMED_GAPS = 5
 

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from fastvid.decode.film import VideoSource, open_source
+from fastvid.decode.film import VideoSource, fingerprint, open_source
 from fastvid.decode.frame import ColorTags, Frame
 from fastvid.encode.output import plan_output
 from fastvid.errors import InputError
