@@ -34,6 +34,7 @@ _MATRIX_NAMES = {
 _HIGH_DEFINITION_HEIGHT = 720
 _HIGH_DEFINITION_WIDTH = 1280
 _PAINTED_BITS = 8
+_CENTERED_CODECS = frozenset({"mjpeg", "mpeg1video", "webp"})
 BT709_TAGS = ColorTags(PRIMARIES_BT709, TRANSFER_BT709, MATRIX_BT709, False)
 
 
@@ -79,6 +80,12 @@ def loss_notes(frame: VideoFrame) -> tuple[str, ...]:
     if any(component.is_alpha for component in frame.format.components):
         notes.append("transparency is dropped")
     return tuple(notes)
+
+
+def chroma_place(codec_name: str) -> str:
+    """Where colour stands that is stored for two pixels: between them in JPEG and MPEG-1, at the
+    left one in all that came after (H.273, 8.7; H.264 and H.265, annex E: what is not said)."""
+    return "center" if codec_name in _CENTERED_CODECS else "left"
 
 
 def has_full_chroma(frame: VideoFrame) -> bool:

@@ -11,6 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from fastvid.decode.clock import bridged_packets, nominal_period
+from fastvid.decode.colors import chroma_place
 from fastvid.decode.container import best_video_stream, open_container, reason
 from fastvid.decode.failure import Failure
 from fastvid.errors import InputError
@@ -21,11 +22,15 @@ _PROBE_FRAMES = 8
 
 @dataclass(frozen=True)
 class Probe:
-    """First decoded frame of a stream; times of the first few frames if it is interlaced."""
+    """First decoded frame of a stream; times of the first few frames if it is interlaced.
+
+    chroma: where colour stands that is stored for two pixels (see chroma_place).
+    """
 
     frame: VideoFrame
     pixel_aspect: Fraction | None
     times: tuple[int, ...]
+    chroma: str
 
 
 def decoder_events(
@@ -112,5 +117,7 @@ def probe_file(path: str, packet_count: int, show_all: bool = False) -> Probe:
     if first is None:
         raise InputError(f"{path}: none of its {packet_count} frames can be decoded ({failure})")
     with open_container(path) as container:
-        pixel_aspect = best_video_stream(container, path).sample_aspect_ratio
-    return Probe(first, pixel_aspect, tuple(times))
+        stream = best_video_stream(container, path)
+        return Probe(
+            first, stream.sample_aspect_ratio, tuple(times), chroma_place(stream.codec_context.name)
+        )

@@ -145,7 +145,9 @@ class FileSource(VideoSource):
         color = source_color(probe.frame)
         # One tone curve for the whole film, whichever part is chosen.
         peak_nits = source_peak_nits(probe.frame) if color.hdr else None
-        self._form = PictureForm(*final, self._turn, peak_nits, picture_look(probe.frame))
+        self._form = PictureForm(
+            *final, self._turn, peak_nits, picture_look(probe.frame), probe.chroma
+        )
         self._said: set[str] = set()
         timeline = scan.timeline
         first, stop = part
@@ -170,9 +172,8 @@ class FileSource(VideoSource):
         self.damage.clear()
         self.late_notes.clear()
         self._said.clear()
-        converter = RgbConverter(
-            self.info.width, self.info.height, self._turn, self._form.peak_nits
-        )
+        form = self._form
+        converter = RgbConverter(form.width, form.height, form.turn, form.peak_nits, form.chroma)
         timeline = self._scan.timeline
         done = 0
         for index, picture in self._whole_frames():

@@ -157,7 +157,9 @@ class ImageConverter:
         turn, _ = upright_filters(display_matrix(picture))
         if turn not in self._converters:
             form = self._form
-            self._converters[turn] = RgbConverter(form.width, form.height, turn, form.peak_nits)
+            self._converters[turn] = RgbConverter(
+                form.width, form.height, turn, form.peak_nits, form.chroma
+            )
         return self._converters[turn](picture)
 
 
@@ -205,7 +207,7 @@ class ImageSource(VideoSource):
         color = source_color(sample)
         # One tone curve for the whole part.
         peak_nits = source_peak_nits(sample) if color.hdr else None
-        self._form = PictureForm(width, height, turn, peak_nits, picture_look(sample))
+        self._form = PictureForm(width, height, turn, peak_nits, picture_look(sample), "center")
         self.stream_index = None
         self.frame_count = len(self._paths)
         self.first_pts, self.end_pts = first, stop

@@ -85,7 +85,9 @@ class FilmReader:
         self._index = index
         self._watch = Watch(index.path)
         form = index.form
-        self._convert = RgbConverter(form.width, form.height, form.turn, form.peak_nits)
+        self._convert = RgbConverter(
+            form.width, form.height, form.turn, form.peak_nits, form.chroma
+        )
         self._opened: tuple[InputContainer, VideoStream] | None = None
         self._pictures: Iterator[VideoFrame] | None = None
         # The picture that comes next, by its number in the file.
