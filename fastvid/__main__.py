@@ -27,6 +27,7 @@ from fastvid.parallel.mpi.lifetime import (
 )
 from fastvid.parallel.mpi.stopping import ignore_warning_signals, signals_stop
 from fastvid.system.allocator import keep_freed_memory
+from fastvid.system.streams import make_streams_last
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,6 +133,7 @@ def _write(line: str) -> None:
 
 def run() -> None:
     """The entry point of `fastvid` and `python -m fastvid`."""
+    make_streams_last()
     status = main()
     ignore_warning_signals()
     if still_computing():

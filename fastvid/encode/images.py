@@ -89,12 +89,10 @@ def check_target_folder(path: Path, overwrite: bool) -> None:
     )
 
 
-def assemble_folder(
-    target: Path, parts: list[Path], time_base: Fraction, first_pts: int | None
-) -> None:
+def assemble_folder(target: Path, parts: list[Path], time_base: Fraction, first_pts: int) -> None:
     """Joins the images of the parts into `target`, which appears only when it is complete.
 
-    first_pts: what becomes time 0; None keeps the original times. The parts stay as they are.
+    first_pts: what becomes time 0. The parts stay as they are.
     Raises StorageError; nothing half-made is left then.
     """
     images: list[Path] = []
@@ -111,12 +109,17 @@ def assemble_folder(
             for index, image in enumerate(images):
                 _link_or_copy(image, building / image_name(index, len(images)))
             (building / TIMESTAMPS_NAME).write_text(
-                _timestamps(times, time_base, first_pts or 0), encoding="ascii"
+                _timestamps(times, time_base, first_pts), encoding="ascii"
             )
             sync_folder(building)
             _replace_folder(building, target)
         finally:
             shutil.rmtree(building, ignore_errors=True)
+
+
+def first_time(parts: list[Path]) -> int:
+    """When the first image is shown, in the video's time base. Raises StorageError."""
+    return _read_times(parts[0])[0][0]
 
 
 def _read_times(part: Path) -> list[tuple[int, int]]:

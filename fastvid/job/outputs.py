@@ -50,18 +50,20 @@ def put_together(
     """
     source = job.source
     span = (source.first_pts, source.end_pts) if job.span else None
+    # A part whose end was not known before knows it now. Whatever fails from here on, `encode` can
+    # make the film of this run.
+    painting.writer.set_attributes({"span": list(span) if span else [], "painted": True})
     for text in mux(
         painting.plan,
         [part.path for part in parts.closed],
         source=None if source.stream_index is None else job.options.input,
         span=span,
         source_video_stream_index=source.stream_index,
+        with_place=not job.options.no_location,
     ):
         note(text)
     painting.writer.set_attributes(
         {
-            # A part whose end was not known before knows it now.
-            "span": list(span) if span else [],
             "seconds": to_json({name: round(spent, 3) for name, spent in seconds.items()}),
             "complete": True,
         }

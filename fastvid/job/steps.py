@@ -231,7 +231,7 @@ class Run:
     def _tell_of_seams(self, coordinator: Coordinator) -> None:
         """How the film was shared out, and how well its stretches were joined."""
         size, dealt = self._comm.size, coordinator.groups_dealt
-        if dealt < size:
+        if 0 < dealt < size:
             what = "segments" if self._overlap is None else "stretches (--overlap-segment)"
             self._progress.note(f"{size} ranks had only {dealt} {what} to share; some stayed idle")
         if coordinator.seams is not None and (seams := coordinator.seams.describe()):

@@ -168,7 +168,9 @@ def set_attribute(file: h5py.File, name: str, value: Any) -> None:
     Texts have a fixed length: HDF5 crashes on damaged texts of variable length.
     """
     if isinstance(value, str):
-        value = np.bytes_(value.encode("utf-8")[:_MAX_TEXT_BYTES] or b" ")
+        # Names of files may be any bytes.
+        encoded = value.encode("utf-8", errors="surrogateescape")
+        value = np.bytes_(encoded[:_MAX_TEXT_BYTES] or b" ")
     file.attrs[name] = value
 
 
@@ -182,7 +184,7 @@ def read_attribute(file: h5py.File, name: str) -> Any:
     size = math.prod(attribute.shape)
     kind = attribute.dtype.kind
     if kind == "S" and attribute.shape == () and attribute.dtype.itemsize <= _MAX_TEXT_BYTES:
-        return bytes(file.attrs[name]).decode("utf-8", errors="replace").strip()
+        return bytes(file.attrs[name]).decode("utf-8", errors="surrogateescape").strip()
     if kind in "biuf" and size <= _MAX_NUMBERS:
         return file.attrs[name]
     raise ValueError(f"the attribute {name} is of another kind")

@@ -278,3 +278,9 @@ def test_parts_of_different_settings_are_not_joined(tmp_path: Path) -> None:
         parts += encode_parts(plan, folder, moving(3), range(offset, offset + 3), 1)
     with pytest.raises(StorageError, match="other settings"):
         mux(plan, list(parts))
+
+
+def test_a_name_that_leaves_no_room_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the name of the output has 246 bytes"):
+        plan_output(tmp_path / ("n" * 242 + ".mp4"), info=info_of(64, 48))
+    plan_output(tmp_path / ("n" * 230 + ".mp4"), info=info_of(64, 48))
