@@ -43,7 +43,7 @@ class StreamClock:
         self._last: Fraction | None = None
         self._due: Fraction | None = None
 
-    def bridge(self, packet: Packet) -> None:
+    def bridge(self, packet: "Packet[Stream] | Packet[VideoStream]") -> None:
         """Changes the times of a packet; call it for each packet of the stream in their order."""
         unit = packet.time_base
         ticks = packet.dts if packet.dts is not None else packet.pts
@@ -79,7 +79,7 @@ class StreamClock:
 
 def bridged_packets(
     container: InputContainer, stream: VideoStream, period: Fraction
-) -> tuple[Iterator[Packet], StreamClock]:
+) -> tuple[Iterator["Packet[VideoStream]"], StreamClock]:
     """The packets of the video stream on one clock, and that clock.
 
     period: of the frames, in seconds.
@@ -88,7 +88,9 @@ def bridged_packets(
     return _bridged(container, stream, clock), clock
 
 
-def _bridged(container: InputContainer, stream: Stream, clock: StreamClock) -> Iterator[Packet]:
+def _bridged(
+    container: InputContainer, stream: VideoStream, clock: StreamClock
+) -> Iterator["Packet[VideoStream]"]:
     may_jump = clock_may_jump(container)
     for packet in container.demux(stream):
         if may_jump and packet.size:

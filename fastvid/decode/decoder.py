@@ -7,8 +7,10 @@ from fractions import Fraction
 
 import av
 from av.packet import Packet
+from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from fastvid.decode.clock import bridged_packets, nominal_period
 from fastvid.decode.colors import chroma_place
@@ -87,7 +89,7 @@ def _with_new_aspect(
     return frames
 
 
-def _unmarked(packet: Packet) -> Packet:
+def _unmarked(packet: "Packet[VideoStream]") -> "Packet[VideoStream] | Packet[Stream]":
     """The packet without the mark that its picture is not to be shown."""
     if not packet.is_discard:
         return packet

@@ -68,7 +68,7 @@ def is_picture(packet: "Packet[VideoStream]", codec_name: str) -> bool:
     return not packet.is_discard and _has_picture(packet, codec_name)
 
 
-def _has_picture(packet: Packet, codec_name: str) -> bool:
+def _has_picture(packet: "Packet[VideoStream]", codec_name: str) -> bool:
     """Whether a picture comes of it if it is to be shown (RFC 6386, 9.1: bit 4 of VP8's frame tag
     is show_frame)."""
     if packet.size == 0:

@@ -7,5 +7,5 @@ encoder_thread    rank 0's encoding beside the run; `encoded_parts`: what is clo
 shared_encoding   parts that other ranks encode: `shared_parts`
 parts             encoded packets on their way
 mux               the parts and the film's other streams in one file: `container`, `track`,
-                  `stream`, `side_streams`
+                  `stream`, `side_streams`, `tags`; `origin`: what becomes 0 in it
 """

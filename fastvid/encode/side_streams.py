@@ -111,7 +111,7 @@ def copied_packets(
             yield packet
 
 
-def _keep_growing(packet: av.Packet, last: dict[int, int]) -> None:
+def _keep_growing(packet: "av.Packet[Stream]", last: dict[int, int]) -> None:
     """Moves a packet behind the one before it, as ffmpeg does: muxers refuse decoding times that
     do not grow. last: decoding times by stream, of sound alone."""
     if packet.stream.type != "audio" or packet.dts is None:
@@ -171,7 +171,7 @@ def _cut(packet: "av.Packet[Stream]", window: Window) -> bool:
     return True
 
 
-def _shift(packet: av.Packet, ticks: int) -> None:
+def _shift(packet: "av.Packet[Stream]", ticks: int) -> None:
     packet.pts = None if packet.pts is None else packet.pts - ticks
     packet.dts = None if packet.dts is None else packet.dts - ticks
 

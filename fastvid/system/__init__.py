@@ -5,6 +5,7 @@ allocator, priority, stopwatch
                   memory that was freed, threads that give way, time at work
 files             files that are whole or not there, one message where a disk is full;
                   `writeback`
+streams           output that does not end a run when its reader goes away
 threads           a channel and a thread; `readahead`: an iterator that runs ahead in one
 options, forms    options as fields of a dataclass, and how their values are read and written
 arguments         the parser that is made of them, and how a usage error is told

@@ -38,9 +38,10 @@ class LastingStream:
 
 
 def make_streams_last() -> None:
-    """Makes stdout and stderr of this process such streams; opens them where they are closed.
+    """Makes stderr of this process such a stream; opens it and stdout where they are closed.
 
-    File names that are no UTF-8 come out as the bytes that they are.
+    What a command writes to stdout is what it was called for: where nobody reads that, writing
+    raises, as ever. File names that are no UTF-8 come out as the bytes that they are.
     """
     _fill_standard_descriptors()
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
@@ -49,7 +50,7 @@ def make_streams_last() -> None:
             stream = os.fdopen(os.dup(descriptor), "w", encoding="utf-8")
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="surrogateescape")
-        setattr(sys, name, LastingStream(stream))
+        setattr(sys, name, LastingStream(stream) if name == "stderr" else stream)
 
 
 def _fill_standard_descriptors() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import pytest
+from av.video.stream import VideoStream
 
 from fastvid.decode.film import open_source
 from support.decode_clips import numbered_clip, read_number
@@ -30,7 +31,10 @@ def recorded(path: Path) -> tuple[list[int], list[Fraction], tuple[str, ...], li
 
 
 def copied(
-    path: Path, source: Path, change: Callable[[int, av.Packet], bool], **options: str
+    path: Path,
+    source: Path,
+    change: Callable[[int, "av.Packet[VideoStream]"], bool],
+    **options: str,
 ) -> Path:
     """The packets of a clip in another file, as far as `change`, which gets each with its number,
     says so."""
@@ -48,10 +52,10 @@ def copied(
     return path
 
 
-def in_decoding_order(first: int) -> Callable[[int, av.Packet], bool]:
+def in_decoding_order(first: int) -> Callable[[int, "av.Packet[VideoStream]"], bool]:
     """Gives the packets times that grow from one to the next."""
 
-    def change(number: int, packet: av.Packet) -> bool:
+    def change(number: int, packet: "av.Packet[VideoStream]") -> bool:
         packet.time_base = Fraction(1, 25)
         packet.pts = packet.dts = number + first
         packet.duration = 1
@@ -112,7 +116,7 @@ def test_a_cut_without_encoding_shows_what_is_behind_the_cut(tmp_path: Path) -> 
     """What is before the cut is there, marked to be decoded only; the key frame among it."""
     clip = numbered_clip(tmp_path / "clip.mp4", COUNT, options=B_FRAMES)
 
-    def cut(number: int, packet: av.Packet) -> bool:
+    def cut(number: int, packet: "av.Packet[VideoStream]") -> bool:
         assert packet.pts is not None and packet.dts is not None and packet.time_base is not None
         shift = round(Fraction(6, 25) / packet.time_base)
         packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
@@ -171,7 +175,7 @@ def test_leading_pictures_of_mpeg2_are_kept_in_a_closed_group(tmp_path: Path, cl
 def test_doubled_times_are_spread_evenly(tmp_path: Path) -> None:
     clip = numbered_clip(tmp_path / "clip.mp4", COUNT, options={"bf": "0"})
 
-    def double(number: int, packet: av.Packet) -> bool:
+    def double(number: int, packet: "av.Packet[VideoStream]") -> bool:
         packet.time_base, packet.duration = Fraction(1, 1000), 80
         packet.pts = packet.dts = number // 2 * 80
         return True

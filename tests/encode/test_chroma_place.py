@@ -1,10 +1,11 @@
-"""Where the colour stands that is stored for two pixels: at the left one, but for JPEG and MPEG-1."""
+"""Where colour stands that is stored for two pixels: at the left one, but for JPEG and MPEG-1."""
 
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 
 from fastvid.decode.film import open_source
 from fastvid.decode.frame import ColorTags
@@ -42,6 +43,7 @@ def test_decoded_colour_stands_where_the_codec_has_it(
     path = tmp_path / name
     with av.open(str(path), "w") as output:
         stream = output.add_stream(codec, rate=25)
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pix_fmt
         stream.options = {"qp": "0"} if codec == "libx264" else {"qmin": "1", "q": "1"}
         output.mux(stream.encode(picture))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import av
 import pytest
+from av.container import OutputContainer
+from av.stream import Stream
 
 from fastvid.encode.mux import mux
 from fastvid.encode.output import plan_output
@@ -35,19 +37,26 @@ def with_tags(path: Path, tags: dict[str, str], camera: bool = False) -> Path:
             if packet.size and packet.stream_index in copies:
                 packet.stream = copies[packet.stream_index]
                 film.mux(packet)
-        for number in range(5 if data is not None else 0):
-            packet = av.Packet(b"DEVC" + struct.pack(">I", number) * 8)
-            packet.stream, packet.time_base = data, Fraction(1, 1000)
-            packet.pts = packet.dts = 200 * number
-            packet.duration = 200
-            film.mux(packet)
+        if data is not None:
+            write_camera_data(film, data)
     return path
 
 
-def painted(folder: Path, name: str, source: Path, **options: bool) -> tuple[Path, list[str]]:
+def write_camera_data(film: OutputContainer, track: Stream) -> None:
+    for number in range(5):
+        packet: av.Packet[Stream] = av.Packet(b"DEVC" + struct.pack(">I", number) * 8)
+        packet.stream, packet.time_base = track, Fraction(1, 1000)
+        packet.pts = packet.dts = 200 * number
+        packet.duration = 200
+        film.mux(packet)
+
+
+def painted(
+    folder: Path, name: str, source: Path, with_place: bool = True
+) -> tuple[Path, list[str]]:
     plan = plan_output(folder / name, info=info_of(64, 48), source=source)
     parts = encode_parts(plan, folder, moving(25), list(range(0, 12800, 512)), 512)
-    return plan.path, mux(plan, list(parts), source=source, **options)
+    return plan.path, mux(plan, list(parts), source=source, with_place=with_place)
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fastvid.errors import EXIT_UNREAD
 from fastvid.runfile.reader import RunFile
 from support.decode_clips import numbered_clip
 
@@ -59,4 +60,4 @@ def test_a_reader_that_has_seen_enough() -> None:
     os.close(reading)
     done = subprocess.run([*COMMAND, "styles"], stdout=writing, stderr=subprocess.PIPE, timeout=300)
     os.close(writing)
-    assert done.returncode == 0 and done.stderr == b""
+    assert done.returncode == EXIT_UNREAD and done.stderr == b""

@@ -49,7 +49,7 @@ class Content:
     arrays: tuple[np.ndarray, ...] = ()
 
     def text(self, position: int = 0) -> str:
-        """The array at `position`, read as UTF-8; other bytes as Python keeps those of file names."""
+        """The array at `position`, read as UTF-8, other bytes as Python does in names of files."""
         return self.arrays[position].tobytes().decode("utf-8", errors="surrogateescape")
 
 
