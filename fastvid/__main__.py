@@ -14,12 +14,12 @@ from fastvid.errors import (
     FastvidError,
     Stopped,
 )
-from fastvid.parallel.engine.threads import still_computing
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.launch import LaunchError, launched_rank
 from fastvid.parallel.mpi.lifetime import connect, finalize, leave, leaving_patience_s
 from fastvid.parallel.mpi.stopping import ignore_warning_signals, signals_stop
 from fastvid.system.allocator import keep_freed_memory
+from fastvid.system.ending import still_busy
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -125,8 +125,9 @@ def run() -> None:
     """The entry point of `fastvid` and `python -m fastvid`."""
     status = main()
     ignore_warning_signals()
-    if still_computing():
-        # The interpreter can't end beside a thread that is deep in a library: it would crash.
+    if still_busy():
+        # The interpreter can't end beside a thread that is deep in a library, or waits for a disk:
+        # it would crash, or wait for its locks.
         sys.stdout.flush()
         leave(status)
     finalize()
