@@ -1,9 +1,9 @@
 """fastvid with stages that misbehave:  patched.py RULES.json ARGUMENTS...
 
-A rule is {"stage": name, "ranks": [..] or absent for all, "sleep": s} or {..., "call": n, "action":
-name}: at the n-th call (from 1) of the stage on that rank it does what `_ACTIONS` says, after it has
-written the time into the file "at" of the rule. The stages are "motion", "paint", "blend", and those
-of `_PLACES`: encode and store a piece, load the stages. {"tuning": {..}} is a
+A rule is {"stage": name, "ranks": [..] or absent for all, "sleep": s} or {..., "call": n,
+"action": name}: at the n-th call (from 1) of the stage on that rank it does what `_ACTIONS` says,
+after it has written the time into the file "at" of the rule. The stages are "motion", "paint",
+"blend", and those of `_PLACES`: encode and store a piece, load the stages. {"tuning": {..}} is a
 `fastvid.job.steps.Tuning`. Otherwise this is `python -m fastvid ARGUMENTS`.
 """
 
