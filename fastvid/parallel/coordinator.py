@@ -53,8 +53,11 @@ class Sink(Protocol):
     def skip(self, start: int, stop: int) -> None:
         """Notes frames that were stored by an earlier run."""
 
-    def stored_frame(self, index: int) -> np.ndarray:
-        """A frame stored by an earlier run."""
+    def look_up(self, index: int) -> None:
+        """Asks for a frame stored by an earlier run; returns at once."""
+
+    def looked_up(self) -> tuple[int, np.ndarray] | None:
+        """The next frame that was asked for, with its number; None if there is none yet."""
 
 
 @dataclass
@@ -95,6 +98,8 @@ class Coordinator:
         self._dealer = Dealer()
         self._ready: dict[int, Segment] = {}
         self._dealt: dict[int, _Dealt] = {}
+        # The segments that wait for the frame before them, which an earlier run has stored.
+        self._boundaries: dict[int, _Dealt] = {}
         self._finished: dict[int, int] = {}
         self._all_decoded = False
         self.frames_decoded = 0
@@ -130,9 +135,10 @@ class Coordinator:
 
     def step(self) -> bool:
         """Takes in decoded segments, deals, fetches; whether anything happened."""
+        active = self._send_boundaries()
         if self._stopping:
-            return self._fetch()
-        active = self._take_decoded()
+            return self._fetch() or active
+        active |= self._take_decoded()
         if self._own_request and self._may_compute_here():
             self._own_request = False
             self._dealer.request(self._comm.rank)
@@ -200,10 +206,6 @@ class Coordinator:
         else:
             images = tuple(frame.image for frame in frames)
             self._comm.send(rank, segment_messages.Segment(place, images))
-        if not segment.begins_shot and segment.index - 1 in self._skipped:
-            # Finished by an earlier run: nobody but the run file has the frame before this segment.
-            boundary = self._sink.stored_frame(segment.start - 1)
-            self._comm.send(rank, segment_messages.Boundary(segment.index, boundary))
         # The images are on their way; only the facts of the segment are needed from here on.
         facts = replace(
             segment,
@@ -211,8 +213,24 @@ class Coordinator:
             warm_up=(),
             frames=tuple(replace(frame, image=NO_IMAGE) for frame in segment.frames),
         )
-        self._dealt[segment.index] = _Dealt(facts, rank, bool(segment.warm_up))
+        dealt = _Dealt(facts, rank, bool(segment.warm_up))
+        self._dealt[segment.index] = dealt
         self._groups.add(segment.group)
+        if not segment.begins_shot and segment.index - 1 in self._skipped:
+            # Finished by an earlier run: nobody but the run file has the frame before this segment.
+            self._boundaries[segment.start - 1] = dealt
+            self._sink.look_up(segment.start - 1)
+
+    def _send_boundaries(self) -> bool:
+        """Passes on what the run file had of an earlier run; whether there was anything."""
+        active = False
+        while (found := self._sink.looked_up()) is not None:
+            index, image = found
+            dealt = self._boundaries.pop(index)
+            boundary = segment_messages.Boundary(dealt.segment.index, image)
+            self._comm.send(dealt.rank, boundary)
+            active = True
+        return active
 
     def _fetch(self) -> bool:
         active = False

@@ -93,8 +93,27 @@ def test_what_one_output_lacks_is_stored_there_alone(
     finish(gatherer)
     assert gatherer.has(0, LENGTH)
     assert np.array_equal(first.read_frame(0), kept)
-    assert np.array_equal(gatherer.stored_frame(3), [of_style(0, 3), of_style(1, 3)])
     assert second.has(0, LENGTH)
+
+
+def test_a_stored_frame_is_looked_up_in_every_style(
+    outputs: list[tuple[RunWriter, EncodedParts]],
+) -> None:
+    """In the storing thread: the main thread must not wait for the disk."""
+    for style, (writer, _) in enumerate(outputs):
+        writer.store(record(0, 0, LENGTH), [of_style(style, i) for i in range(LENGTH)])
+    gatherer = Gatherer(outputs, 1, discard=False, wake=lambda: None)
+    gatherer.look_up(3)
+    assert gatherer.looked_up() is None
+    gatherer.start()
+    found = [gatherer.looked_up()]
+    while found[-1] is None:
+        time.sleep(0.001)
+        found.append(gatherer.looked_up())
+    assert gatherer.looked_up() is None
+    index, image = found[-1]
+    assert index == 3 and np.array_equal(image, [of_style(0, 3), of_style(1, 3)])
+    gatherer.cancel()
 
 
 def test_frames_of_closed_parts_go_in_every_output(

@@ -1,5 +1,6 @@
 """Who the ranks of a job are."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,11 @@ class Peer:
         return f"rank {self.rank} on {self.host}"
 
 
-def local_rank(peers: Sequence[Peer], rank: int) -> int:
-    """The number of a rank among those of its host, from 0. peers: one a rank, in rank order."""
-    return sum(peer.host == peers[rank].host for peer in peers[:rank])
+def local_ranks(peers: Sequence[Peer]) -> list[int]:
+    """The number of each rank among those of its host, from 0. peers: one a rank, in rank order."""
+    seen: Counter[str] = Counter()
+    numbers = []
+    for peer in peers:
+        numbers.append(seen[peer.host])
+        seen[peer.host] += 1
+    return numbers
