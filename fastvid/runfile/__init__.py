@@ -6,4 +6,5 @@ writer            stores what is finished, so that a kill at any moment loses li
 mend              the end of a file whose writer was killed
 reader            reads a file that may come from anybody
 lock              one run at a time
+run_id            which run something belongs to
 """

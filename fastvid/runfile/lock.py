@@ -1,5 +1,5 @@
-"""One run at a time owns a run file, or the state of a training: an advisory lock on a small file
-beside it."""
+"""One run at a time owns a run file, an output, or the state of a training: an advisory lock on a
+small file beside it."""
 
 import errno
 import fcntl
@@ -12,13 +12,16 @@ from types import TracebackType
 from fastvid.errors import InputError
 
 _log = logging.getLogger(__name__)
+# What the user gives to have an output elsewhere.
+OUTPUT_OPTION = "-o"
 _OWNER_BYTES = 200
 # File systems without locks answer so (some Lustre and NFS mounts).
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def _lock_path(run_file: Path) -> Path:
-    return run_file.with_name(f".{run_file.name}.lock")
+    real = Path(os.path.realpath(run_file))  # by whatever name it is called
+    return real.with_name(f".{real.name}.lock")
 
 
 def lock_owner(run_file: Path) -> str | None:
@@ -37,8 +40,8 @@ def lock_owner(run_file: Path) -> str | None:
 
 
 class RunLock:
-    """Holds `.NAME.lock` beside the run file NAME until closed; it ends with the process, however
-    that ends. A context manager.
+    """Holds `.NAME.lock` beside the run file (or output) NAME until closed; it ends with the
+    process, however that ends. A context manager.
 
     option: what the user gives to have the file elsewhere. Raises InputError if another run holds
     it, naming its host and process, or if nothing can be written there.

@@ -15,6 +15,7 @@ import numpy as np
 
 from fastvid.errors import InputError
 from fastvid.runfile import layout
+from fastvid.runfile.run_id import RunId, read_run_id
 
 # Far above any video: a claim beyond it is damage, not data.
 _MAX_SIDE_PX = 65535
@@ -141,6 +142,12 @@ class RunFile:
         """Whether the run that made the file came to its end."""
         with self._reading("its state"):
             return bool(self._attribute("complete"))
+
+    @property
+    def run_id(self) -> RunId:
+        """The identity of the run."""
+        with self._reading("its identity"):
+            return read_run_id(self._file, self.path)
 
     @property
     def attributes(self) -> dict[str, Any]:
