@@ -99,9 +99,11 @@ class Gatherer:
 
     # -- the coordinator's side ------------------------------------------------------------------
 
-    def has(self, start: int, stop: int) -> bool:
-        """Whether the frames [start, stop) are stored in every style."""
-        return all(feed.writer.has(start, stop) for feed in self._feeds)
+    def lacking(self, start: int, stop: int) -> frozenset[int]:
+        """The styles in which not all frames of [start, stop) are stored yet."""
+        return frozenset(
+            style for style, feed in enumerate(self._feeds) if not feed.writer.has(start, stop)
+        )
 
     def room(self) -> bool:
         """Whether another segment may be fetched now."""
@@ -128,10 +130,12 @@ class Gatherer:
         self.frames_continued += stop - start
         self._items.put((start, stop))
 
-    def stored_frame(self, index: int) -> np.ndarray:
-        """A frame stored by an earlier run, (styles, H, W, 3) uint8 (HDF5 calls are serialised by
-        h5py)."""
-        return np.stack([feed.writer.read_frame(index) for feed in self._feeds])
+    def stored_frame(self, index: int, styles: Sequence[int] = ()) -> np.ndarray:
+        """A frame that is stored in these styles, or in all, (styles, H, W, 3) uint8; black in a
+        style that has freed it, as none does before it has the frame behind it (HDF5 calls are
+        serialised by h5py)."""
+        feeds = [self._feeds[style] for style in styles] or self._feeds
+        return np.stack([feed.writer.read_frame(index) for feed in feeds])
 
     def note_ranks(self, rows: RankRows) -> None:
         """What was last heard of each rank; goes into the run files every few seconds."""

@@ -5,7 +5,7 @@ they are asked for, and results stay with the ranks until there is room for them
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -32,8 +32,8 @@ _READY_SEGMENTS = 2
 class Sink(Protocol):
     """Where finished segments go."""
 
-    def has(self, start: int, stop: int) -> bool:
-        """Whether the frames [start, stop) are stored already."""
+    def lacking(self, start: int, stop: int) -> frozenset[int]:
+        """The styles in which not all frames of [start, stop) are stored yet."""
 
     def room(self) -> bool:
         """Whether another segment may be fetched now."""
@@ -53,8 +53,9 @@ class Sink(Protocol):
     def skip(self, start: int, stop: int) -> None:
         """Notes frames that were stored by an earlier run."""
 
-    def stored_frame(self, index: int) -> np.ndarray:
-        """A frame stored by an earlier run."""
+    def stored_frame(self, index: int, styles: Sequence[int] = ()) -> np.ndarray:
+        """A frame that is stored in these styles, or in all, (styles, H, W, 3); black in styles
+        that have the frame behind it too, and freed this one."""
 
 
 @dataclass
@@ -92,6 +93,10 @@ class Coordinator:
         self._own_request = False
         self._stopping = False
         self._skipped: set[int] = set()
+        # The styles that lack the last segment that was decoded, and of segments that are ready
+        # those that lack it, but not the segment before.
+        self._lacking: frozenset[int] = frozenset()
+        self._resuming: dict[int, tuple[int, ...]] = {}
         self._dealer = Dealer()
         self._ready: dict[int, Segment] = {}
         self._dealt: dict[int, _Dealt] = {}
@@ -174,15 +179,31 @@ class Coordinator:
                 break
             self.frames_decoded = segment.stop
             self.shots = segment.shot + 1
-            if self._sink.has(segment.start, segment.stop):
+            before = self._lacking
+            self._lacking = self._sink.lacking(segment.start, segment.stop)
+            if not self._lacking:
                 self._sink.skip(segment.start, segment.stop)
                 self._skipped.add(segment.index)
             else:
+                self._resuming[segment.index] = tuple(sorted(self._lacking - before))
                 self._ready[segment.index] = segment
                 self._dealer.add(segment.index, segment.begins_shot, segment.group)
         return active
 
+    def _send_boundary(self, segment: Segment, rank: int) -> None:
+        """Sends the frame before a segment, as far as nobody but the run files has it: an earlier
+        run finished it. Each style goes on from its own, and what is recomputed for another style
+        from frames that were freed is never gone on from."""
+        styles = self._resuming.pop(segment.index)
+        if segment.begins_shot or not styles:
+            return
+        if segment.index - 1 in self._skipped:
+            styles = ()  # all have it
+        boundary = self._sink.stored_frame(segment.start - 1, styles)
+        self._comm.send(rank, segment_messages.Boundary(segment.index, boundary, styles))
+
     def _send_segment(self, segment: Segment, rank: int) -> None:
+        self._send_boundary(segment, rank)
         halo = () if segment.halo is None else (segment.halo,)
         frames = (*segment.warm_up, *halo, *segment.frames)
         place = Place(
@@ -200,10 +221,6 @@ class Coordinator:
         else:
             images = tuple(frame.image for frame in frames)
             self._comm.send(rank, segment_messages.Segment(place, images))
-        if not segment.begins_shot and segment.index - 1 in self._skipped:
-            # Finished by an earlier run: nobody but the run file has the frame before this segment.
-            boundary = self._sink.stored_frame(segment.start - 1)
-            self._comm.send(rank, segment_messages.Boundary(segment.index, boundary))
         # The images are on their way; only the facts of the segment are needed from here on.
         facts = replace(
             segment,
