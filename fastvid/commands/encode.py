@@ -13,6 +13,7 @@ from fastvid.errors import InputError
 from fastvid.job.progress import Progress, add_progress
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.stopping import signals_kill
+from fastvid.runfile.lock import OUTPUT_OPTION, RunLock
 from fastvid.runfile.reader import RunFile
 from fastvid.system.arguments import add_overwrite, add_threads
 
@@ -79,7 +80,7 @@ def encode_run(
     source: where sound and subtitles come from; None for the input that the run file names.
     no_location: leaves out where the film was made.
     Raises InputError if the run is not complete, its frames were discarded, or the output can't be
-    written as asked; StorageError if the disk does not take it.
+    written as asked or somebody is writing it; StorageError if the disk does not take it.
     """
     with RunFile(run_path) as run:
         _check_frames(run)
@@ -97,9 +98,10 @@ def encode_run(
             source=source,
             overwrite=overwrite,
         )
-        for note in plan.notes:
-            progress.note(note)
-        notes = _write(run, plan, source, threads, progress, with_place=not no_location)
+        with RunLock(plan.path, OUTPUT_OPTION):
+            for note in plan.notes:
+                progress.note(note)
+            notes = _write(run, plan, source, threads, progress, with_place=not no_location)
     for note in notes:
         progress.note(note)
     progress.say(f"video: {plan.path}")

@@ -62,13 +62,16 @@ class ImageEncoder:
         self._times.append((pts, duration))
 
     def close(self) -> None:
-        """Finishes the part; a part without its list of times counts as unfinished."""
+        """Finishes the part, which is on the disk when this returns; a part without its list of
+        times counts as unfinished."""
         if not self._times:
             raise ValueError("a part needs at least one frame")
         if self._is_open:
             path = self._folder / _PART_TIMES
             with storage_errors(path):
                 path.write_text("".join(f"{pts} {length}\n" for pts, length in self._times))
+                for written in self._folder.iterdir():
+                    _sync_file(written)
             sync_folder(self._folder)
             self._is_open = False
 
@@ -77,6 +80,15 @@ class ImageEncoder:
         if self._is_open:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._is_open = False
+
+
+def _sync_file(path: Path) -> None:
+    """Waits until a file is on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def check_target_folder(path: Path, overwrite: bool) -> None:

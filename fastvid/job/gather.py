@@ -77,7 +77,7 @@ class Gatherer:
         self._errors: list[BaseException] = []
         self._all_here = self._stopping = self._ended = False
         self._items: Channel[_Item] = Channel()
-        self._read: queue.SimpleQueue[tuple[int, np.ndarray]] = queue.SimpleQueue()
+        self._read: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()
         self._thread = BackgroundThread("fastvid-store", self._run, self._fail_and_end)
         self._busy = Stopwatch()
         self._feeds = [
@@ -101,9 +101,11 @@ class Gatherer:
 
     # -- the coordinator's side ------------------------------------------------------------------
 
-    def has(self, start: int, stop: int) -> bool:
-        """Whether the frames [start, stop) are stored in every style."""
-        return all(feed.writer.has(start, stop) for feed in self._feeds)
+    def lacking(self, start: int, stop: int) -> frozenset[int]:
+        """The styles in which not all frames of [start, stop) are stored yet."""
+        return frozenset(
+            style for style, feed in enumerate(self._feeds) if not feed.writer.has(start, stop)
+        )
 
     def room(self) -> bool:
         """Whether another segment may be fetched now."""
@@ -130,13 +132,14 @@ class Gatherer:
         self.frames_continued += stop - start
         self._items.put((start, stop))
 
-    def look_up(self, index: int) -> None:
-        """Asks for a frame stored by an earlier run; it comes out of `looked_up`."""
-        self._items.put(partial(self._read_back, index))
+    def look_up(self, index: int, styles: Sequence[int] = ()) -> None:
+        """Asks for a frame that is stored in these styles, or in all; it comes out of
+        `looked_up`."""
+        self._items.put(partial(self._read_back, index, styles))
 
-    def looked_up(self) -> tuple[int, np.ndarray] | None:
-        """The next frame that was asked for: its number and the image, (styles, H, W, 3) uint8;
-        None if there is none yet."""
+    def looked_up(self) -> np.ndarray | None:
+        """The next frame that was asked for, (styles, H, W, 3) uint8, black in a style that has
+        freed it, as none does before it has the frame behind it; None if it is not there yet."""
         try:
             return self._read.get_nowait()
         except queue.Empty:
@@ -227,9 +230,9 @@ class Gatherer:
         self._ended = True
         self._wake()
 
-    def _read_back(self, index: int) -> None:
-        image = np.stack([feed.writer.read_frame(index) for feed in self._feeds])
-        self._read.put((index, image))
+    def _read_back(self, index: int, styles: Sequence[int]) -> None:
+        feeds = [self._feeds[style] for style in styles] or self._feeds
+        self._read.put(np.stack([feed.writer.read_frame(index) for feed in feeds]))
         self._wake()
 
     def _note_all_here(self) -> None:

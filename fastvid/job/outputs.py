@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from fastvid.encode.encoded_parts import EncodedParts
 from fastvid.encode.mux import mux
-from fastvid.errors import InputError, Stopped
+from fastvid.errors import Stopped
 from fastvid.job.prepare import Prepared, StyleOutput
 from fastvid.runfile.writer import to_json
 
@@ -20,12 +20,7 @@ def opened_parts(painting: StyleOutput, part_frames: int) -> Iterator[EncodedPar
     """
     writer = painting.writer
     parts = EncodedParts(painting.plan, part_frames)
-    parts.take_over(writer.has)
-    if writer.encoded and parts.next_frame <= max(writer.encoded):
-        raise InputError(
-            f"Parts in {parts.folder} are gone, which held frames that "
-            "--discard-frames freed.\nStart over with --restart."
-        )
+    parts.take_over(writer.has, writer.run_id, max(writer.encoded, default=-1) + 1)
     goes_on = False
     try:
         yield parts

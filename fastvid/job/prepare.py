@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastvid.decode.film import VideoSource
+from fastvid.encode.encoded_parts import clear_parts
 from fastvid.encode.mux import remove_leftovers
 from fastvid.encode.plan import OutputPlan
 from fastvid.job.identity import processor_note
@@ -93,15 +94,19 @@ def _begin(
         ranks=ranks,
         threads=settled.settings.threads,
     )
-    return open_run(
+    begun = settled.previous[number] is not None
+    writer = open_run(
         style.run_path,
-        settled.previous[number] is not None,
+        begun,
         settled.identities[number],
         attributes,
         source.info,
         options.keep,
         options.compression,
     )
+    if not begun:
+        clear_parts(style.plan.path)
+    return writer
 
 
 def _close_run(writer: RunWriter) -> None:

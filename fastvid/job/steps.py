@@ -126,9 +126,11 @@ class Run:
     def cut(self, frames: Iterable[tuple[Frame, bool]]) -> Iterator[Segment]:
         """The frames as segments, in one piece or in stretches."""
         length = self._job.options.segment_length
+        # Nothing is computed again that is there, whatever the length of segments was before.
+        breaks = set[int]().union(*(one.writer.gaps() for one in self._job.paintings))
         if self._overlap is None:
-            return cut_into_segments(frames, length)
-        return cut_into_stretches(frames, length, self._overlap)
+            return cut_into_segments(frames, length, breaks)
+        return cut_into_stretches(frames, length, self._overlap, breaks)
 
     def read_ahead(self, segments: Iterable[Segment]) -> ReadAhead[Segment]:
         """The segments as they are to be dealt, decoded ahead in a thread."""

@@ -13,6 +13,7 @@ import h5py
 
 from fastvid.decode.frame import VideoInfo
 from fastvid.errors import InputError
+from fastvid.runfile.layout import CREATED_FORMAT
 from fastvid.runfile.reader import RunFile, is_run_file
 from fastvid.runfile.writer import RunWriter, to_json
 from fastvid.system.version import __version__
@@ -108,7 +109,7 @@ def run_attributes(
     """The attributes of the whole run: what made the file, and what encoding it again takes."""
     return {
         "fastvid_version": __version__,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "created": time.strftime(CREATED_FORMAT, time.gmtime()),
         "command": " ".join(sys.argv),
         "python": platform.python_version(),
         "libraries": to_json(library_versions()),

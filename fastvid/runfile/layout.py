@@ -19,6 +19,7 @@ is discarded.
 """
 
 import math
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,10 @@ RANKS = "ranks"
 FLOW = "flow/backward"
 OCCLUSION = "occlusion"
 JOURNAL = "journal"
+
+# Root attributes: what no other run has, and when the run was begun (UTC).
+RUN_ID = "run_id"
+CREATED_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 # Level 1: on painted frames the higher levels gain nothing (1.09 and 1.14 at levels 1 and 4).
 DEFLATE_LEVEL = 1
@@ -115,6 +120,7 @@ def create(path: Path, height: int, width: int, keep: tuple[str, ...]) -> h5py.F
     file[JOURNAL].attrs["description"] = _DESCRIPTIONS[JOURNAL]
     set_attribute(file, "format", FORMAT_NAME)
     set_attribute(file, "format_version", FORMAT_VERSION)
+    set_attribute(file, RUN_ID, secrets.token_hex(16))
     _add(file, FRAMES, (height, width, 3), "u1", compression="gzip", compression_opts=DEFLATE_LEVEL)
     for name in (PTS, DURATION):
         _add(file, name, (), "<i8")

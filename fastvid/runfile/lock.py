@@ -1,5 +1,5 @@
-"""One run at a time owns a run file, or the state of a training: a lock on a small file beside
-it."""
+"""One run at a time owns a run file, an output, or the state of a training: a lock on a small file
+beside it."""
 
 import errno
 import fcntl
@@ -15,6 +15,8 @@ from fastvid.runfile import owner as owners
 from fastvid.runfile.owner import Owner, beats, look, parse_owner, this_process
 
 _log = logging.getLogger(__name__)
+# What the user gives to have an output elsewhere.
+OUTPUT_OPTION = "-o"
 # File systems without locks answer so (some Lustre and NFS mounts).
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 # Two hosts that take over the same file see within this time who was the last one.
@@ -24,7 +26,8 @@ _NAMELESS_S = 1.0
 
 
 def _lock_path(run_file: Path) -> Path:
-    return run_file.with_name(f".{run_file.name}.lock")
+    real = Path(os.path.realpath(run_file))  # by whatever name it is called
+    return real.with_name(f".{real.name}.lock")
 
 
 def lock_owner(run_file: Path) -> str | None:
@@ -66,8 +69,8 @@ def _flock(descriptor: int, how: int) -> bool | None:
 
 
 class RunLock:
-    """Holds `.NAME.lock` beside the run file NAME until closed; it ends with the process, however
-    that ends. A context manager.
+    """Holds `.NAME.lock` beside the run file (or output) NAME until closed; it ends with the
+    process, however that ends. A context manager.
 
     option: what the user gives to have the file elsewhere. Raises InputError if another run holds
     it, naming its host and process, or if nothing can be written there. Waits up to a minute for

@@ -17,6 +17,7 @@ from fastvid.errors import InputError
 from fastvid.runfile import layout
 from fastvid.runfile.journal import Claim, find_journal, read_journal
 from fastvid.runfile.patched import PatchedFile
+from fastvid.runfile.run_id import RunId, read_run_id
 
 # Far above any video: a claim beyond it is damage, not data.
 _MAX_SIDE_PX = 65535
@@ -170,6 +171,12 @@ class RunFile:
         """Whether the run that made the file came to its end."""
         with self._reading("its state"):
             return bool(self._attribute("complete"))
+
+    @property
+    def run_id(self) -> RunId:
+        """The identity of the run."""
+        with self._reading("its identity"):
+            return read_run_id(self._file, self.path)
 
     @property
     def attributes(self) -> dict[str, Any]:

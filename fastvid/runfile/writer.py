@@ -26,6 +26,7 @@ from fastvid.errors import StorageError
 from fastvid.runfile import layout
 from fastvid.runfile.journal import begin_journal
 from fastvid.runfile.recover import recover
+from fastvid.runfile.run_id import RunId, read_run_id
 from fastvid.runfile.safe_file import SafeFile, deflated
 from fastvid.system.files import sync_folder
 
@@ -122,9 +123,19 @@ class RunWriter:
         """Whether the run that the file belongs to came to its end."""
         return bool(self._file.attrs["complete"])
 
+    @property
+    def run_id(self) -> RunId:
+        """The identity of the run."""
+        return read_run_id(self._file, self.path)
+
     def has(self, start: int, stop: int) -> bool:
         """Whether all frames of [start, stop) are stored."""
         return all(index in self.stored for index in range(start, stop))
+
+    def gaps(self) -> set[int]:
+        """The frames with which a gap among the stored ones begins or ends."""
+        ends = {index + 1 for index in self.stored if index + 1 not in self.stored}
+        return ends | {index for index in self.stored if index and index - 1 not in self.stored}
 
     def store(
         self,

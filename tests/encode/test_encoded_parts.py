@@ -15,11 +15,13 @@ from fastvid.encode.encoder_thread import EncoderThread
 from fastvid.encode.mux import mux
 from fastvid.encode.output import plan_output
 from fastvid.encode.plan import OutputPlan
+from fastvid.runfile.run_id import RunId
 from fastvid.system import files
 from support import job_clips
 
 COUNT = 11
 PART_FRAMES = 4
+RUN = RunId("this run", Path("out.h5"))
 INFO = VideoInfo("in.mkv", 32, 24, Fraction(1, 1000), Fraction(25), COUNT, ColorTags())
 
 
@@ -37,10 +39,10 @@ def plan(tmp_path: Path) -> OutputPlan:
 
 
 def opened(
-    plan: OutputPlan, stored: Callable[[int, int], bool] = always
+    plan: OutputPlan, stored: Callable[[int, int], bool] = always, run: RunId = RUN
 ) -> tuple[EncoderThread, EncodedParts]:
     parts = EncodedParts(plan, PART_FRAMES)
-    parts.take_over(stored)
+    parts.take_over(stored, run)
     encoder = EncoderThread(parts, threads=1, failed=raise_it)
     encoder.start()
     return encoder, parts
@@ -104,7 +106,7 @@ def test_parts_outlive_the_node(plan: OutputPlan, monkeypatch: pytest.MonkeyPatc
 
     for module in (encoded_parts, files):
         monkeypatch.setattr(module, "sync_folder", sync)
-    parts.take_over(always)
+    parts.take_over(always, RUN)
     names = {"settings"}
     assert (plan.path.parent, {parts.folder.name}, 0) in synced
     assert synced[-1] == (parts.folder, names, 0)

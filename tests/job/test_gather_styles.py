@@ -37,7 +37,7 @@ def outputs(tmp_path: Path) -> list[tuple[RunWriter, EncodedParts]]:
         writer = run_files.create(tmp_path / f"{style}.h5")
         plan = plan_output(tmp_path / f"{style}.mkv", info=INFO, codec="ffv1")
         parts = EncodedParts(plan, PART_FRAMES)
-        parts.take_over(writer.has)
+        parts.take_over(writer.has, writer.run_id)
         made.append((writer, parts))
     return made
 
@@ -88,10 +88,10 @@ def test_what_one_output_lacks_is_stored_there_alone(
     kept = first.read_frame(0)
     gatherer = Gatherer(outputs, 1, discard=False, wake=lambda: None)
     gatherer.start()
-    assert not gatherer.has(0, LENGTH)
+    assert gatherer.lacking(0, LENGTH) == {1}
     put(gatherer, 0)
     finish(gatherer)
-    assert gatherer.has(0, LENGTH)
+    assert not gatherer.lacking(0, LENGTH)
     assert np.array_equal(first.read_frame(0), kept)
     assert second.has(0, LENGTH)
 
