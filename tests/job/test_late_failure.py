@@ -21,7 +21,7 @@ def test_a_run_whose_last_step_failed_can_be_encoded(
     def fail(*_: object, **__: object) -> list[str]:
         raise StorageError("can't write it")
 
-    monkeypatch.setattr("fastvid.job.run.mux", fail)
+    monkeypatch.setattr("fastvid.job.outputs.mux", fail)
     output = tmp_path / "out.mp4"
     status, words = run_main(clip, "-o", output, "--style", tiny_style, "--frames", "1:4")
     assert status == EXIT_FAILURE and "can't write it" in words and not output.exists()
