@@ -77,7 +77,7 @@ class Gatherer:
         self._errors: list[BaseException] = []
         self._all_here = self._stopping = self._ended = False
         self._items: Channel[_Item] = Channel()
-        self._read: queue.SimpleQueue[tuple[int, np.ndarray]] = queue.SimpleQueue()
+        self._read: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()
         self._thread = BackgroundThread("fastvid-store", self._run, self._fail_and_end)
         self._busy = Stopwatch()
         self._feeds = [
@@ -134,9 +134,8 @@ class Gatherer:
         """Asks for a frame stored by an earlier run; it comes out of `looked_up`."""
         self._items.put(partial(self._read_back, index))
 
-    def looked_up(self) -> tuple[int, np.ndarray] | None:
-        """The next frame that was asked for: its number and the image, (styles, H, W, 3) uint8;
-        None if there is none yet."""
+    def looked_up(self) -> np.ndarray | None:
+        """The next frame that was asked for, (styles, H, W, 3) uint8; None if there is none yet."""
         try:
             return self._read.get_nowait()
         except queue.Empty:
@@ -228,8 +227,7 @@ class Gatherer:
         self._wake()
 
     def _read_back(self, index: int) -> None:
-        image = np.stack([feed.writer.read_frame(index) for feed in self._feeds])
-        self._read.put((index, image))
+        self._read.put(np.stack([feed.writer.read_frame(index) for feed in self._feeds]))
         self._wake()
 
     def _note_all_here(self) -> None:

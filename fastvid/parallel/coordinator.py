@@ -56,8 +56,8 @@ class Sink(Protocol):
     def look_up(self, index: int) -> None:
         """Asks for a frame stored by an earlier run; returns at once."""
 
-    def looked_up(self) -> tuple[int, np.ndarray] | None:
-        """The next frame that was asked for, with its number; None if there is none yet."""
+    def looked_up(self) -> np.ndarray | None:
+        """The next frame that was asked for; None if there is none yet."""
 
 
 @dataclass
@@ -98,8 +98,10 @@ class Coordinator:
         self._dealer = Dealer()
         self._ready: dict[int, Segment] = {}
         self._dealt: dict[int, _Dealt] = {}
-        # The segments that wait for the frame before them, which an earlier run has stored.
-        self._boundaries: dict[int, _Dealt] = {}
+        # Of segments that are ready: the frame before, which an earlier run has stored; and the
+        # segment for which it is looked up. What is decoded behind that waits.
+        self._boundaries: dict[int, np.ndarray] = {}
+        self._looking_up: Segment | None = None
         self._finished: dict[int, int] = {}
         self._all_decoded = False
         self.frames_decoded = 0
@@ -135,10 +137,9 @@ class Coordinator:
 
     def step(self) -> bool:
         """Takes in decoded segments, deals, fetches; whether anything happened."""
-        active = self._send_boundaries()
         if self._stopping:
-            return self._fetch() or active
-        active |= self._take_decoded()
+            return self._fetch()
+        active = self._take_looked_up() | self._take_decoded()
         if self._own_request and self._may_compute_here():
             self._own_request = False
             self._dealer.request(self._comm.rank)
@@ -168,7 +169,7 @@ class Coordinator:
 
     def _take_decoded(self) -> bool:
         active = False
-        while not self._all_decoded and self._segments.ready():
+        while not self._all_decoded and self._looking_up is None and self._segments.ready():
             if len(self._ready) >= self._dealer.waiting_ranks() + _READY_SEGMENTS:
                 break
             active = True
@@ -183,10 +184,27 @@ class Coordinator:
             if self._sink.has(segment.start, segment.stop):
                 self._sink.skip(segment.start, segment.stop)
                 self._skipped.add(segment.index)
+            elif not segment.begins_shot and segment.index - 1 in self._skipped:
+                # Nobody but the run file has the frame before this segment.
+                self._looking_up = segment
+                self._sink.look_up(segment.start - 1)
             else:
-                self._ready[segment.index] = segment
-                self._dealer.add(segment.index, segment.begins_shot, segment.group)
+                self._make_ready(segment)
         return active
+
+    def _take_looked_up(self) -> bool:
+        """Goes on with the segment whose boundary frame was looked up; whether that is here."""
+        segment, image = self._looking_up, self._sink.looked_up()
+        if segment is None or image is None:
+            return False
+        self._looking_up = None
+        self._boundaries[segment.index] = image
+        self._make_ready(segment)
+        return True
+
+    def _make_ready(self, segment: Segment) -> None:
+        self._ready[segment.index] = segment
+        self._dealer.add(segment.index, segment.begins_shot, segment.group)
 
     def _send_segment(self, segment: Segment, rank: int) -> None:
         halo = () if segment.halo is None else (segment.halo,)
@@ -206,6 +224,9 @@ class Coordinator:
         else:
             images = tuple(frame.image for frame in frames)
             self._comm.send(rank, segment_messages.Segment(place, images))
+        if segment.index in self._boundaries:
+            image = self._boundaries.pop(segment.index)
+            self._comm.send(rank, segment_messages.Boundary(segment.index, image))
         # The images are on their way; only the facts of the segment are needed from here on.
         facts = replace(
             segment,
@@ -213,24 +234,8 @@ class Coordinator:
             warm_up=(),
             frames=tuple(replace(frame, image=NO_IMAGE) for frame in segment.frames),
         )
-        dealt = _Dealt(facts, rank, bool(segment.warm_up))
-        self._dealt[segment.index] = dealt
+        self._dealt[segment.index] = _Dealt(facts, rank, bool(segment.warm_up))
         self._groups.add(segment.group)
-        if not segment.begins_shot and segment.index - 1 in self._skipped:
-            # Finished by an earlier run: nobody but the run file has the frame before this segment.
-            self._boundaries[segment.start - 1] = dealt
-            self._sink.look_up(segment.start - 1)
-
-    def _send_boundaries(self) -> bool:
-        """Passes on what the run file had of an earlier run; whether there was anything."""
-        active = False
-        while (found := self._sink.looked_up()) is not None:
-            index, image = found
-            dealt = self._boundaries.pop(index)
-            boundary = segment_messages.Boundary(dealt.segment.index, image)
-            self._comm.send(dealt.rank, boundary)
-            active = True
-        return active
 
     def _fetch(self) -> bool:
         active = False
