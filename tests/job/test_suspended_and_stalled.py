@@ -109,17 +109,25 @@ def test_rank_0_that_is_stopped_alone_is_noticed(command: list[object], tmp_path
 def test_a_rank_that_loads_libraries_is_not_dead(
     late: int, command: list[object], uncut_clip: Clip, tiny_style: Path, tmp_path: Path
 ) -> None:
-    rules = [SLOW, {"stage": "load", "ranks": [late], "sleep": LONGER_S}]
+    # So slow that the others do not get through before.
+    slow = {"stage": "paint", "sleep": 1.5}
+    rules = [slow, {"stage": "load", "ranks": [late], "sleep": LONGER_S}]
     with patched(rules, command, ranks=3) as job:
         finished = job.wait()
     assert_right(finished, uncut_clip, tiny_style, tmp_path)
 
 
+@pytest.mark.parametrize(("stage", "call"), [("store", 3), ("read", 1)])
 def test_a_disk_that_does_not_answer_for_long_ends_nothing(
-    command: list[object], uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+    stage: str,
+    call: int,
+    command: list[object],
+    uncut_clip: Clip,
+    tiny_style: Path,
+    tmp_path: Path,
 ) -> None:
-    """Also in a run that is continued, whose boundary frames come from the run file."""
-    stall = {"stage": "store", "call": 3, "action": "stall-disk", "seconds": LONGER_S}
+    """A run that is continued begins with a frame that it reads back: all ranks wait for it."""
+    stall = {"stage": stage, "call": call, "action": "stall-disk", "seconds": LONGER_S}
     fail = {"stage": "paint", "ranks": [1], "call": 6, "action": "ValueError"}
     with patched([SLOW, fail], command, ranks=2) as job:
         assert job.wait().status == 1

@@ -3,8 +3,8 @@
 A rule is {"stage": name, "ranks": [..] or absent for all, "sleep": s} or {..., "call": n,
 "action": name}: at the n-th call (from 1) of the stage on that rank it does what `_ACTIONS` says,
 after it has written the time into the file "at" of the rule. The stages are "motion", "paint",
-"blend", and those of `_PLACES`: encode and store a piece, load the stages. {"tuning": {..}} is a
-`fastvid.job.steps.Tuning`. Otherwise this is `python -m fastvid ARGUMENTS`.
+"blend", and those of `_PLACES`: encode, store and read a piece, load the stages. {"tuning": {..}}
+is a `fastvid.job.steps.Tuning`. Otherwise this is `python -m fastvid ARGUMENTS`.
 """
 
 import functools
@@ -69,6 +69,7 @@ _ACTIONS: dict[str, Callable[[dict[str, Any]], None]] = {
 _PLACES: dict[str, tuple[Any, str]] = {
     "encode": (VideoEncoder, "write"),
     "store": (RunWriter, "store"),
+    "read": (RunWriter, "read_frame"),
     "load": (fastvid.stages.choice, "choose_stages"),
 }
 
