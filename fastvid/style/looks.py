@@ -43,7 +43,8 @@ def _luma(frame: np.ndarray) -> np.ndarray:
     """frame @ LUMA_WEIGHTS, (H, W), in one order on every machine: BLAS rounds as its number of
     threads has it."""
     red, green, blue = (frame[..., channel] * LUMA_WEIGHTS[channel] for channel in range(3))
-    return red + green + blue
+    luma: np.ndarray = red + green + blue
+    return luma
 
 
 def _check_pair(painted: np.ndarray, frame: np.ndarray) -> None:
