@@ -170,7 +170,7 @@ def test_of_two_that_take_over_one_wins(
         lock.write_bytes(replace(owner_module.this_process(), host="third").content())
         sleep(seconds)
 
-    monkeypatch.setattr(lock_module.time, "sleep", another_writes)
+    monkeypatch.setattr(time, "sleep", another_writes)
     with pytest.raises(InputError, match="on third"):
         RunLock(tmp_path / "run.h5")
 

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from fastvid.errors import InputError
+from fastvid.errors import InputError, StorageError
 from fastvid.runfile import layout
 from fastvid.runfile.reader import RunFile
 from fastvid.runfile.writer import RunWriter
