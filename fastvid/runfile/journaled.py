@@ -3,7 +3,6 @@ everything that had not reached the disk."""
 
 import os
 import time
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,15 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fastvid.runfile.journal import PAGE_BYTES, Change, Claim, Journal, end_session, write_all
+from fastvid.runfile.journal import (
+    PAGE_BYTES,
+    Change,
+    Claim,
+    Journal,
+    chunk_checksum,
+    end_session,
+    write_all,
+)
 from fastvid.runfile.patched import PatchedFile
 from fastvid.system.writeback import begin_writeback
 
@@ -80,7 +87,7 @@ class JournaledFile(PatchedFile):
                 write_all(self.descriptor, view, offset)
                 begin_writeback(self.descriptor, offset, len(view))
                 frame, size = self._straight
-                self._claims.append(Claim(frame, offset, size, zlib.crc32(view)))
+                self._claims.append(Claim(frame, offset, size, chunk_checksum(view)))
                 known = self._known_pages(offset, len(view))
             with self._lock:
                 self._change(offset, view, known)
