@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fastvid.encode.plan import OutputPlan
-from fastvid.system.files import storage_errors
+from fastvid.system.files import storage_errors, sync_folder, write_atomically
 
 # About the distance of key frames that encoders choose by themselves, so that parts cost nothing.
 PART_FRAMES = 240
@@ -78,8 +78,11 @@ class EncodedParts:
                         self.closed.append(EncodedPart(first, stop, path))
             else:
                 self.clear()
+            # Frames that were freed are in these parts alone: their folder, and the settings that
+            # they count by, must outlive the node.
             self.folder.mkdir(exist_ok=True)
-            settings.write_text(self._settings(), encoding="utf-8")
+            sync_folder(self.folder.parent)
+            write_atomically(settings, self._settings().encode())
 
     def add(self, first: int, stop: int, path: Path) -> None:
         """Counts a part that is complete at `path`, in any order; takes the file. Raises
@@ -87,6 +90,7 @@ class EncodedParts:
         name = self.folder / f"{first:09d}-{stop:09d}.part"
         with storage_errors(name):
             path.rename(name)
+            sync_folder(self.folder)
         with self._lock:
             self._early[first] = EncodedPart(first, stop, name)
             while self.next_frame in self._early:

@@ -14,7 +14,6 @@ from fastvid.stages.settings import PictureOptions, PictureSettings
 from fastvid.system.options import options_of
 from fastvid.system.resources import processor_name
 
-
 _BETWEEN_PROCESSORS = " and "
 _log = logging.getLogger(__name__)
 
