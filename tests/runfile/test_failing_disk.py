@@ -84,13 +84,14 @@ class FailingDisk:
         self._truncate(descriptor, size)
 
 
-@pytest.mark.parametrize("number", [errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE])
-@pytest.mark.parametrize("forever", [False, True])
+@pytest.mark.parametrize(
+    ("number", "forever"), [(errno.EDQUOT, False), (errno.EIO, False), (errno.ESTALE, True)]
+)
 def test_any_call_may_fail(
     number: int, forever: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journaled, "SYNC_INTERVAL_S", -1.0)
-    for fails_at in range(1, 60):
+    for fails_at in range(1, 45):
         path = tmp_path / f"{fails_at}.h5"
         writer = create(path)
         store(writer, 0, 0, SEGMENT)
