@@ -20,7 +20,12 @@ from fastvid.job.ownership import own
 from fastvid.motion.flow_folder import FlowFolder
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.parallel.setup import JobSetup
-from fastvid.runfile.begin import picture_software, previous_settings, stored_frames
+from fastvid.runfile.begin import (
+    picture_software,
+    previous_settings,
+    reading_software,
+    stored_frames,
+)
 from fastvid.stages.choice import recurrent_models
 from fastvid.stages.settings import PictureSettings
 from fastvid.style.device import choose_device
@@ -81,6 +86,7 @@ class OpenedJob:
             self.options,
             settings,
             software=picture_software(),
+            reading=reading_software(),
             input_sha256=self.input_sha256,
             style_sha256=style.model.sha256,
             size=(info.width, info.height),
@@ -190,6 +196,7 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
         device=choose_device(options.device, _recorded(previous, "device")),
         recurrent=job.recurrent,
         flow_sha256=FlowFolder(options.flow_dir).fingerprint() if options.flow_dir else None,
+        processors=[peer.processor for peer in peers if peer.processor],
     )
     identities = [job.identity(style, settings) for style in job.styles]
     stored = []

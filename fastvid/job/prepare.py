@@ -8,6 +8,7 @@ from fastvid.decode.film import VideoSource
 from fastvid.encode.encoded_parts import clear_parts
 from fastvid.encode.mux import remove_leftovers
 from fastvid.encode.plan import OutputPlan
+from fastvid.job.identity import processor_note
 from fastvid.job.opening import OpenedJob, OpenedStyle, SettledJob, open_job, settle
 from fastvid.job.options import StylizeOptions
 from fastvid.job.progress import Progress
@@ -69,6 +70,8 @@ def prepare(
     for style, _ in left:
         remove_leftovers(style.plan.path)
     if left:
+        if processors := processor_note(settled.settings):
+            progress.note(processors)
         for note in dict.fromkeys((*source.info.notes, *left[0][0].plan.notes)):
             progress.note(note)
     setup = job.setup(settled.settings, [style for style, _ in left])

@@ -10,6 +10,7 @@
     /ranks             (R,) table                                 what was last heard of each rank
     /flow/backward     (N, H, W, 2) float32                       with --keep flow
     /occlusion         (N, H, W) uint8                            with --keep occlusion
+    /journal           (J,) uint8                                 changes on their way into the file
 
 Every frame is a chunk that declares the deflate filter. With `--compression none` (the default) the
 filter is skipped chunk by chunk, which any HDF5 library reads, so that frames are written as fast
@@ -25,10 +26,14 @@ from typing import Any
 import h5py
 import numpy as np
 
+from fastvid.runfile.journal import JOURNAL_BYTES
+from fastvid.runfile.journaled import open_hdf5
 from fastvid.stages.interface import STAGES
 
 FORMAT_NAME = "fastvid run file"
-FORMAT_VERSION = 1
+# Version 1 had no journal.
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 
 FRAMES = "frames/stylized"
 PTS = "frames/pts"
@@ -40,6 +45,7 @@ SEGMENTS = "segments"
 RANKS = "ranks"
 FLOW = "flow/backward"
 OCCLUSION = "occlusion"
+JOURNAL = "journal"
 
 # Root attributes: what no other run has, and when the run was begun (UTC).
 RUN_ID = "run_id"
@@ -98,12 +104,20 @@ _DESCRIPTIONS = {
     "in the first frame of a shot.",
     OCCLUSION: "1 where the backward flow is not reliable (occluded or inconsistent), else 0. "
     "All 1 in the first frame of a shot.",
+    JOURNAL: "For fastvid alone: changes of this file that are not in their place yet, if its "
+    "writer was killed.",
 }
 
 
 def create(path: Path, height: int, width: int, keep: tuple[str, ...]) -> h5py.File:
-    """Creates an empty run file and leaves it open for writing. Raises OSError."""
-    file = h5py.File(path, "w", locking=False)
+    """Creates an empty run file and leaves it open for writing. Raises OSError.
+
+    Its journal has its room, but is not begun (`journal_place`).
+    """
+    file = open_hdf5(path, "w")
+    # The first of all, and never written to by HDF5: it stays where it is.
+    file.create_dataset(JOURNAL, data=np.zeros(JOURNAL_BYTES, "u1"))
+    file[JOURNAL].attrs["description"] = _DESCRIPTIONS[JOURNAL]
     set_attribute(file, "format", FORMAT_NAME)
     set_attribute(file, "format_version", FORMAT_VERSION)
     set_attribute(file, RUN_ID, secrets.token_hex(16))
@@ -136,6 +150,11 @@ def create(path: Path, height: int, width: int, keep: tuple[str, ...]) -> h5py.F
             fillvalue=1,
         )
     return file
+
+
+def journal_place(file: h5py.File) -> int:
+    """Where the journal of a run file begins, bytes from the beginning of the file."""
+    return int(file[JOURNAL].id.get_offset())
 
 
 def _add(

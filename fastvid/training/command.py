@@ -149,6 +149,8 @@ def run(
             "paintings": _hashes(args.paintings),
             "videos": _hashes(video_paths),
             "photographs": len(photos.training),
+            # Pictures, styles and the size of a batch follow from their number.
+            "ranks": world.size,
         }
         _restore(trainer, folder, identity)
         if world.rank == 0:

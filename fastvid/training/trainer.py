@@ -68,7 +68,8 @@ class Trainer:
     def step(self) -> dict[str, float]:
         """Train one step; returns the mean of each loss term (unweighted; `total` is weighted).
 
-        Raises FastvidError, before the weights are touched, if the loss is no finite number.
+        Raises FastvidError, before the weights are touched, if the loss or a gradient is no finite
+        number.
         """
         self.adam.zero_grad()
         sums = torch.zeros(len(TERMS), device=self.device)
@@ -79,10 +80,11 @@ class Trainer:
         sums /= self.settings.accumulate
         gradients = [p.grad for p in self.bank.parameters() if p.grad is not None]
         average(self.world, [*gradients, sums])
-        if not bool(torch.isfinite(sums).all()):
+        # A finite loss may have a gradient that is not; one step would spoil all weights.
+        if not bool(torch.stack([torch.isfinite(p).all() for p in (sums, *gradients)]).all()):
             raise FastvidError(
-                f"training diverged in step {self.step_number + 1}: the loss is not a finite "
-                "number. The last saved state is good; use a lower --learning-rate"
+                f"training diverged in step {self.step_number + 1}: the loss or its gradient is no "
+                "finite number. The last saved state is good; use a lower --learning-rate"
             )
         for group in self.adam.param_groups:
             group["lr"] = group["rate"] * self._learning_rate()

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from fastvid.decode.frame import ColorTags, VideoInfo
+from fastvid.encode import encoded_parts
 from fastvid.encode.encoded_parts import EncodedParts
 from fastvid.encode.encoder_thread import EncoderThread
 from fastvid.encode.mux import mux
 from fastvid.encode.output import plan_output
 from fastvid.encode.plan import OutputPlan
 from fastvid.runfile.run_id import RunId
+from fastvid.system import files
 from support import job_clips
 
 COUNT = 11
@@ -92,3 +94,24 @@ def test_parts_of_another_codec_are_cleared(plan: OutputPlan, tmp_path: Path) ->
     encoder, parts = opened(other)
     assert parts.next_frame == 0 and not list(parts.folder.glob("*.part"))
     encoder.cancel()
+
+
+def test_parts_outlive_the_node(plan: OutputPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Freed frames are in them alone: their names are on the disk before they count."""
+    parts = EncodedParts(plan, PART_FRAMES)
+    synced: list[tuple[Path, set[str], int]] = []
+
+    def sync(folder: Path) -> None:
+        synced.append((folder, {path.name for path in folder.iterdir()}, parts.next_frame))
+
+    for module in (encoded_parts, files):
+        monkeypatch.setattr(module, "sync_folder", sync)
+    parts.take_over(always, RUN)
+    names = {"settings"}
+    assert (plan.path.parent, {parts.folder.name}, 0) in synced
+    assert synced[-1] == (parts.folder, names, 0)
+    closed = parts.folder / "open"
+    closed.write_bytes(b"a part")
+    parts.add(0, PART_FRAMES, closed)
+    assert synced[-1] == (parts.folder, names | {"000000000-000000004.part"}, 0)
+    assert parts.next_frame == PART_FRAMES

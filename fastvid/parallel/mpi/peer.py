@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Peer:
-    """What is known of a rank: its host, process, the cores that it may call its own, and the
-    memory that its host (or its share of it) had left at the start."""
+    """What is known of a rank: its host, process, the cores that it may call its own, the memory
+    that its host (or its share of it) had left at the start, and its kind of processor."""
 
     rank: int
     host: str
     cores: int
     memory_bytes: int
     pid: int
+    processor: str = ""
 
     def __str__(self) -> str:
         return f"rank {self.rank} on {self.host}"
