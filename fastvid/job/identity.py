@@ -15,6 +15,7 @@ from fastvid.system.options import options_of
 from fastvid.system.resources import processor_name
 
 _BETWEEN_PROCESSORS = " and "
+_log = logging.getLogger(__name__)
 
 
 def picture_settings(
@@ -43,7 +44,6 @@ def picture_settings(
 
 # Run files that were begun before these were noted lack them, and are continued all the same.
 _NOTED_LATER = ("reading",)
-_log = logging.getLogger(__name__)
 
 # What a run file records of a run, as messages call it: an option by its flag, and what is none.
 _WORDS = {one.option.recorded_as or one.name: one.flag for one in options_of(StylizeOptions)} | {

@@ -67,6 +67,8 @@ def prepare(
         output = StyleOutput(style.file.name, style.output, style.run_path, style.plan, writer)
         if not output.complete:
             left.append((style, output))
+        elif style.output.exists():
+            clear_parts(style.plan.path)  # if it was killed before it could do that itself
     for style, _ in left:
         remove_leftovers(style.plan.path)
     if left:

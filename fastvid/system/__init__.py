@@ -1,10 +1,11 @@
 """The machine, and what is alike in every room.
 
-resources         cores, memory, disks, as this process may use them; `cgroups`
+resources         cores, memory, disks, as this process may use them; `cgroups`: its limits
 allocator, priority, stopwatch
                   memory that was freed, threads that give way, time at work
-files             files that are whole or not there, one message where a disk is full;
-                  `writeback`, `log_file`
+files             files that are whole or not there, one message where a disk is full; `writeback`
+                  sends what was written on its way to the disk
+log_file          a log that nobody has to wait for
 streams           output that does not end a run when its reader goes away
 threads           a channel and a thread; `readahead`: an iterator that runs ahead in one
 ending, awake     leaving a block in time whatever hangs; time without that of a suspended host

@@ -10,11 +10,12 @@ import pytest
 
 from fastvid.decode.frame import ColorTags, VideoInfo
 from fastvid.encode import encoded_parts
-from fastvid.encode.encoded_parts import EncodedParts
+from fastvid.encode.encoded_parts import EncodedParts, part_folder
 from fastvid.encode.encoder_thread import EncoderThread
 from fastvid.encode.mux import mux
 from fastvid.encode.output import plan_output
 from fastvid.encode.plan import OutputPlan
+from fastvid.errors import InputError
 from fastvid.runfile.run_id import RunId
 from fastvid.system import files
 from support import job_clips
@@ -115,3 +116,51 @@ def test_parts_outlive_the_node(plan: OutputPlan, monkeypatch: pytest.MonkeyPatc
     parts.add(0, PART_FRAMES, closed)
     assert synced[-1] == (parts.folder, names | {"000000000-000000004.part"}, 0)
     assert parts.next_frame == PART_FRAMES
+
+
+def rest_of(plan: OutputPlan, run: RunId, nowhere_else: int = 0) -> list[int]:
+    """The ends of the parts that a run takes over."""
+    parts = EncodedParts(plan, PART_FRAMES)
+    parts.take_over(always, run, nowhere_else)
+    return [part.stop for part in parts.closed]
+
+
+def test_parts_of_another_run_are_cleared(plan: OutputPlan) -> None:
+    cut_off(plan, 10)
+    assert rest_of(plan, RUN) == [4, 8]
+    assert rest_of(plan, RunId("another run", Path("out.h5"))) == []
+    assert rest_of(plan, RUN) == []
+
+
+def test_parts_stay_where_they_are_not_enough(plan: OutputPlan) -> None:
+    """Somebody may find the others; nothing is taken away from them."""
+    cut_off(plan, 10)
+    for run in (RUN, RunId("another run", Path("out.h5"))):
+        with pytest.raises(InputError, match="--restart"):
+            rest_of(plan, run, nowhere_else=9)
+    assert rest_of(plan, RUN, nowhere_else=8) == [4, 8]
+
+
+@pytest.mark.parametrize(("nowhere_else", "taken"), [(4, [4]), (0, [])])
+def test_parts_of_an_earlier_version_stay_if_they_must(
+    plan: OutputPlan, nowhere_else: int, taken: list[int]
+) -> None:
+    begun_s = time.time() - 1
+    cut_off(plan, 10)
+    label = part_folder(plan.path) / "settings"
+    label.write_text(label.read_text().splitlines()[0] + "\n")
+    run = RunId("made of what the file says", Path("out.h5"), begun_s)
+    assert rest_of(plan, run, nowhere_else) == taken
+    # From now on they have an identity.
+    assert rest_of(plan, run, nowhere_else) == taken
+
+
+def test_parts_of_an_earlier_version_that_are_older_than_the_run_are_refused(
+    plan: OutputPlan,
+) -> None:
+    cut_off(plan, 10)
+    label = part_folder(plan.path) / "settings"
+    label.write_text(label.read_text().splitlines()[0] + "\n")
+    run = RunId("made of what the file says", Path("out.h5"), time.time() + 60)
+    with pytest.raises(InputError, match="--restart"):
+        rest_of(plan, run, nowhere_else=4)

@@ -33,13 +33,17 @@ def common(clip: Clip, *more: object) -> list[object]:
     ]
 
 
-def put_apart(command: list[object], style: Path, folder: Path) -> None:
-    """The first style alone is killed when it has freed two parts, before the second has begun."""
-    alone = [*command, "-o", folder / "out.first.mkv", "--style", style]
-    run_path = folder / "out.first.h5"
-    rules = (SLOW_PAINT, SLOW_BLEND)
-    cut_off_runs.killed_at(alone, lambda: freed_count(run_path) >= 2 * PART_FRAMES, *rules)
-    assert stored_count(run_path) < job_clips.UNCUT_FRAMES
+def put_apart(command: list[object], styles: Sequence[Path], folder: Path) -> None:
+    """Each style alone is killed: the first when it has freed two parts, the second when it has
+    stored a segment."""
+    first, second = (folder / f"out.{name}.h5" for name in NAMES)
+    for style, reached in (
+        (styles[0], lambda: freed_count(first) >= 2 * PART_FRAMES),
+        (styles[1], lambda: stored_count(second) > 0),
+    ):
+        alone = [*command, "-o", folder / f"out.{style.stem}.mkv", "--style", style]
+        cut_off_runs.killed_at(alone, reached, SLOW_PAINT, SLOW_BLEND)
+    assert stored_count(second) < 2 * PART_FRAMES < stored_count(first) < job_clips.UNCUT_FRAMES
 
 
 def go_on_together(
@@ -57,7 +61,7 @@ def go_on_together(
 def test_a_style_goes_on_from_its_own_frames(uncut_clip: Clip, tmp_path: Path, ranks: int) -> None:
     """Where the other one is still behind, its frames were freed long ago."""
     styles, command = styles_of(job_clips.style_bytes, tmp_path), common(uncut_clip)
-    put_apart(command, styles[0], tmp_path)
+    put_apart(command, styles, tmp_path)
     films = go_on_together(command, styles, tmp_path, ranks)
     frames = job_clips.decoded_frames(uncut_clip.path)
     for name, style in zip(NAMES, styles, strict=True):
@@ -70,7 +74,7 @@ def test_so_does_a_recurrent_model(uncut_clip: Clip, tmp_path: Path, overlapped:
     """It would never forget a frame that was not its own."""
     styles = styles_of(job_clips.recurrent_bytes, tmp_path)
     command = common(uncut_clip, *(arguments(SMALL) if overlapped else []))
-    put_apart(command, styles[0], tmp_path)
+    put_apart(command, styles, tmp_path)
     films = go_on_together(command, styles, tmp_path, ranks=2)
     frames = job_clips.decoded_frames(uncut_clip.path)
     for name, style in zip(NAMES, styles, strict=True):
