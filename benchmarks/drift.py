@@ -1,6 +1,6 @@
 """Whether the temporal pass drifts: the style loss of a still photograph after many frames."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import cv2
@@ -11,7 +11,7 @@ from fastvid.job.identity import picture_settings
 from fastvid.job.options import StylizeOptions
 from fastvid.stages.repaint import Repaint
 from fastvid.style.loading import load_style
-from fastvid.style.losses import StyleTarget, style_loss, style_target
+from fastvid.style.losses import style_loss, style_target
 from fastvid.style.lossnet import LossNetwork
 from fastvid.training.photos import read_painting, read_photo
 from fastvid.training.sampling import as_images
@@ -58,7 +58,7 @@ def drift(
     if temporal_strength is not None:
         options = StylizeOptions(Path(), Path(), temporal_strength=temporal_strength)
     stages = Repaint([load_style(style)], picture_settings(options, threads=threads))
-    picture = read_painting(str(painting), TrainingSettings().painting_side)
+    picture = read_painting(str(painting), TrainingSettings().painting_sides[0])
     target = style_target(network, as_images([picture], _CPU))
     image = np.ascontiguousarray(read_photo(photo, _PHOTO_SIDE_PX)[..., ::-1])
     finished = previous = first = last = None
@@ -82,7 +82,7 @@ def find_painting(style: str, folder: Path) -> Path | None:
     return (exact or paths or [None])[0]
 
 
-def _loss(network: LossNetwork, painted: np.ndarray, target: StyleTarget) -> float:
+def _loss(network: LossNetwork, painted: np.ndarray, target: Mapping[str, torch.Tensor]) -> float:
     images = as_images([painted[..., ::-1]], _CPU)
     with torch.no_grad():
-        return float(style_loss(network(images), images, target))
+        return float(style_loss(network(images), target))

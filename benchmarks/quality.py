@@ -136,7 +136,7 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--data", default=str(DATA / "train"))
     parser.add_argument("--paintings", type=Path, default=DATA / "styles")
-    parser.add_argument("--loss-network", default=str(DATA / "lossnet" / "squeezenet1_0.npz"))
+    parser.add_argument("--loss-network", default=str(DATA / "lossnet" / "vgg19_relu4_1.npz"))
     parser.add_argument("--repeats", type=int, default=5, help="for speed")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)

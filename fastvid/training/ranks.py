@@ -11,7 +11,8 @@ from fastvid.errors import FastvidError
 from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
 from fastvid.parallel.mpi.stopping import signals_stop
 from fastvid.system.arguments import Parser
-from fastvid.training.command import add_arguments, owned_state, run
+from fastvid.training.command import owned_state, run
+from fastvid.training.options import add_arguments
 from fastvid.training.world import World, from_rank_0
 
 _CPU = torch.device("cpu")

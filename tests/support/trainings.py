@@ -2,14 +2,14 @@
 
 import argparse
 
-from fastvid.training import command
+from fastvid.training.options import add_arguments
 
 ARCH = "c3s1-4,d8,R8,U2,c3s1-3"
 
 
 def arguments(folder, output, *more, paintings=("red",)):
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    add_arguments(parser)
     return parser.parse_args(
         [
             "--style",
