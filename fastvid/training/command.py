@@ -30,6 +30,9 @@ from fastvid.training.world import World, connected, from_rank_0
 
 _LOG = logging.getLogger(__name__)
 
+# Steps can take long on a machine that has other work: no more than this is lost with it.
+SAVE_AT_LEAST_EVERY_S = 240.0
+
 
 def run(
     args: argparse.Namespace,
@@ -131,6 +134,7 @@ def _train(
     table = LossTable(folder, trainer.step_number)
     shown = _sheet_photos(trainer.photos) if lead else []
     sums, count, started = dict.fromkeys(TERMS, 0.0), 0, time.perf_counter()
+    saved = time.monotonic()
     while trainer.progress < 1:
         terms = trainer.step()
         sums = {name: sums[name] + terms[name] for name in TERMS}
@@ -143,10 +147,13 @@ def _train(
             say(_progress_line(trainer, seconds, means))
             sums, count, started = dict.fromkeys(TERMS, 0.0), 0, time.perf_counter()
         reason = None if last else stop()
-        if lead and (last or reason or step % args.save_every == 0):
+        shows = bool(last or reason or step % args.save_every == 0)
+        if lead and (shows or time.monotonic() - saved >= SAVE_AT_LEAST_EVERY_S):
             state = {**trainer.state(), "identity": identity}
             write_atomically(folder / STATE_NAME, state_bytes(state))
             export_styles(trainer, outputs)
+            saved = time.monotonic()
+        if lead and shows:
             say(f"saved; pictures in {write_sheet(trainer, shown, folder)}")
         if reason:
             raise Stopped(

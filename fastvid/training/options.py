@@ -157,7 +157,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=250,
         metavar="STEPS",
-        help="steps between saved states, exported styles and pictures",
+        help="steps between pictures; states and styles are saved with them and every 4 minutes",
     )
 
 

@@ -3,8 +3,8 @@
 The first frame is a crop of the photograph, on which another photograph may lie as a cut-out with a
 wavy outline. In the second frame both have moved: shifted, zoomed, turned, bent, each in its own
 way. Where the same surface is seen in both, the second frame is the first one sampled at
-x + flow(x) (bilinear), exactly; then exposure, noise and compression are added to each. Images are (H, W, 3)
-float32 BGR 0..255, flow is backward, (H, W, 2) float32 pixels (dx, dy).
+x + flow(x) (bilinear), exactly; then exposure, noise and compression are added to each. Images are
+(H, W, 3) float32 BGR 0..255, flow is backward, (H, W, 2) float32 pixels (dx, dy).
 """
 
 from dataclasses import dataclass

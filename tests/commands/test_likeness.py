@@ -86,7 +86,7 @@ def test_the_photograph_keeps_its_content_and_the_painting_its_style(tmp_path):
     assert unchanged.content_kept > 0.85
     copied = likeness(network, photo, np.ascontiguousarray(painting[:, :72]), painting)
     assert copied.style_error < 0.1 * unchanged.style_error
-    assert copied.content_kept < 0.3
+    assert copied.content_kept < unchanged.content_kept - 0.2
     assert len(copied.texture) == len(copied.colour) == len(module.SCALES)
     with pytest.raises(ValueError, match="differ in size"):
         likeness(network, photo, painting, painting)

@@ -8,6 +8,7 @@ import torch
 
 from fastvid.errors import InputError
 from fastvid.style.checkpoint import checkpoint_bytes, read_checkpoint
+from fastvid.style.loading import load_style, read_style
 from fastvid.style.mixing import (
     Part,
     check_same_network,
@@ -97,6 +98,29 @@ def test_a_little_more_of_a_style_changes_the_picture_a_little(styles):
     one, two = (painted(mixed(styles[:2], (1 - share, share))) for share in (0.5, 0.51))
     far = np.abs(painted(styles[0]).astype(int) - painted(styles[1])).mean()
     assert 0 < np.abs(one.astype(int) - two).mean() < 0.2 * far
+
+
+def test_a_mixture_is_read_as_a_style_of_its_own(styles, tmp_path):
+    for style in styles:
+        path = tmp_path / f"{style.style}.pt"
+        path.write_bytes(checkpoint_bytes(ARCH, style.weights, style.style))
+    text = f"{tmp_path}/s0.pt:3+{tmp_path}/s1.pt:1"
+    name, data = read_style(text)
+    assert name == "s0:0.75+s1:0.25"
+    assert read_style(text) == (name, data)
+    model = load_style(text)
+    assert model.name == name and load_style(data, name).sha256 == model.sha256
+    frame = np.random.default_rng(1).integers(0, 256, (20, 24, 3), np.uint8)
+    expected = painted(mixed(styles[:2], (0.75, 0.25)))
+    np.testing.assert_array_equal(model.paint([frame])[0], expected)
+    # What a run has recorded is a text that says the same.
+    assert parse_mixture(name) == (Part("s0", 0.75), Part("s1", 0.25))
+
+
+def test_bundled_styles_can_be_mixed_and_unknown_ones_are_named():
+    assert load_style("wave:0.3+starry_night:0.7").name == "wave:0.3+starry_night:0.7"
+    with pytest.raises(InputError, match="no style 'vave'.*wave"):
+        load_style("vave:0.3+starry_night:0.7")
 
 
 def test_styles_of_two_networks_are_not_mixed(styles):
