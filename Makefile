@@ -47,8 +47,9 @@ demo: install
 	@echo "Open $(DEMO)/painted.mp4 beside $(DEMO)/clip.mp4."
 
 lint: $(VENV)/.installed-test
-	$(BIN)/python -m flake8 fastvid tests benchmarks
-	$(BIN)/python -m mypy fastvid
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m mypy
 
 test: lint
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest

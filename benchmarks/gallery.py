@@ -16,8 +16,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fastvid.commands.clip import SyntheticClip
-from steadiness import GENERATED, Film, repaint
+from fastvid.commands.clip.clip import SyntheticClip
+from harness.arguments import words_of
+from harness.steadiness import GENERATED, Film, repaint
 
 STYLES = ("starry_night", "wave", "the_scream", "udnie", "minotaur")
 FRAMES = 96
@@ -37,7 +38,7 @@ def main() -> int:
     """Repaints what is shown and writes the three pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--styles", type=lambda text: text.split(","), default=STYLES)
+    parser.add_argument("--styles", type=words_of, default=STYLES)
     parser.add_argument("--threads", type=int, default=1)
     parsed = parser.parse_args()
     parsed.folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +57,10 @@ def main() -> int:
     )
     _write(
         parsed.folder / "details.jpg",
-        [[_cut_out(image, corner) for image, (_, corner) in zip(row, _DETAILS)] for row in large],
+        [
+            [_cut_out(image, corner) for image, (_, corner) in zip(row, _DETAILS, strict=True)]
+            for row in large
+        ],
     )
     return 0
 
@@ -74,7 +78,7 @@ def repainted(
 
 def _in_rows(columns: Iterator[list[np.ndarray]]) -> list[list[np.ndarray]]:
     """A row for the film and for each style, a column for each frame."""
-    return [list(row) for row in zip(*columns)]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _shrunk(image: np.ndarray, width: int) -> np.ndarray:

@@ -29,7 +29,9 @@ from fastvid.style.loading import load_style
 from fastvid.style.lossnet import load_loss_network
 from fastvid.style.model import set_threads
 from fastvid.training.photos import find_photos
-from report import machine, write_json
+from harness.arguments import words_of
+from harness.picture_sheet import draw_sheet
+from harness.result import Bar, Figure, add_json_option, measured, write_result
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 PEER_PHOTO = "chicago"
@@ -44,10 +46,18 @@ PEER = {
 PUBLISHED = {"udnie_full.pth": "udnie.jpg", "udnie_nc8.model": "udnie.jpg"}
 COMMON = tuple(style for style, _ in PEER.values())
 HELD_OUT = "held out"
-BARS = {"style error": 0.049, "content kept": 0.62, "texture": 2.6, "colour": 8.0}
-_SHEET_HEIGHT_PX = 240
-_GAP_PX = 6
+OURS = "fastvid"
+BARS = {
+    "style error": Bar(at_most=0.049),
+    "content kept": Bar(at_least=0.62),
+    "texture": Bar(at_most=2.6),
+    "colour": Bar(at_most=8.0),
+}
+UNITS = {"style error": "ratio", "content kept": "ratio", "texture": "levels", "colour": "levels"}
+FOUR = "the common four"
 
+# One result's figures.
+Row = dict[str, Any]
 # (H, W, 3) uint8 BGR to the same.
 Paint = Callable[[np.ndarray], np.ndarray]
 
@@ -69,7 +79,7 @@ def main() -> int:
     set_threads(parsed.threads)
     network = load_loss_network(parsed.loss_network)
     photos = _photos(parsed)
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     sheet: dict[str, list[tuple[str, np.ndarray]]] = {}
     sys.stdout.write(_HEADING)
     for contestant in _contestants(parsed, tuple(photos)):
@@ -87,9 +97,8 @@ def main() -> int:
         sys.stdout.write(format_row(row))
     if parsed.sheet:
         cv2.imwrite(str(parsed.sheet), draw_sheet(photos.get(PEER_PHOTO), sheet))
-    if parsed.json:
-        content = {"machine": machine(), "rows": rows, "means": means(rows), "bars": BARS}
-        write_json(parsed.json, content)
+    figures = [*figures_of(means(rows)), *figures_of(rows)]
+    write_result(parsed.json, measured("likeness", parsed, figures))
     return 0
 
 
@@ -98,7 +107,7 @@ def _parse() -> argparse.Namespace:
     add = parser.add_argument
     add(
         "--styles",
-        type=lambda text: text.split(","),
+        type=words_of,
         metavar="NAME[=PAINTING],...",
         help="names or checkpoints, with a painting's file name where no card tells it "
         "(default: all bundled ones)",
@@ -111,7 +120,7 @@ def _parse() -> argparse.Namespace:
     add("--loss-network", default=str(DATA / "lossnet" / "vgg19_relu4_1.npz"))
     add("--only-ours", action="store_true", help="leaves out the peer and published networks")
     add("--threads", type=int, default=1)
-    add("--json", type=Path)
+    add_json_option(parser)
     add("--sheet", type=Path, help="an image file: painting and results side by side")
     return parser.parse_args()
 
@@ -140,7 +149,7 @@ def _contestants(parsed: argparse.Namespace, photos: tuple[str, ...]) -> Iterato
         card = json.loads(card_path.read_text("utf-8")) if card_path.is_file() else {}
         name = given or str(card.get("painting", f"{Path(style).stem}.jpg"))
         path = find_painting(name, card.get("painting_sha256"), parsed.paintings)
-        yield Contestant("fastvid", Path(style).stem, path, _painter(style), photos)
+        yield Contestant(OURS, Path(style).stem, path, _painter(style), photos)
 
 
 def _known(picture: np.ndarray, _: np.ndarray) -> np.ndarray:
@@ -175,7 +184,7 @@ def _painter(style: str) -> Paint:
     return paint
 
 
-def _row(contestant: Contestant, photo: str, found: Likeness) -> dict[str, Any]:
+def _row(contestant: Contestant, photo: str, found: Likeness) -> Row:
     return {
         "who": contestant.who,
         "style": contestant.style,
@@ -189,7 +198,7 @@ def _row(contestant: Contestant, photo: str, found: Likeness) -> dict[str, Any]:
     }
 
 
-def means(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def means(rows: Sequence[Row]) -> list[Row]:
     """Means over the photographs held out, of each style; then over the common styles and all."""
     found = []
     for who in dict.fromkeys(row["who"] for row in rows):
@@ -203,13 +212,22 @@ def means(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         at_peer = [row for row in ours if row["photo"] == PEER_PHOTO]
         common = [row for row in at_peer if row["style"] in COMMON]
         if len(common) == len(COMMON):
-            found.append(_mean(who, "the common four", PEER_PHOTO, common))
+            found.append(_mean(who, FOUR, PEER_PHOTO, common))
         if len(styles) > 1:
             found.append(_mean(who, "all", HELD_OUT, away))
     return found
 
 
-def _mean(who: str, style: str, photo: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def figures_of(rows: Sequence[Row]) -> Iterator[Figure]:
+    """The figures of rows; the mean over the common styles has bars."""
+    for row in rows:
+        of = {key: row[key] for key in ("who", "style", "photo")}
+        for name, unit in UNITS.items():
+            judged = row["who"] == OURS and row["style"] == FOUR
+            yield Figure(name, row[name], unit, of, bar=BARS[name] if judged else None)
+
+
+def _mean(who: str, style: str, photo: str, rows: Sequence[Row]) -> Row:
     figures = {name: statistics.mean(row[name] for row in rows) for name in BARS}
     textures = [
         statistics.mean(values) for values in zip(*(row["textures"] for row in rows), strict=True)
@@ -223,7 +241,7 @@ _HEADING = (
 )
 
 
-def format_row(row: dict[str, Any]) -> str:
+def format_row(row: Row) -> str:
     """One line of the table."""
     scales = " ".join(f"{value:5.1f}" for value in row["textures"])
     return (
@@ -233,46 +251,11 @@ def format_row(row: dict[str, Any]) -> str:
     )
 
 
-def draw_sheet(
-    photo: np.ndarray | None, rows: dict[str, list[tuple[str, np.ndarray]]]
-) -> np.ndarray:
-    """A row for each style: photograph, painting and results of one height, with their names."""
-    lines = []
-    for style, pictures in rows.items():
-        cells = [("photograph", photo)] if photo is not None else []
-        cells += [(f"{style}: {who}", picture) for who, picture in pictures]
-        lines.append(np.hstack([_cell(name, picture) for name, picture in cells]))
-    width = max(line.shape[1] for line in lines)
-    return np.vstack(
-        [
-            np.pad(line, ((0, _GAP_PX), (0, width - line.shape[1]), (0, 0)), constant_values=255)
-            for line in lines
-        ]
-    )
-
-
-def _cell(name: str, picture: np.ndarray) -> np.ndarray:
-    width = round(picture.shape[1] * _SHEET_HEIGHT_PX / picture.shape[0])
-    small = cv2.resize(picture, (width, _SHEET_HEIGHT_PX), interpolation=cv2.INTER_AREA)
-    for colour, thickness in ((0, 3), (255, 1)):
-        cv2.putText(
-            small,
-            name,
-            (6, 16),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.45,
-            (colour,) * 3,
-            thickness,
-            cv2.LINE_AA,
-        )
-    return np.pad(small, ((0, 0), (0, _GAP_PX), (0, 0)), constant_values=255)
-
-
 def _read(path: Path) -> np.ndarray:
     image = cv2.imread(str(path))
     if image is None:
         raise InputError(f"{path}: not an image that can be read")
-    return image
+    return np.asarray(image)
 
 
 if __name__ == "__main__":

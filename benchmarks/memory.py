@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from emulation import Costs, make_clip
-from point import PointSettings, start_point
-from report import machine, write_json
+from harness.arguments import numbers_of
+from harness.clips import make_clip
+from harness.emulation import COSTS_FORM, Costs, costs_of
+from harness.point import PointSettings, start_point
+from harness.result import Bar, Figure, add_json_option, measured, write_result
 
-CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"
 SIZE = (1280, 720)
 REAL_SIZE = (160, 90)
 # One segment: one rank computes for about so long, all others wait.
@@ -28,37 +29,35 @@ WAITING_BAR = 0.02
 def main() -> int:
     """Measures and prints the tables."""
     parsed = _parse()
-    results = {
-        name: _peaks(parsed, name, size)
+    figures = [
+        figure
         for name, size in (("sleeping", SIZE), ("computing", REAL_SIZE))
-    }
+        for figure in _peaks(parsed, name, size)
+    ]
     waiting = _waiting(parsed)
     sys.stdout.write(
         f"share of a core that a waiting rank uses (bar {WAITING_BAR:.0%}): "
         + ", ".join(f"{share:.2%}" for share in waiting)
         + "\n"
     )
-    if parsed.json:
-        write_json(
-            parsed.json,
-            {
-                "machine": machine(),
-                "frames": parsed.frames,
-                **results,
-                "waiting_cpu_share": waiting,
-            },
+    figures += [
+        Figure(
+            "waiting", share, "of a core", {"waiting rank": number}, bar=Bar(at_most=WAITING_BAR)
         )
+        for number, share in enumerate(waiting, start=1)
+    ]
+    write_result(parsed.json, measured("memory", parsed, figures))
     return 0
 
 
-def _peaks(parsed: argparse.Namespace, how: str, size: tuple[int, int]) -> dict[str, Any]:
+def _peaks(parsed: argparse.Namespace, how: str, size: tuple[int, int]) -> list[Figure]:
     """Measures all lengths and prints the table of one size. how: sleeping or computing."""
     points = [
         _point(parsed, size, frames, parsed.cost, real=how == "computing")
         for frames in parsed.frames
     ]
     peaks = [[fact["peak_kb"] / 1024 for fact in point["rank_facts"]] for point in points]
-    growth = [last / first - 1 for first, last in zip(peaks[0], peaks[-1])]
+    growth = [last / first - 1 for first, last in zip(peaks[0], peaks[-1], strict=True)]
     sys.stdout.write(f"peak resident memory, MiB, {size[0]}x{size[1]}, {how}\n")
     sys.stdout.write(
         "rank   "
@@ -69,7 +68,24 @@ def _peaks(parsed: argparse.Namespace, how: str, size: tuple[int, int]) -> dict[
         row = "".join(f"{peak[rank]:>15.1f}" for peak in peaks)
         sys.stdout.write(f"{rank:<7}{row}{grown:>8.1%}\n")
     sys.stdout.flush()
-    return {"size": size, "peak_mib": peaks, "growth": growth}
+    kind = {"size": f"{size[0]}x{size[1]}", "stages": how}
+    return [
+        *(
+            Figure("peak", mib, "MiB", {**kind, "frames": frames, "rank": f"rank {rank}"})
+            for frames, ranks in zip(parsed.frames, peaks, strict=True)
+            for rank, mib in enumerate(ranks)
+        ),
+        *(
+            Figure(
+                "growth",
+                grown,
+                "of the shortest film's",
+                {**kind, "frames": "growth", "rank": f"rank {rank}"},
+                bar=Bar(at_most=GROWTH_BAR),
+            )
+            for rank, grown in enumerate(growth)
+        ),
+    ]
 
 
 def _waiting(parsed: argparse.Namespace) -> list[float]:
@@ -83,7 +99,7 @@ def _waiting(parsed: argparse.Namespace) -> list[float]:
 def _point(
     parsed: argparse.Namespace, size: tuple[int, int], frames: int, costs: Costs, real: bool = False
 ) -> dict[str, Any]:
-    clip = make_clip(CACHE, size, frames)
+    clip = make_clip(size, frames)
     return start_point(
         PointSettings(
             clip=str(clip),
@@ -106,15 +122,15 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--ranks", type=int, default=4)
     parser.add_argument(
         "--frames",
-        type=lambda text: [int(part) for part in text.split(",")],
+        type=numbers_of,
         default=[300, 3000],
         help="lengths, the shortest first",
     )
     parser.add_argument(
         "--cost",
-        type=Costs.parse,
+        type=costs_of,
         default=Costs(0.0, 0.1, 0.0),
-        metavar="flow=S,stylize=S,temporal=S",
+        metavar=COSTS_FORM,
         help="seconds a frame (default: what rank 0 can keep up with, as in any real run)",
     )
     parser.add_argument("--preset", default="ultrafast", help="of libx264")
@@ -122,7 +138,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--folder", type=Path, help="where run files are written: 8.3 GB for 3,000 frames"
     )
-    parser.add_argument("--json", type=Path)
+    add_json_option(parser)
     return parser.parse_args()
 
 

@@ -9,17 +9,14 @@ Method in benchmarks/README.md.
 """
 
 import argparse
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from drift import FRAMES, drift, find_painting
 from fastvid.commands.evaluate.figures import Evaluation, evaluate
 from fastvid.errors import InputError
 from fastvid.style.cards import bundled_styles
@@ -30,10 +27,13 @@ from fastvid.system.allocator import keep_freed_memory
 from fastvid.training.photos import find_photos, read_photo
 from fastvid.training.report import square
 from fastvid.training.settings import TrainingSettings
-from report import machine, write_json
-from steadiness import GENERATED, Film, KeptFlow, judge_style, read_film
+from harness.arguments import words_among, words_of
+from harness.drift import FRAMES, drift, find_painting
+from harness.fav_network import reference, seconds_in_turns
+from harness.quality_summary import Row, format_summary, quality_figures, summary
+from harness.result import add_json_option, measured, write_result
+from harness.steadiness import GENERATED, Film, KeptFlow, judge_style, read_film
 from style_loss import SIZE, compare
-from style_speed import reference
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 INPUTS = (f"{DATA}/videos/bikes.mp4@80:120", f"{DATA}/videos/bigbuckbunny.mp4@640x360", GENERATED)
@@ -41,7 +41,6 @@ FIGURES = ("steadiness", "drift", "speed", "loss", "stability")
 _DEFAULT_FIGURES = [name for name in FIGURES if name != "stability"]
 SPEED_SIZE = (640, 360)
 _MIN_PHOTO_SIDE = 256
-
 
 # What issue and design ask for: at least, at most.
 BARS: dict[str, tuple[float, float]] = {
@@ -55,9 +54,6 @@ BARS: dict[str, tuple[float, float]] = {
     "loss / 100 Adam steps": (0.0, 1.0),
     "RMSE stable / unstable": (0.0, 0.6),
 }
-
-# One figure of one style on one input.
-Row = dict[str, Any]
 
 
 def main() -> int:
@@ -82,14 +78,9 @@ def main() -> int:
                 f"{row['figure']:<34} {row['style']:<16} {row['input']:<14} {row['value']:>7.3f}\n"
             )
             sys.stdout.flush()
-    table = summary(rows)
+    table = summary(rows, BARS)
     sys.stdout.write("\n" + format_summary(table))
-    if parsed.json:
-        settings = {key: str(value) for key, value in vars(parsed).items()}
-        write_json(
-            parsed.json,
-            {"machine": machine(), "settings": settings, "rows": rows, "medians": table},
-        )
+    write_result(parsed.json, measured("quality", parsed, list(quality_figures(rows, table))))
     return 0
 
 
@@ -97,13 +88,13 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--figures",
-        type=_names_of(FIGURES),
+        type=words_among(FIGURES),
         default=_DEFAULT_FIGURES,
         help=f"of {','.join(FIGURES)} (default: all but the last)",
     )
     parser.add_argument(
         "--styles",
-        type=lambda text: text.split(","),
+        type=words_of,
         help="names or checkpoints (default: all bundled ones)",
     )
     parser.add_argument(
@@ -126,6 +117,18 @@ def _parse() -> argparse.Namespace:
         metavar="FOLDER",
         help="keeps the judging flows for the next time (some GB)",
     )
+    _add_data_options(parser)
+    parser.add_argument("--repeats", type=int, default=5, help="for speed")
+    parser.add_argument("--threads", type=int, default=1)
+    add_json_option(parser)
+    parsed = parser.parse_args()
+    if "stability" in parsed.figures and parsed.unstable is None:
+        parser.error("stability compares with models trained without it: --unstable FOLDER")
+    return parsed
+
+
+def _add_data_options(parser: argparse.ArgumentParser) -> None:
+    """What drift, loss and stability are measured with."""
     parser.add_argument("--photos", type=int, default=3, help="for drift, of those held out")
     parser.add_argument("--drift-frames", type=int, default=FRAMES)
     parser.add_argument("--loss-photos", type=int, default=20, help="for loss, of those held out")
@@ -138,24 +141,6 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--data", default=str(DATA / "train"))
     parser.add_argument("--paintings", type=Path, default=DATA / "styles")
     parser.add_argument("--loss-network", default=str(DATA / "lossnet" / "vgg19_relu4_1.npz"))
-    parser.add_argument("--repeats", type=int, default=5, help="for speed")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path)
-    parsed = parser.parse_args()
-    if "stability" in parsed.figures and parsed.unstable is None:
-        parser.error("stability compares with models trained without it: --unstable FOLDER")
-    return parsed
-
-
-def _names_of(allowed: Sequence[str]) -> Any:
-    def parse(text: str) -> list[str]:
-        names = text.split(",")
-        for name in names:
-            if name not in allowed:
-                raise argparse.ArgumentTypeError(f"unknown {name}; there are {', '.join(allowed)}")
-        return names
-
-    return parse
 
 
 def steadiness_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row]:
@@ -250,13 +235,9 @@ def loss_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row
             sys.stderr.write(f"{_name(style)}: no painting in {parsed.paintings}, no loss\n")
             continue
         ours, direct = compare(style, painting, photos, network, settings)
-        for figure, value in (("loss / 100 Adam steps", ours / direct), ("  loss", ours)):
-            yield {
-                "figure": figure,
-                "style": _name(style),
-                "input": f"{len(photos)} photographs",
-                "value": value,
-            }
+        row: Row = {"style": _name(style), "input": f"{len(photos)} photographs"}
+        yield {**row, "figure": "loss / 100 Adam steps", "value": ours / direct}
+        yield {**row, "figure": "  loss", "value": ours, "unit": "loss"}
 
 
 def stability_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row]:
@@ -282,79 +263,15 @@ def _painted_rmse(style: str, film: Film, flow: KeptFlow) -> float:
 
 
 def speed_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row]:
-    """How many times faster than the Fast Artistic Videos network, both in torch's own layers.
-
-    The networks take turns after a warm-up; a time is the shorter of wall clock and processor time.
-    """
+    """How many times faster than the Fast Artistic Videos network, both in torch's own layers."""
     width, height = SPEED_SIZE
     frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    models = [load_style(style) for style in styles]
-    paints = [
-        reference(height, width, plain=True),
-        *((lambda model=model: model.paint([frame])) for model in models),
-    ]
-    seconds: list[list[float]] = [[] for _ in paints]
-    for repeat in range(parsed.repeats + 1):
-        for times, paint in zip(seconds, paints):
-            wall, processor = time.perf_counter(), time.process_time()
-            paint()
-            if repeat:
-                times.append(min(time.perf_counter() - wall, time.process_time() - processor))
-    slow, *fast = (statistics.median(times) for times in seconds)
-    for style, median in zip(styles, fast):
-        for figure, value in (
-            ("speed / FAV network", slow / median),
-            ("  seconds a frame", median),
-        ):
-            yield {
-                "figure": figure,
-                "style": _name(style),
-                "input": f"{width}x{height}",
-                "value": value,
-            }
-
-
-def summary(rows: Sequence[Row]) -> list[Row]:
-    """Medians over the styles for each film, and over everything, of the figures with bars."""
-    table = []
-    for figure, (least, most) in BARS.items():
-        found = [row for row in rows if row["figure"] == figure]
-        films = list(dict.fromkeys(row["input"] for row in found))
-        groups = {name: [row["value"] for row in found if row["input"] == name] for name in films}
-        if len(films) > 1:
-            groups["all"] = [row["value"] for row in found]
-        for name, values in groups.items():
-            value = statistics.median(values)
-            table.append(
-                {
-                    "figure": figure,
-                    "input": name,
-                    "median": value,
-                    "least": least,
-                    "most": most if most < float("inf") else None,
-                    "values": len(values),
-                    "meets": least <= value <= most,
-                }
-            )
-    return table
-
-
-def format_summary(table: Sequence[Row]) -> str:
-    """The medians beside the bars."""
-    lines = [f"{'median':<34} {'input':<14} {'value':>7}  bar"]
-    for row in table:
-        bar = (
-            f"at least {row['least']:g}"
-            if row["most"] is None
-            else f"at most {row['most']:g}"
-            if not row["least"]
-            else f"{row['least']:g} to {row['most']:g}"
-        )
-        verdict = "" if row["meets"] else "   MISSED"
-        lines.append(
-            f"{row['figure']:<34} {row['input']:<14} {row['median']:>7.3f}  {bar}{verdict}"
-        )
-    return "\n".join(lines) + "\n"
+    paints = [partial(load_style(style).paint, [frame]) for style in styles]
+    slow, *fast = seconds_in_turns([reference(height, width, plain=True), *paints], parsed.repeats)
+    for style, median in zip(styles, fast, strict=True):
+        row: Row = {"style": _name(style), "input": f"{width}x{height}"}
+        yield {**row, "figure": "speed / FAV network", "value": slow / median}
+        yield {**row, "figure": "  time", "value": median, "unit": "s a frame"}
 
 
 def _name(style: str) -> str:

@@ -10,41 +10,12 @@ benchmarks/README.md.
 """
 
 import argparse
-import itertools
-import statistics
 import sys
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from emulation import Costs, make_clip
-from point import PointSettings, start_point
-from report import machine, write_json
-from thread_times import OTHERS
-
-CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"
-CARRIED_SIZES = "1280x720,1920x1080"
-WAYS = ("rank0:auto",)
-PRESETS = ("medium", "ultrafast")
-# Rank 0's threads (see fastvid.job.run), in the order of the data's way.
-PARTS = {
-    "fastvid-readahead": "decode, cuts",
-    "MainThread": "deal, gather",
-    "fastvid-store": "store",
-    "fastvid-encode": "encode",
-}
-
-
-@dataclass(frozen=True)
-class How:
-    """How a row is measured: frames of the clip, repeats, nice value, folder of the run files."""
-
-    frames: int = 120
-    repeats: int = 3
-    nice: int = 0
-    folder: Path | None = None
+from harness.arguments import sizes_of, words_of
+from harness.carry import CARRIED_SIZES, PRESETS, WAYS, How, carry_figures, print_table
+from harness.result import add_json_option, measured, write_result
 
 
 def main() -> int:
@@ -52,93 +23,8 @@ def main() -> int:
     parsed = _parse()
     how = How(parsed.frames, parsed.repeats, parsed.nice, parsed.folder)
     results = print_table(parsed.sizes, parsed.ways, parsed.presets, how)
-    if parsed.json:
-        write_json(parsed.json, {"machine": machine(), "points": results})
+    write_result(parsed.json, measured("rank0", parsed, list(carry_figures(results))))
     return 0
-
-
-def print_table(
-    sizes: Sequence[tuple[int, int]], ways: Sequence[str], presets: Sequence[str], how: How
-) -> list[dict[str, Any]]:
-    """Measures every combination and prints a row for each as it comes; returns them."""
-    sys.stdout.write(
-        f"{'size':<10} {'way':<11} {'preset':<10} {'ms a frame':<66} {'one core':>9} "
-        f"{'a core each':>12} {'here':>6}\n"
-    )
-    results = []
-    for size, way, preset in itertools.product(sizes, ways, presets):
-        result = measure(size, way, preset, how)
-        results.append(result)
-        parts = ", ".join(
-            f"{name} {1000 * seconds:.1f}" for name, seconds in result["seconds_a_frame"].items()
-        )
-        sys.stdout.write(
-            f"{result['size']:<10} {way:<11} {preset:<10} {parts:<66} "
-            f"{result['fps_one_core']:>9.1f} {result['fps_core_each']:>12.1f} "
-            f"{result['fps_here']:>6.1f}\n"
-        )
-        sys.stdout.flush()
-    return results
-
-
-def measure(size: tuple[int, int], way: str, preset: str, how: How) -> dict[str, Any]:
-    """One row: medians over the repeats, seconds of processor time a frame by part."""
-    clip = make_clip(CACHE, size, how.frames)
-    decoder, _, cuts_option = way.partition(":")
-    settings = PointSettings(
-        clip=str(clip),
-        cuts=cuts_option,
-        folder=str(how.folder or ""),
-        costs=Costs(0, 0, 0),
-        slow=False,
-        preset=preset,
-        nice=how.nice,
-        decode=decoder,
-        leader_computes=False,
-        digest=False,
-        watch_threads=True,
-    )
-    points = [start_point(settings, ranks=2) for _ in range(how.repeats)]
-    parts = [parts_of(point["thread_cpu_seconds"]) for point in points]
-    seconds = {
-        name: statistics.median(part.get(name, 0.0) for part in parts) / how.frames
-        for name in PARTS.values()
-    }
-    decode = seconds.pop("decode, cuts")
-    cuts = 0.0
-    if cuts_option == "auto":
-        alone = min(decode, decode_seconds(clip) / how.frames)
-        decode, cuts = alone, decode - alone
-    seconds = {"decode": decode, "cuts": cuts, **seconds}
-    slowest = max(decode + cuts, *(seconds[name] for name in ("deal, gather", "store", "encode")))
-    return {
-        "size": f"{size[0]}x{size[1]}",
-        "way": way,
-        "preset": preset,
-        "frames": how.frames,
-        "seconds_a_frame": seconds,
-        "fps_one_core": 1 / sum(seconds.values()),
-        "fps_core_each": 1 / slowest,
-        "fps_here": statistics.median(how.frames / point["seconds"] for point in points),
-    }
-
-
-def parts_of(thread_seconds: Mapping[str, float]) -> dict[str, float]:
-    """Processor seconds by part; what an encoder's own threads use belongs to encoding."""
-    parts = {part: thread_seconds.get(thread, 0.0) for thread, part in PARTS.items()}
-    parts["encode"] += thread_seconds.get(OTHERS, 0.0)
-    return parts
-
-
-def decode_seconds(clip: Path) -> float:
-    """Processor seconds of decoding a clip to RGB, without cut detection."""
-    from fastvid.decode.film import open_source
-
-    with open_source(str(clip), size=None, frames=None, fps=None, on_error="stop") as source:
-        began = time.process_time()
-        for _ in source:
-            pass
-        return time.process_time() - began
 
 
 def _parse() -> argparse.Namespace:
@@ -146,25 +32,17 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--sizes", type=sizes_of, default=sizes_of(CARRIED_SIZES))
     parser.add_argument(
         "--ways",
-        type=lambda text: text.split(","),
+        type=words_of,
         default=list(WAYS),
         help="who decodes and how cuts are found, such as local:none",
     )
-    parser.add_argument(
-        "--presets", type=lambda text: text.split(","), default=list(PRESETS), help="of libx264"
-    )
+    parser.add_argument("--presets", type=words_of, default=list(PRESETS), help="of libx264")
     parser.add_argument("--frames", type=int, default=How.frames)
     parser.add_argument("--repeats", type=int, default=How.repeats)
     parser.add_argument("--nice", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="where run files are written")
-    parser.add_argument("--json", type=Path)
+    add_json_option(parser)
     return parser.parse_args()
-
-
-def sizes_of(text: str) -> list[tuple[int, int]]:
-    """Widths and heights of a text such as 1280x720,1920x1080."""
-    pairs = [part.split("x") for part in text.split(",") if part]
-    return [(int(width), int(height)) for width, height in pairs]
 
 
 if __name__ == "__main__":

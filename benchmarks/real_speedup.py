@@ -13,78 +13,63 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from report import machine, write_json
+from harness.clips import demo_clip
+from harness.result import Bar, Figure, add_json_option, measured, write_result
 
-CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"
 # (ranks, threads of each)
-SETTINGS = ((1, 1), (2, 1), (1, 2))
-SPEED_UP_BAR = 1.8
+Setting = tuple[int, int]
+SETTINGS: tuple[Setting, ...] = ((1, 1), (2, 1), (1, 2))
+# How many times faster two ranks of one thread have to be than these.
+BARS: dict[Setting, float] = {(1, 1): 1.8, (1, 2): 1.0}
 _SUMMARY = re.compile(r"frames in \d+ shots? on \d+ ranks? in ([\d.]+) s")
 
 
 def main() -> int:
     """Runs the settings in turn and prints medians and ratios."""
     parsed = _parse()
-    clip = CACHE / f"demo-{parsed.size}-{parsed.frames}.mp4"
-    if not clip.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "fastvid",
-                "clip",
-                str(clip),
-                "--size",
-                parsed.size,
-                "--frames",
-                str(parsed.frames),
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-    job: dict[tuple[int, int], list[float]] = {setting: [] for setting in SETTINGS}
-    whole: dict[tuple[int, int], list[float]] = {setting: [] for setting in SETTINGS}
+    clip = demo_clip(parsed.size, parsed.frames)
+    job: dict[Setting, list[float]] = {setting: [] for setting in SETTINGS}
+    whole: dict[Setting, list[float]] = {setting: [] for setting in SETTINGS}
     for number in range(parsed.repeats + 1):
         for setting in SETTINGS:
             seconds = run(clip, *setting, parsed.style, parsed.bind)
             if number:  # the first round warms up
                 job[setting].append(seconds[0])
                 whole[setting].append(seconds[1])
-    medians = {setting: statistics.median(times) for setting, times in job.items()}
-    for setting in SETTINGS:
-        ranks, threads = setting
-        times = sorted(job[setting])
-        sys.stdout.write(
-            f"{ranks} rank(s) x {threads} thread(s): median {medians[setting]:.2f} s "
-            f"({times[0]:.2f} to {times[-1]:.2f}), whole command "
-            f"{statistics.median(whole[setting]):.2f} s\n"
-        )
-    speed_up = medians[1, 1] / medians[2, 1]
-    against_threads = medians[1, 2] / medians[2, 1]
-    sys.stdout.write(
-        f"2 ranks against 1: {speed_up:.2f} times (bar {SPEED_UP_BAR})\n"
-        "2 ranks against 1 rank with 2 threads: "
-        f"{against_threads:.2f} times (bar 1)\n"
-    )
-    if parsed.json:
-        write_json(
-            parsed.json,
-            {
-                "machine": machine(),
-                "frames": parsed.frames,
-                "size": parsed.size,
-                "style": parsed.style,
-                "bound": parsed.bind,
-                "speed_up": speed_up,
-                "against_threads": against_threads,
-                "job_seconds": {f"{r}x{t}": job[r, t] for r, t in SETTINGS},
-                "command_seconds": {f"{r}x{t}": whole[r, t] for r, t in SETTINGS},
-            },
-        )
+    figures = list(figures_of(job, whole, "bound" if parsed.bind else "not bound"))
+    for figure in figures:
+        of = ", ".join(f"{name} {value}" for name, value in figure.of.items())
+        unit = "" if figure.unit == "ratio" else f" {figure.unit}"
+        spread = "" if figure.low is None else f" ({figure.low:.2f} to {figure.high:.2f})"
+        bar = "" if figure.bar is None else f", bar {figure.bar}"
+        sys.stdout.write(f"{figure.name}, {of}: {figure.value:.2f}{unit}{spread}{bar}\n")
+    write_result(parsed.json, measured("real_speedup", parsed, figures))
     return 0
+
+
+def figures_of(
+    job: dict[Setting, list[float]], whole: dict[Setting, list[float]], cores: str
+) -> Iterator[Figure]:
+    """Medians of each setting's seconds (least and most), and their ratios.
+
+    cores: bound or not bound.
+    """
+    for name, seconds in (("job", job), ("whole command", whole)):
+        for (ranks, threads), times in seconds.items():
+            of = {"cores": cores, "ranks x threads": f"{ranks} x {threads}"}
+            yield Figure(name, statistics.median(times), "s", of, min(times), max(times))
+    medians = {setting: statistics.median(times) for setting, times in job.items()}
+    for (ranks, threads), bar in BARS.items():
+        yield Figure(
+            "speed-up of 2 x 1",
+            medians[ranks, threads] / medians[2, 1],
+            "ratio",
+            {"cores": cores, "over": f"{ranks} x {threads}"},
+            bar=Bar(at_least=bar),
+        )
 
 
 def run(clip: Path, ranks: int, threads: int, style: str, bind: bool) -> tuple[float, float]:
@@ -132,7 +117,7 @@ def _parse() -> argparse.Namespace:
         action="store_true",
         help="binds each rank to as many cores as it has threads, as batch systems do",
     )
-    parser.add_argument("--json", type=Path)
+    add_json_option(parser)
     return parser.parse_args()
 
 

@@ -8,29 +8,34 @@ JSON and pictures. The method is in benchmarks/README.md.
 """
 
 import argparse
+import itertools
 import os
 import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emulation import Costs, make_clip, uneven_cuts
 from fastvid.parallel.mpi.launch import launched_rank, launched_size
 from fastvid.stages.overlap import Overlap
-from point import PointSettings, read_point, run_point, start_point
-from rank0 import CARRIED_SIZES, PRESETS, WAYS, How, print_table, sizes_of
-from report import check_can_draw, format_row, heading, machine, plot_efficiency, write_json
-from timeline import draw_timeline, shares
+from harness.arguments import numbers_of, sizes_of, words_among
+from harness.carry import CARRIED_SIZES, PRESETS, WAYS, How, carry_figures, print_table
+from harness.clips import make_clip
+from harness.emulation import COSTS_FORM, Costs, costs_of, uneven_cuts
+from harness.point import PointSettings, read_point, run_point, start_point
+from harness.result import Bar, Figure, add_json_option, measured, write_result
+from harness.scaling_report import check_can_draw, format_row, heading, plot_efficiency
+from harness.spans import draw_timeline, shares
 
-CACHE = Path(__file__).resolve().parent.parent / ".data" / "benchmarks"
 SIZE = (640, 360)
 _FRAMES_MAX = 1920
 _FRAMES_A_RANK = 60
 # A recurrent model of Fast Artistic Videos at 640x360: everything is in the recursion.
 _RECURRENT = Costs(0.0, 0.0, 1.9)
+_DEFAULT_COSTS = Costs()
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Case:
 
     title: str
     bars: dict[int, float]
-    costs: Costs = Costs()
+    costs: Costs = _DEFAULT_COSTS
     shots: int = 1
     slow: bool = False
     pipeline: str | None = None
@@ -90,46 +95,52 @@ def main() -> int:
         check_can_draw()
     points = []
     sys.stdout.write(heading())
-    for name in parsed.cases:
-        for ranks in parsed.ranks:
-            for _ in range(parsed.repeats):
-                point = _point(parsed, name, ranks)
-                points.append(point)
-                sys.stdout.write(format_row(point))
-                sys.stdout.flush()
-                if parsed.timeline and ranks == max(parsed.ranks):
-                    path = parsed.timeline.with_stem(f"{parsed.timeline.stem}-{name}-{ranks}")
-                    draw_timeline(point["segments"], ranks, path)
-    carried = _carried(parsed)
-    if parsed.json:
-        settings = {key: str(value) for key, value in vars(parsed).items()}
-        cases = {name: asdict(CASES[name]) for name in parsed.cases}
-        write_json(
-            parsed.json,
-            {
-                "machine": machine(),
-                "settings": settings,
-                "cases": cases,
-                "points": [_without_segments(point) for point in points],
-                "carried_by_rank0": carried,
-            },
-        )
+    for name, ranks in itertools.product(parsed.cases, parsed.ranks):
+        for _ in range(parsed.repeats):
+            point = _point(parsed, name, ranks)
+            points.append(point)
+            sys.stdout.write(format_row(point))
+            sys.stdout.flush()
+            if parsed.timeline and ranks == max(parsed.ranks):
+                path = parsed.timeline.with_stem(f"{parsed.timeline.stem}-{name}-{ranks}")
+                draw_timeline(point["segments"], ranks, path)
+    figures = [figure for point in points for figure in _figures(point)]
+    figures += carry_figures(_carried(parsed))
+    details = {
+        "cases": {name: asdict(CASES[name]) for name in parsed.cases},
+        "points": [_without_segments(point) for point in points],
+    }
+    write_result(parsed.json, measured("scaling", parsed, figures, details))
     if parsed.plot:
         bars = {name: (CASES[name].title, CASES[name].bars) for name in parsed.cases}
         plot_efficiency(points, bars, parsed.plot)
     return 0
 
 
+def _figures(point: dict[str, Any]) -> Iterator[Figure]:
+    """What is told of a point."""
+    of = {"case": point["case"], "ranks": point["ranks"]}
+    bar = None if point["bar"] is None else Bar(at_least=point["bar"])
+    yield Figure("efficiency", point["efficiency"], "ratio", of, bar=bar)
+    yield Figure("speed-up", point["speed_up"], "ratio", of)
+    yield Figure("time", point["seconds"], "s", of)
+    yield Figure("frames", point["frames"], "frames", of)
+    yield Figure("store", point["store_share"], "of the time", of)
+    yield Figure("sent", point["sent_frames"], "frames a frame", of)
+    for name, share in point["shares"].items():
+        yield Figure(name, share, "of ranks x time", of)
+
+
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--ranks", type=_numbers, default=[2, 4, 8, 16, 32, 64])
+    parser.add_argument("--ranks", type=numbers_of, default=[2, 4, 8, 16, 32, 64])
     parser.add_argument(
-        "--cases", type=_case_names, default=_DEFAULT_CASES, help=f"of {','.join(CASES)}"
+        "--cases", type=words_among(CASES), default=_DEFAULT_CASES, help=f"of {','.join(CASES)}"
     )
     parser.add_argument(
         "--cost",
-        type=Costs.parse,
-        metavar="flow=S,stylize=S,temporal=S",
+        type=costs_of,
+        metavar=COSTS_FORM,
         help="seconds a frame instead of those of the case",
     )
     parser.add_argument(
@@ -162,7 +173,7 @@ def _parse() -> argparse.Namespace:
         help="nice value of the ranks; below 0 (as "
         "root) they need not wait for what else runs on this machine",
     )
-    parser.add_argument("--json", type=Path)
+    add_json_option(parser)
     parser.add_argument("--plot", type=Path, help="a .png file")
     parser.add_argument(
         "--timeline", type=Path, help="a .png file; case and number of ranks are added to its name"
@@ -177,18 +188,6 @@ def _carried(parsed: argparse.Namespace) -> list[dict[str, Any]]:
     sys.stdout.write("\nrank 0 alone: frames/s with one core, and with one for each thread\n")
     how = How(repeats=parsed.repeats, nice=parsed.nice, folder=parsed.folder)
     return print_table(parsed.carry, WAYS, PRESETS, how)
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.split(",")]
-
-
-def _case_names(text: str) -> list[str]:
-    names = text.split(",")
-    for name in names:
-        if name not in CASES:
-            raise argparse.ArgumentTypeError(f"unknown case {name}; there are {', '.join(CASES)}")
-    return names
 
 
 def _one_point(parsed: argparse.Namespace, ranks: int) -> int:
@@ -219,7 +218,7 @@ def _settings(
     frames = parsed.frames or min(_FRAMES_MAX, case.frames_a_rank * ranks)
     clip, cuts = "", "none"
     if make:
-        clip = str(make_clip(CACHE, SIZE, frames))
+        clip = str(make_clip(SIZE, frames))
         if case.shots > 1:
             cuts = str(folder / "cuts.txt")
             lines = "\n".join(str(cut) for cut in uneven_cuts(frames, case.shots))
@@ -257,7 +256,8 @@ def _judged(point: dict[str, Any], name: str) -> dict[str, Any]:
 def _sent_frames(point: dict[str, Any]) -> float:
     """What all ranks have sent, in frames, for each frame of the film."""
     sent: int = sum(fact["bytes_sent"] for fact in point["rank_facts"])
-    return sent / (SIZE[0] * SIZE[1] * 3) / point["frames"]
+    frames: int = point["frames"]
+    return sent / (SIZE[0] * SIZE[1] * 3) / frames
 
 
 def _without_segments(point: dict[str, Any]) -> dict[str, Any]:

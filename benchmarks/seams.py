@@ -25,7 +25,8 @@ from fastvid.motion.occlusion import consistency_mask
 from fastvid.runfile.reader import RunFile
 from fastvid.stages.overlap import Overlap, seams
 from fastvid.stages.seam_report import seam_ratios
-from report import write_json
+from harness.recurrent import recurrent_style
+from harness.result import Figure, add_json_option, measured, write_result
 
 # How much of the past the first layer of the made-up model takes for a part of the frame.
 _SHARE = 0.5
@@ -52,8 +53,8 @@ def main() -> int:
     found = _figures(overlap, shots, frames, errors)
     for label, value in found.items():
         sys.stdout.write(f"{label:<64} {value:>8.3f}\n")
-    if parsed.json:
-        write_json(parsed.json, {"figures": found, "errors": errors})
+    figures = [Figure(label, value, _unit(label)) for label, value in found.items()]
+    write_result(parsed.json, measured("seams", parsed, figures, {"errors": errors}))
     return 0
 
 
@@ -73,32 +74,8 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--judge", choices=FLOW_METHODS, default="deepflow")
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--json", type=Path)
+    add_json_option(parser)
     return parser.parse_args()
-
-
-def recurrent_style(style: str, share: float) -> bytes:
-    """A recurrent model made out of a bundled style.
-
-    It sees (1 - share) times the frame and share times the past, masked and moved, and paints that:
-    its own painting once more. It was never trained for that.
-    """
-    import torch
-
-    from fastvid.style.checkpoint import checkpoint_bytes, read_checkpoint
-    from fastvid.style.loading import read_style
-    from fastvid.style.variant import Variant
-
-    name, data = read_style(style)
-    checkpoint = read_checkpoint(data, name)
-    weights = dict(checkpoint.weights)
-    first = next(key for key, value in weights.items() if value.ndim == 4)
-    of_frame = weights[first]
-    of_mask = torch.zeros_like(of_frame[:, :1])
-    weights[first] = torch.cat([(1 - share) * of_frame, share * of_frame, of_mask], dim=1)
-    return checkpoint_bytes(
-        checkpoint.arch, weights, f"{name}, made recurrent", variant=Variant(in_channels=7)
-    )
 
 
 def _stylize(parsed: argparse.Namespace, folder: Path, model: Path, pipeline: str) -> None:
@@ -171,6 +148,12 @@ def _errors(
     return {index: error for index, error in errors.items() if error is not None}
 
 
+def _unit(label: str) -> str:
+    if label == "seams":
+        return "seams"
+    return "levels" if label.startswith("levels") else "ratio"
+
+
 def _figures(
     overlap: Overlap,
     shots: list[tuple[int, int]],
@@ -198,7 +181,7 @@ def _figures(
     )
     apart = [
         float(np.abs(one.astype(np.int16) - two).mean())
-        for one, two in zip(frames["exact"], frames["overlap"])
+        for one, two in zip(frames["exact"], frames["overlap"], strict=True)
     ]
     figures["levels between exact and overlap: largest mean of a frame"] = max(apart)
     for first in joined:

@@ -4,11 +4,10 @@
 
 For every bundled style with a painting of its name in the folder: content + style loss of the
 painted photographs that training held out, beside direct optimisation of the same loss by Adam from
-the photograph (100 steps of 5 levels, 256x256). Prints medians over the photographs and JSON.
+the photograph (100 steps of 5 levels, 256x256). Prints medians over the photographs.
 """
 
 import argparse
-import json
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from fastvid.training.photos import find_photos, read_painting, read_photo
 from fastvid.training.report import square
 from fastvid.training.sampling import as_images
 from fastvid.training.settings import TrainingSettings
+from harness.result import Figure, add_json_option, measured, write_result
 
 SIZE = 256
 ADAM_STEPS = 100
@@ -91,11 +91,13 @@ def compare(
 
 
 def main() -> None:
+    """Prints a row for each style."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("data", "paintings", "loss-network"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--photos", type=int, default=20, help="how many of those held out")
     parser.add_argument("--threads", type=int, default=1)
+    add_json_option(parser)
     args = parser.parse_args()
     set_threads(args.threads)
     settings = TrainingSettings()
@@ -103,14 +105,18 @@ def main() -> None:
     held_out = find_photos(args.data, SIZE).held_out[: args.photos]
     photos = [square(read_photo(path, SIZE), SIZE) for path in held_out]
     paintings = {path.stem: path for path in Path(args.paintings).iterdir()}
-    results: dict[str, tuple[float, float]] = {}
+    figures: list[Figure] = []
     print(f"{'style':16} {'painted':>8} {'direct':>8} {'ratio':>6}   ({len(photos)} photographs)")
     for card in bundled_styles():
         if card.name in paintings:
             ours, direct = compare(card.name, paintings[card.name], photos, network, settings)
-            results[card.name] = ours, direct
+            values = {"painted": ours, "direct": direct, "ratio": ours / direct}
+            figures += [
+                Figure(name, value, "ratio" if name == "ratio" else "loss", {"style": card.name})
+                for name, value in values.items()
+            ]
             print(f"{card.name:16} {ours:8.3f} {direct:8.3f} {ours / direct:6.2f}", flush=True)
-    print(json.dumps({"medians": results, "photographs": len(photos)}))
+    write_result(args.json, measured("style_loss", args, figures, {"photographs": len(photos)}))
 
 
 if __name__ == "__main__":

@@ -12,79 +12,27 @@ to pixels, that of the reference is that of the network alone.
 
 import argparse
 import functools
-import json
-import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
-import torch
-from torch import nn
 
 from fastvid.style.cards import bundled_styles
 from fastvid.style.loading import load_style
 from fastvid.style.model import set_threads
-from fastvid.style.network import InstanceNorm, build_network
 from fastvid.system.allocator import keep_freed_memory
-
-FAV_ARCH = "c9s1-32,d64,d128,R128,R128,R128,R128,R128,U2,c3s1-64,U2,c9s1-3"
-FAV_CHANNELS = 7
-FAV_PADDING = 40
-
-
-class CroppingBlock(nn.Module):
-    """The residual block of Fast Artistic Videos: unpadded, its shortcut loses 2 pixels a side."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(channels, channels, 3),
-            InstanceNorm(channels),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, 3),
-            InstanceNorm(channels),
-        )
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return features[:, :, 2:-2, 2:-2] + self.body(features)
-
-
-def with_plain_norms(module: nn.Module) -> None:
-    """Replace the project's instance norms by torch's, everywhere below the module."""
-    for name, part in module.named_children():
-        if isinstance(part, InstanceNorm):
-            setattr(module, name, nn.InstanceNorm2d(part.num_features, affine=True))
-        else:
-            with_plain_norms(part)
-
-
-def reference(height: int, width: int, plain: bool) -> Callable[[], object]:
-    """One frame through the Fast Artistic Videos network, random weights."""
-    layers = [
-        CroppingBlock(128) if hasattr(layer, "body") else layer
-        for layer in build_network(FAV_ARCH, FAV_CHANNELS)
-    ]
-    network = nn.Sequential(nn.ReflectionPad2d(FAV_PADDING), *layers).eval()
-    images = torch.randn(1, FAV_CHANNELS, height, width) * 60
-    if plain:
-        with_plain_norms(network)
-    else:
-        network = network.to(memory_format=torch.channels_last)
-        images = images.to(memory_format=torch.channels_last)
-
-    def paint() -> torch.Tensor:
-        with torch.inference_mode():
-            return network(images)
-
-    return paint
+from harness.fav_network import reference
+from harness.result import Figure, add_json_option, measured, write_result
 
 
 def main() -> None:
+    """Lets the networks take turns and prints the table."""
     keep_freed_memory()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, value in (("width", 640), ("height", 360), ("threads", 1), ("repeats", 5)):
         parser.add_argument(f"--{name}", type=int, default=value)
+    add_json_option(parser)
     args = parser.parse_args()
     set_threads(args.threads)
     frame = np.random.default_rng(0).integers(0, 256, (args.height, args.width, 3), np.uint8)
@@ -102,19 +50,28 @@ def main() -> None:
             paint()
             if repeat:
                 seconds[name].append(time.perf_counter() - start)
-    print_table(seconds, vars(args))
+    figures = list(figures_of(seconds))
+    print_table(figures)
+    write_result(args.json, measured("style_speed", args, figures))
 
 
-def print_table(seconds: dict[str, list[float]], settings: dict[str, int]) -> None:
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    slowest = next(iter(medians.values()))
-    print(f"{'network':24} {'s/frame':>8} {'IQR':>8} {'speed':>7}")
+def figures_of(seconds: Mapping[str, list[float]]) -> Iterator[Figure]:
+    """Medians and quartiles of each network, and its speed over that of the first one."""
+    slowest = statistics.median(next(iter(seconds.values())))
     for name, times in seconds.items():
-        quartiles = np.percentile(times, (25, 75))
-        spread = quartiles[1] - quartiles[0]
-        print(f"{name:24} {medians[name]:8.3f} {spread:8.3f} {slowest / medians[name]:6.1f}x")
-    machine = f"{platform.machine()}, torch {torch.__version__}"
-    print(json.dumps({"medians_s": medians, **settings, "machine": machine}))
+        median = statistics.median(times)
+        low, high = (float(quartile) for quartile in np.percentile(times, (25, 75)))
+        yield Figure("time", median, "s a frame", {"network": name}, low, high)
+        yield Figure("speed", slowest / median, "ratio", {"network": name})
+
+
+def print_table(figures: list[Figure]) -> None:
+    """A row for each network."""
+    print(f"{'network':24} {'s/frame':>8} {'IQR':>8} {'speed':>7}")
+    for time_of, speed in zip(figures[::2], figures[1::2], strict=True):
+        assert time_of.low is not None and time_of.high is not None
+        name, spread = time_of.of["network"], time_of.high - time_of.low
+        print(f"{name:24} {time_of.value:8.3f} {spread:8.3f} {speed.value:6.1f}x")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,30 @@
 """Guards, parses, calls. Whatever goes wrong on whatever rank ends all ranks, with one message."""
 
 import os
+import select
 import sys
 import time
 import traceback
 from collections.abc import Sequence
 
-from fastvid.commands.serve import serve
-from fastvid.errors import EXIT_BAD_INPUT, EXIT_FAILURE, FastvidError, Stopped
-from fastvid.parallel.engine.engine import still_computing
-from fastvid.parallel.mpi.communicator import (
+from fastvid.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILURE,
+    EXIT_UNREAD,
+    FastvidError,
+    Stopped,
+)
+from fastvid.parallel.engine.threads import still_computing
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.launch import LaunchError, launched_rank
+from fastvid.parallel.mpi.lifetime import (
     FAILED_PATIENCE_S,
     GOOD_PATIENCE_S,
     REFUSED_PATIENCE_S,
-    Communicator,
     connect,
     finalize,
     leave,
 )
-from fastvid.parallel.mpi.launch import LaunchError, launched_rank
 from fastvid.parallel.mpi.stopping import ignore_warning_signals, signals_stop
 from fastvid.system.allocator import keep_freed_memory
 
@@ -43,30 +49,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # until now mpich has swallowed SIGUSR1.
         with signals_stop(comm):
             if comm.rank != 0:
+                # Only the other ranks need what it loads, at least for as short a thing as --help.
+                from fastvid.commands.serve import serve
+
                 return serve(comm)
             return _lead(comm, sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
         return _give_up(comm, "interrupted", 130)
     except BaseException:  # an error of ours: the others must not wait for this rank
-        where = f"rank {comm.rank} on {comm.peers[comm.rank].host}: " if comm.size > 1 else ""
+        where = f"{comm.peers[comm.rank]}: " if comm.size > 1 else ""
         return _give_up(comm, where + traceback.format_exc().strip(), EXIT_FAILURE)
 
 
 def _lead(comm: Communicator, arguments: Sequence[str]) -> int:
     """Rank 0: runs the command line and sends the others home with its exit status."""
-    from fastvid.commands.cli import run_command_line
-
     leave_by = None
     try:
-        status = run_command_line(list(arguments), comm)
+        status = _run(comm, arguments)
     except Stopped as stop:
         _write(f"fastvid: {stop}")
         status, leave_by = stop.exit_status, stop.leave_by
     except FastvidError as error:
         _complain(str(error))
         status = error.exit_status
-    except SystemExit as request:  # argparse: --help or a usage error, already written
-        status = request.code if isinstance(request.code, int) else EXIT_FAILURE
     patience_s = {0: GOOD_PATIENCE_S, EXIT_BAD_INPUT: REFUSED_PATIENCE_S}.get(
         status, FAILED_PATIENCE_S
     )
@@ -77,6 +82,36 @@ def _lead(comm: Communicator, arguments: Sequence[str]) -> int:
     if not comm.send_home(status, patience_s):
         comm.abort(status)
     return status
+
+
+def _run(comm: Communicator, arguments: Sequence[str]) -> int:
+    """Runs the command line until what it says is written out, or nobody reads it any more."""
+    from fastvid.commands.cli import run_command_line
+
+    try:
+        try:
+            status = run_command_line(list(arguments), comm)
+        except SystemExit as request:  # argparse: --help, already written
+            status = request.code if isinstance(request.code, int) else EXIT_FAILURE
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _reader_has_left():
+            raise
+        return EXIT_UNREAD
+    return status
+
+
+def _reader_has_left() -> bool:
+    """Whether nobody reads the standard output any more; what is left of it is dropped then."""
+    output = sys.stdout.fileno()
+    pipe = select.poll()
+    pipe.register(output, 0)
+    if not any(event & select.POLLERR for _, event in pipe.poll(0)):
+        return False
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, output)
+    os.close(nowhere)
+    return True
 
 
 def _give_up(comm: Communicator, message: str, status: int) -> int:

@@ -48,6 +48,17 @@ def imports(module: str) -> Iterator[str]:
                 yield name if name in MODULES else node.module
 
 
+def foreign_imports(module: str) -> set[str]:
+    """The libraries that a module imports, by the first part of their names."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
 def room(module: str) -> str:
     """The room, or the file beside the rooms, that a module belongs to."""
     parts = module.split(".")
@@ -83,3 +94,9 @@ def test_no_circle_of_files() -> None:
         for module in leaves:
             del graph[module]
     assert not graph
+
+
+def test_mpi_is_called_from_one_module() -> None:
+    """What the ranks say to each other goes through one mailbox."""
+    callers = {module for module in MODULES if "mpi4py" in foreign_imports(module)}
+    assert callers == {"fastvid.parallel.mpi.transport"}

@@ -1,74 +1,86 @@
 """The Python interface: the same powers as the command line, for one process or under mpirun."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Concatenate, ParamSpec, Protocol
 
-from fastvid.encode.codecs import FOLDER_CODEC
+from fastvid.commands.serve import take_part
+from fastvid.commands.stylize import for_folder
 from fastvid.errors import FastvidError, RemoteError
 from fastvid.job.options import StylizeOptions
 from fastvid.job.progress import Progress
-from fastvid.parallel.mpi.communicator import Communicator, Kind, connect
+from fastvid.job.result import JobResult
+from fastvid.job.run import run_job
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.lifetime import connect
+from fastvid.parallel.mpi.message import Quit
+from fastvid.parallel.mpi.stopping import signals_stop
 
-_communicator: Communicator | None = None
+P = ParamSpec("P")
+Place = str | Path
 
 
-def stylize(
-    input: str | Path, output: str | Path, *, progress: str = "auto", **options: Any
-) -> Any:
-    """Repaints a video.
+class _Stylize(Protocol[P]):
+    """Input, output, and the keywords `P`."""
 
-    input: a video or a folder of numbered images. output: a video file or a folder for PNGs.
-    options: the fields of `fastvid.job.options.StylizeOptions`, such as style="starry_night",
-    frames=(0, 100), size=(640, -1), keep_colors=True. progress: "auto", "bar", "lines" or "none".
+    def __call__(
+        self, input: Place, output: Place, *args: P.args, **options: P.kwargs
+    ) -> JobResult | None:
+        """See `stylize`."""
 
-    The process's malloc is left alone: a script that paints large frames begins with
-    `fastvid.system.allocator.keep_freed_memory()`, as the command does (up to twice as fast).
 
-    Returns a `fastvid.job.run.JobResult`. Under mpirun every rank makes the same call, rank 0 gets
-    the result and the others None.
-    Raises InputError for what the caller can put right, other FastvidErrors for what went wrong on
-    the way; under mpirun every rank raises.
-    """
-    comm = _connected()
-    if comm.rank != 0:
-        return _take_part(comm)
-    from fastvid.job.run import run_job
+def _with_keywords_of(
+    make_options: Callable[Concatenate[Path, Path, P], StylizeOptions],
+) -> _Stylize[P]:
+    """`stylize`, whose keywords and their types are those of the options."""
 
-    if str(output).endswith("/"):  # a folder of images
-        options.setdefault("codec", FOLDER_CODEC)
-    settings = replace(StylizeOptions(Path(input), Path(output)), **options)
+    def stylize(
+        input: Place, output: Place, *args: P.args, **options: P.kwargs
+    ) -> JobResult | None:
+        """Repaints a video.
+
+        input: a video or a folder of numbered images. output: a video file, or a folder for PNGs
+        (NAME/). options: the fields of `fastvid.StylizeOptions`, such as style="starry_night",
+        frames=(0, 100), size=(640, -1), keep_colors=True, progress="none".
+
+        The process's malloc is left alone: a script that paints large frames begins with
+        `fastvid.keep_freed_memory()`, as the command does (up to twice as fast).
+
+        Under mpirun every rank makes the same call, rank 0 gets the result and the others None.
+        Raises InputError for what the caller can put right, other FastvidErrors for what went
+        wrong on the way; under mpirun every rank raises.
+        """
+        comm = connect()
+        # A batch system's warning asks the run to stop in good order.
+        with signals_stop(comm):
+            if comm.rank == 0:
+                return _lead(
+                    for_folder(
+                        make_options(Path(input), Path(output), *args, **options), str(output)
+                    ),
+                    comm,
+                )
+            dismissal = take_part(comm)
+            if dismissal.exit_status:
+                raise RemoteError(f"rank 0: {dismissal.reason}", dismissal.exit_status)
+            return None
+
+    stylize.__dict__["__signature__"] = signature(make_options)  # for `help(fastvid.stylize)`
+    return stylize
+
+
+stylize = _with_keywords_of(StylizeOptions)
+
+
+def _lead(options: StylizeOptions, comm: Communicator) -> JobResult:
+    """Runs the job from rank 0 and dismisses the others, with the error if there is one."""
     try:
-        result = run_job(settings, comm, Progress(progress))
+        result = run_job(options, comm, Progress(options.progress))
     except FastvidError as error:
-        for rank in range(1, comm.size):
-            comm.send_text(rank, Kind.QUIT, str(error), [error.exit_status])
+        comm.send_all(Quit(error.exit_status, str(error)))
         comm.drain()
         raise
-    comm.send_all(Kind.QUIT, [0])
+    comm.send_all(Quit(0))
     comm.drain()
     return result
-
-
-def _connected() -> Communicator:
-    """The communicator of this process; MPI is started at the first call."""
-    global _communicator
-    if _communicator is None:
-        _communicator = connect()
-    return _communicator
-
-
-def _take_part(comm: Communicator) -> None:
-    from fastvid.parallel.same_input import answer_look
-    from fastvid.parallel.serve import serve_job
-
-    while True:
-        message = comm.wait_for(Kind.SETUP, Kind.QUIT, Kind.LOOK)
-        if message.kind is Kind.SETUP:
-            serve_job(comm, message)
-        elif message.kind is Kind.LOOK:
-            answer_look(comm, message)
-        elif message.header[0]:
-            raise RemoteError(f"rank 0: {message.text()}", message.header[0])
-        else:
-            return

@@ -1,24 +1,39 @@
-"""`fastvid convert` and `fastvid styles FILE`: models of other programs in the project's format."""
+"""Writes another program's model (.t7, .pth) as a checkpoint of this one."""
 
-import math
+import argparse
+import sys
 from pathlib import Path
 
 from fastvid.encode.place import check_place
 from fastvid.errors import InputError
-from fastvid.style.cards import find_style
-from fastvid.style.checkpoint import Checkpoint, checkpoint_bytes, read_checkpoint
-from fastvid.style.margins import BORDER
-from fastvid.style.network import downsampling
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.stopping import signals_kill
+from fastvid.style.checkpoint import checkpoint_bytes, read_checkpoint
+from fastvid.system.arguments import add_overwrite
 from fastvid.system.files import write_atomically
 
-_CHANNELS = {
-    "frame": "3 channels: the frame",
-    "recurrent": "7 channels: the frame, the previous result along the flow, the mask",
-}
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `fastvid convert`."""
+    parser.description = (
+        "Writes a model of Fast Artistic Videos (.t7), its PyTorch port or the "
+        "PyTorch examples as a checkpoint of this project. It paints the same "
+        "bytes."
+    )
+    parser.add_argument("input", metavar="IN", help="a model; its format is found by its content")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.pt")
+    add_overwrite(parser)
+
+
+@signals_kill()
+def run(parsed: argparse.Namespace, comm: Communicator) -> int:
+    """Converts a model and says what it was."""
+    sys.stdout.write(convert(parsed.input, parsed.output, parsed.overwrite) + "\n")
+    return 0
 
 
 def convert(source: str, output: Path, overwrite: bool = False) -> str:
-    """Write the model of a file as the project's own checkpoint; returns what was written.
+    """Writes the model of a file as the project's own checkpoint; returns what was written.
 
     The converted model paints the same bytes. Raises InputError for a file that is no model or an
     output that exists or can't be written.
@@ -37,42 +52,3 @@ def convert(source: str, output: Path, overwrite: bool = False) -> str:
     )
     write_atomically(path, data)
     return f"{output}: {model.variant.kind} model of {source} ({model.source})"
-
-
-def describe_file(name_or_path: str) -> str:
-    """What a style or a file is, in some lines. Raises InputError if it is no model."""
-    return describe_model(read_checkpoint(find_style(name_or_path)), name_or_path)
-
-
-def describe_model(model: Checkpoint, name: str) -> str:
-    """Format, kind, layers, channels, parameters, borders and range of values, in some lines."""
-    variant = model.variant
-    parameters = sum(math.prod(weight.shape) for weight in model.weights.values())
-    colours = "RGB" if variant.order == "rgb" else "BGR"
-    means = ", ".join(f"{mean:g}" for mean in model.mean_bgr)
-    ends = "tanh" if variant.output == "tanh" else "the last layer"
-    norms = "each but the last" if variant.norm_upsampled else "each but the last and the Us"
-    lines = [
-        f"{name}: {variant.kind} model, format: {model.source}",
-        f"layers       {model.arch}",
-        f"             norm and ReLU behind {norms}, norm epsilon {variant.norm_eps:g}",
-        f"input        {_CHANNELS[variant.kind]}",
-        f"             {colours} levels 0..255 minus {means}",
-        f"output       {model.scale:g} x {ends}, plus {means}, rounded and clipped to 0..255",
-        f"parameters   {parameters:,}",
-        f"frame sides  downsampled by {downsampling(list(model.layers))}; any size is painted",
-    ]
-    return "\n".join(lines + _borders(model))
-
-
-def _borders(model: Checkpoint) -> list[str]:
-    variant = model.variant
-    if variant.borders == "mirrored":
-        return [f"borders      mirrored, at least {BORDER} pixels a side"]
-    start = variant.start_padding
-    first = f"{start} pixels of reflection before the first layer" if start else "as trained"
-    blocks = "none, which crops 2 a side" if variant.residual == "crop" else variant.residual
-    return [
-        f"borders      {first}; padding of convolutions: {variant.convolution}, "
-        f"in residual blocks: {blocks}"
-    ]

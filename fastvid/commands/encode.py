@@ -1,15 +1,57 @@
-"""Encoding a finished run again: other codec, container or quality, nothing is computed."""
+"""Encodes a finished run again, without computing."""
 
+import argparse
 from pathlib import Path
 
 from fastvid.decode.frame import ColorTags, VideoInfo
+from fastvid.encode.codecs import available_codecs
+from fastvid.encode.encoded_parts import part_folder
 from fastvid.encode.mux import mux
 from fastvid.encode.output import open_encoder, plan_output
 from fastvid.encode.plan import OutputPlan
-from fastvid.encode.thread import part_folder
 from fastvid.errors import InputError
-from fastvid.job.progress import Progress
+from fastvid.job.progress import Progress, add_progress
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.stopping import signals_kill
 from fastvid.runfile.reader import RunFile
+from fastvid.system.arguments import add_overwrite, add_threads
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `fastvid encode`."""
+    parser.description = "Encodes the frames of a run file again, without computing anything."
+    parser.add_argument("run_file", type=Path, help="a run file (.h5) whose run is complete")
+    parser.add_argument("-o", "--output", required=True, help="the video or folder to write")
+    parser.add_argument("--codec", metavar="NAME", help=" ".join(available_codecs()))
+    parser.add_argument("--crf", type=float, help="constant quality; lower is better and larger")
+    parser.add_argument("--preset", help="speed of the encoder, such as fast, medium, slow")
+    parser.add_argument(
+        "--source",
+        metavar="FILE",
+        help="where sound and subtitles come from (default: the input of the run)",
+    )
+    parser.add_argument("--no-source", action="store_true", help="writes the picture alone")
+    add_threads(parser)
+    add_overwrite(parser)
+    add_progress(parser)
+
+
+@signals_kill()
+def run(parsed: argparse.Namespace, comm: Communicator) -> int:
+    """Encodes the run again."""
+    encode_run(
+        parsed.run_file,
+        parsed.output,
+        codec=parsed.codec,
+        crf=parsed.crf,
+        preset=parsed.preset,
+        source=parsed.source,
+        with_source=not parsed.no_source,
+        threads=parsed.threads,
+        overwrite=parsed.overwrite,
+        progress=Progress(parsed.progress),
+    )
+    return 0
 
 
 def encode_run(
@@ -37,15 +79,7 @@ def encode_run(
             raise InputError(
                 f"{output} exists already. Use --overwrite to replace it, or another -o."
             )
-        stream = int(run.attributes["input_stream"])
-        if source is None and with_source and stream >= 0:
-            source = str(run.attributes["input"])
-            if not Path(source).exists():
-                raise InputError(
-                    f"The input of the run, {source}, is gone; its sound is needed.\n"
-                    "Say where it is with --source, or use --no-source for the picture alone."
-                )
-        source = source if with_source else None
+        source = (source or _input_of(run)) if with_source else None
         plan = plan_output(
             output,
             info=_info(run),
@@ -57,22 +91,42 @@ def encode_run(
         )
         for note in plan.notes:
             progress.note(note)
-        part = part_folder(plan.path).with_suffix(".reencode")
-        try:
-            _encode_part(run, plan, part, threads, progress)
-            span = tuple(int(pts) for pts in run.attributes["span"])
-            notes = mux(
-                plan,
-                [part],
-                source=source,
-                span=(span[0], span[1]) if span else None,
-                source_video_stream_index=max(stream, 0),
-            )
-        finally:
-            _remove(part)
+        notes = _write(run, plan, source, threads, progress)
     for note in notes:
         progress.note(note)
     progress.say(f"video: {plan.path}")
+
+
+def _input_of(run: RunFile) -> str | None:
+    """The input of the run, None if it was a folder of images. Raises InputError if it is gone."""
+    if int(run.attributes["input_stream"]) < 0:
+        return None
+    source = str(run.attributes["input"])
+    if not Path(source).exists():
+        raise InputError(
+            f"The input of the run, {source}, is gone; its sound is needed.\n"
+            "Say where it is with --source, or use --no-source for the picture alone."
+        )
+    return source
+
+
+def _write(
+    run: RunFile, plan: OutputPlan, source: str | None, threads: int, progress: Progress
+) -> list[str]:
+    """Encodes the frames and puts the output together; returns what the user should know."""
+    part = part_folder(plan.path).with_suffix(".reencode")
+    try:
+        _encode_part(run, plan, part, threads, progress)
+        span = tuple(int(pts) for pts in run.attributes["span"])
+        return mux(
+            plan,
+            [part],
+            source=source,
+            span=(span[0], span[1]) if span else None,
+            source_video_stream_index=max(int(run.attributes["input_stream"]), 0),
+        )
+    finally:
+        _remove(part)
 
 
 def _check_frames(run: RunFile) -> None:
@@ -107,7 +161,9 @@ def _encode_part(
 ) -> None:
     encoder = open_encoder(plan, part, threads)
     try:
-        for index, (pts, duration) in enumerate(zip(*(t.tolist() for t in run.times()))):
+        for index, (pts, duration) in enumerate(
+            zip(*(t.tolist() for t in run.times()), strict=True)
+        ):
             encoder.write(run.frame(index), pts, duration)
             progress.update(index + 1, run.frame_count, {})
         encoder.close()

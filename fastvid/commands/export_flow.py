@@ -1,5 +1,7 @@
-"""`fastvid export-flow`: the flow and masks of a run as files of Fast Artistic Videos."""
+"""Writes a run's flow and masks as .flo and .pgm files."""
 
+import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +10,34 @@ from fastvid.errors import InputError, StorageError
 from fastvid.motion.flo import flo_bytes
 from fastvid.motion.flow_folder import RELIABLE_LEVEL, flow_name, mask_name
 from fastvid.motion.pgm import pgm_bytes
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.stopping import signals_kill
 from fastvid.runfile.reader import RunFile
+from fastvid.system.arguments import add_overwrite
 from fastvid.system.files import write_atomically
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `fastvid export-flow`."""
+    parser.description = (
+        "Writes the flow and masks that a run kept (--keep flow,occlusion) as "
+        "backward_5_4.flo (from frame 5 to 4, counted from 1) and "
+        "reliable_5_4.pgm (255 where it can be trusted, else 0)."
+    )
+    parser.add_argument("run_file", type=Path, help="a run file (.h5) whose run is complete")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    add_overwrite(parser, "existing files")
+
+
+@signals_kill()
+def run(parsed: argparse.Namespace, comm: Communicator) -> int:
+    """Writes the files and says how many."""
+    sys.stdout.write(export_flow(parsed.run_file, parsed.output, parsed.overwrite) + "\n")
+    return 0
+
+
 def export_flow(run_path: Path, folder: Path, overwrite: bool = False) -> str:
-    """Write what a run kept of flow and masks into a folder; returns what was written.
+    """Writes what a run kept of flow and masks into a folder; returns what was written.
 
     A pair of frames gets `backward_5_4.flo` and `reliable_5_4.pgm`; frames count from 1 in the
     film, also in the run of a part of it. The first frame of a shot has neither. Raises InputError

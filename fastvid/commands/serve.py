@@ -1,30 +1,37 @@
-"""What the ranks other than 0 do: wait for a job or a training, take part, leave when told."""
+"""What the ranks other than 0 do, whether they were started from the command line or from Python:
+wait for a job or a training, take part, leave when told."""
 
-from fastvid.parallel.mpi.communicator import Communicator, Kind
+from fastvid.parallel import messages
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.message import Farewell, Quit
 from fastvid.parallel.same_input import answer_look
 from fastvid.parallel.serve import serve_job
 from fastvid.parallel.setup import StageFactory, real_stages
 
 
-def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:
-    """Takes part in job after job until rank 0 says to leave; returns the exit status it gave."""
+def take_part(comm: Communicator, make_stages: StageFactory = real_stages) -> Quit:
+    """Takes part in job after job until rank 0 says to leave; returns how it said so."""
     while True:
-        message = comm.wait_for(Kind.SETUP, Kind.TRAIN, Kind.QUIT, Kind.LOOK)
-        if message.kind is Kind.QUIT:
-            return _leave(comm, message.header[0])
-        if message.kind is Kind.SETUP:
-            serve_job(comm, message, make_stages)
-        elif message.kind is Kind.LOOK:
-            answer_look(comm, message)
-        else:
-            from fastvid.training.ranks import join_training
+        message = comm.wait_for(messages.Setup, messages.Train, messages.Look, Quit)
+        match message.body:
+            case Quit() as dismissal:
+                return dismissal
+            case messages.Setup(setup):
+                serve_job(comm, message.job, setup, make_stages)
+            case messages.Look() as look:
+                answer_look(comm, message.job, look)
+            case messages.Train() as training:
+                # torch takes two seconds to import: only those who train pay for it here.
+                from fastvid.training.ranks import join_training
 
-            status = join_training(comm, message)
-            if status is not None:
-                return _leave(comm, status)
+                status = join_training(comm, training)
+                if status is not None:
+                    return Quit(status)
 
 
-def _leave(comm: Communicator, exit_status: int) -> int:
-    comm.send(0, Kind.FAREWELL)
+def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:
+    """As `take_part`, and tells rank 0 that this rank leaves; returns the exit status it gave."""
+    dismissal = take_part(comm, make_stages)
+    comm.send(0, Farewell())
     comm.drain()
-    return exit_status
+    return dismissal.exit_status

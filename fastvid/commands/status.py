@@ -1,11 +1,28 @@
-"""What a run file tells of its run: done, left, and who was last heard of."""
+"""Tells what of a run is done, and what is left."""
 
+import argparse
+import sys
 import time
 from pathlib import Path
 
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.stopping import signals_kill
 from fastvid.runfile.lock import lock_owner
 from fastvid.runfile.reader import RunFile
 from fastvid.system.resources import human_bytes, human_seconds
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `fastvid status`."""
+    parser.description = "Tells what of a run is done, and what was last heard of its ranks."
+    parser.add_argument("run_file", type=Path, help="a run file (.h5)")
+
+
+@signals_kill()
+def run(parsed: argparse.Namespace, comm: Communicator) -> int:
+    """Says what a run file tells of its run."""
+    sys.stdout.write(describe_run(parsed.run_file) + "\n")
+    return 0
 
 
 def describe_run(path: Path) -> str:
@@ -33,10 +50,10 @@ def describe_run(path: Path) -> str:
         if run.encoded.any():
             lines.append(f"  {int(run.encoded.sum())} frames were encoded and discarded")
         now = time.time()
-        for row in [] if run.complete else run.ranks():
-            lines.append(
-                f"  rank {row['rank']} on {row['host'].decode(errors='replace')} (process "
-                f"{row['process']}): {row['doing'].decode(errors='replace')}, heard "
-                f"{human_seconds(max(0.0, now - row['last_heard']))} ago"
-            )
+        lines += [
+            f"  rank {row['rank']} on {row['host'].decode(errors='replace')} (process "
+            f"{row['process']}): {row['doing'].decode(errors='replace')}, heard "
+            f"{human_seconds(max(0.0, now - row['last_heard']))} ago"
+            for row in ([] if run.complete else run.ranks())
+        ]
         return "\n".join(lines)

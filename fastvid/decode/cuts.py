@@ -131,4 +131,5 @@ def _reduced(image: np.ndarray) -> np.ndarray:
     if factor > 1:
         size = (image.shape[1] // factor, max(1, image.shape[0] // factor))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    bgr: np.ndarray = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return bgr

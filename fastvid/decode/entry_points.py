@@ -96,7 +96,7 @@ class _Judge:
             )
         self._sets: set[frozenset[bytes]] = set()
 
-    def begins_afresh(self, packet: Packet) -> bool:
+    def begins_afresh(self, packet: "Packet[VideoStream]") -> bool:
         """Whether decoding may begin with this packet."""
         shown = is_picture(packet, self._codec_name) and not packet.is_corrupt
         if self._nal is None:

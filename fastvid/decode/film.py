@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 from av.video.frame import VideoFrame
 
@@ -71,7 +72,7 @@ def _open_file(
     scan = scan_file(path)
     probe = probe_file(path, scan.packet_count)
     if probe.frame.interlaced_frame and len(probe.times) > 2:
-        steps = [b - a for a, b in zip(probe.times, probe.times[1:])]
+        steps = [b - a for a, b in pairwise(probe.times)]
         scan = replace(scan, timeline=without_second_fields(scan.timeline, max(steps)))
     check_part_within(path, *part, len(scan.timeline))
     _check_not_cut_short(path, scan, part, on_error)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -30,7 +31,8 @@ class _Chain:
                 width=template.width,
                 height=template.height,
                 format=template.format,
-                time_base=template.time_base,
+                # Pictures that are decoded by themselves have none; no filter here asks for times.
+                time_base=template.time_base or Fraction(1, 1000),
             )
         ]
         nodes += [self._graph.add(name, arguments) for name, arguments in filters]
@@ -75,7 +77,7 @@ class Deinterlacer:
             finished = self.flush()
         if self._chain is None and not frame.interlaced_frame:
             self._previous = frame
-            return finished + [(index, frame)]
+            return [*finished, (index, frame)]
         if self._chain is None:
             self._chain = self._start(frame)
         self._waiting.append(index)

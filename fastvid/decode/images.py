@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 from av.video.frame import VideoFrame
@@ -93,7 +94,7 @@ def _check_no_gaps(folder: str, by_number: dict[int, str]) -> None:
     if not missing:
         return
     named: list[str] = []
-    for number, following in zip(sorted(by_number), sorted(by_number)[1:]):
+    for number, following in pairwise(sorted(by_number)):
         named += [str(n) for n in range(number + 1, min(following, number + 1 + _NAMED_GAPS))]
         if len(named) >= _NAMED_GAPS:
             break

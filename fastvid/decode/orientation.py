@@ -32,7 +32,7 @@ def side_data_of(frame: VideoFrame, kind: Type) -> bytes:
         side_data = frame.side_data
     except ValueError:
         return b""
-    return bytes(side_data[kind]) if kind in side_data.keys() else b""
+    return bytes(side_data[kind]) if kind in side_data else b""
 
 
 def display_matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:

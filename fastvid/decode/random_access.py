@@ -23,9 +23,9 @@ from fastvid.decode.images import read_sized_image
 from fastvid.decode.watch import Watch
 from fastvid.errors import OrderNeeded
 
-# Seeking takes about as long as decoding so many frames (benchmarks/README.md): with an entry point
+# Seeking takes about as long as decoding so many frames (docs/performance.md): with an entry point
 # that near, reading on is cheaper.
-_SEEK_COST_FRAMES = 4
+SEEK_COST_FRAMES = 4
 WAY_OUT = "--decode rank0 decodes the film in order and goes on with the same run file."
 # A row is summed as words of 8 bytes.
 _WORD_BYTES = 8
@@ -69,10 +69,9 @@ def entry_to_seek(entries: EntryPoints, position: int | None, wanted: int) -> in
     position: the frame that comes next without seeking, None if there is none.
     """
     entry = entries.before(wanted)
-    if position is not None and position <= wanted:
-        if int(entries.frames[entry]) <= position + _SEEK_COST_FRAMES:
-            return None
-    return entry
+    if position is None or position > wanted:
+        return entry
+    return None if int(entries.frames[entry]) <= position + SEEK_COST_FRAMES else entry
 
 
 class FilmReader:
@@ -91,6 +90,8 @@ class FilmReader:
         # The picture that comes next, by its number in the file.
         self._position: int | None = None
         self._last: tuple[int, np.ndarray] | None = None
+        # How many pictures were decoded so far, those on the way to the wanted ones too.
+        self.pictures_decoded = 0
 
     def read(self, start: int, stop: int) -> list[np.ndarray]:
         """See FrameReader."""
@@ -101,8 +102,7 @@ class FilmReader:
         images = []
         if self._last is not None and self._last[0] == first:
             images.append(self._last[1])
-        for wanted in range(first + len(images), end):
-            images.append(self._image(wanted))
+        images += [self._image(wanted) for wanted in range(first + len(images), end)]
         self._last = end - 1, images[-1]
         return images
 
@@ -124,6 +124,7 @@ class FilmReader:
             picture = next(self._pictures, None)
             if picture is None:
                 raise self._refusal(number, "the file ends before it")
+            self.pictures_decoded += 1
             self._position = number + 1
             if number == wanted:
                 return self._converted(number, picture)
@@ -183,7 +184,7 @@ class FilmReader:
 
     def _packets_from(
         self, container: InputContainer, stream: VideoStream, entry: int
-    ) -> Iterator[Packet]:
+    ) -> Iterator["Packet[VideoStream]"]:
         """The packets to decode from an entry point on.
 
         Where seeking does not lead there, it is tried from the entry points before, at last from
@@ -220,7 +221,7 @@ class FilmReader:
         )
 
 
-def _skip_to(packets: Iterator[Packet], pts: int) -> Packet | None:
+def _skip_to(packets: Iterator["Packet[VideoStream]"], pts: int) -> "Packet[VideoStream] | None":
     """The packet with this time; None if a key frame behind it or the end comes first."""
     for packet in packets:
         if packet.size == 0 or packet.pts is None:
@@ -247,8 +248,7 @@ class FolderReader:
         images = []
         if self._last is not None and self._last[0] == start:
             images.append(self._last[1])
-        for number in range(start + len(images), stop):
-            images.append(self._image(number))
+        images += [self._image(number) for number in range(start + len(images), stop)]
         self._last = stop - 1, images[-1]
         return images
 

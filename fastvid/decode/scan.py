@@ -56,7 +56,7 @@ class Scan:
         return 1 / (self.rate * self.time_base)
 
 
-def is_picture(packet: Packet, codec_name: str) -> bool:
+def is_picture(packet: "Packet[VideoStream]", codec_name: str) -> bool:
     """False for packets that never give a frame: empty ones, those before the start of an edit,
     and VP8's invisible reference frames (RFC 6386, 9.1: bit 4 of the frame tag is show_frame)."""
     if packet.size == 0 or packet.is_discard:

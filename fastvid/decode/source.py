@@ -45,7 +45,7 @@ class VideoSource(ABC):
         Raises NotSeekable with the reason where that can't be promised.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (a source may hold nothing open)
         """Releases what is open. Iterators that are still running end with their generator."""
 
     def __enter__(self) -> "VideoSource":

@@ -51,21 +51,21 @@ _STRIP_PIXELS = 1 << 14
 def pq_to_nits(code: np.ndarray) -> np.ndarray:
     """EOTF of SMPTE ST 2084: non-linear values 0..1 to cd/m2 0..10000."""
     power = np.power(np.clip(code, 0, 1), 1 / _PQ_M2)
-    return PQ_PEAK_NITS * np.power(
-        np.maximum(power - _PQ_C1, 0) / (_PQ_C2 - _PQ_C3 * power), 1 / _PQ_M1
-    )
+    light = np.maximum(power - _PQ_C1, 0) / (_PQ_C2 - _PQ_C3 * power)
+    return np.asarray(PQ_PEAK_NITS * np.power(light, 1 / _PQ_M1))
 
 
 def nits_to_pq(nits: np.ndarray) -> np.ndarray:
     """Inverse EOTF of SMPTE ST 2084: cd/m2 0..10000 to non-linear values 0..1."""
     power = np.power(np.clip(nits, 0, PQ_PEAK_NITS) / PQ_PEAK_NITS, _PQ_M1)
-    return np.power((_PQ_C1 + _PQ_C2 * power) / (1 + _PQ_C3 * power), _PQ_M2)
+    return np.asarray(np.power((_PQ_C1 + _PQ_C2 * power) / (1 + _PQ_C3 * power), _PQ_M2))
 
 
 def hlg_to_scene(code: np.ndarray) -> np.ndarray:
     """Inverse OETF of BT.2100 HLG: non-linear values 0..1 to scene light 0..1."""
     code = np.clip(code, 0, 1)
-    return np.where(code <= 0.5, code * code / 3, (np.exp((code - _HLG_C) / _HLG_A) + _HLG_B) / 12)
+    upper = (np.exp((code - _HLG_C) / _HLG_A) + _HLG_B) / 12
+    return np.asarray(np.where(code <= 0.5, code * code / 3, upper))
 
 
 def bt2390_curve(nits: np.ndarray, peak_nits: float) -> np.ndarray:
@@ -77,7 +77,7 @@ def bt2390_curve(nits: np.ndarray, peak_nits: float) -> np.ndarray:
     source_peak = float(nits_to_pq(np.array(peak_nits)))
     largest = float(nits_to_pq(np.array(SDR_WHITE_NITS))) / source_peak
     if largest >= 1:
-        return np.minimum(nits, SDR_WHITE_NITS)
+        return np.asarray(np.minimum(nits, SDR_WHITE_NITS))
     knee = 1.5 * largest - 0.5
     level = np.clip(nits_to_pq(nits) / source_peak, 0, 1)
     t = (level - knee) / (1 - knee)
@@ -141,9 +141,11 @@ class ToneMapper:
             light *= np.power(_LUMINANCE_2020 @ light, np.float32(_HLG_GAMMA - 1))
         brightest = np.maximum(np.maximum(light[0], light[1]), light[2])
         light *= self._gain[_step(brightest)]
-        return self._shown[_step(np.clip(_TO_BT709 @ light, 0, 1))]
+        shown: np.ndarray = self._shown[_step(np.clip(_TO_BT709 @ light, 0, 1))]
+        return shown
 
 
 def _step(light: np.ndarray) -> np.ndarray:
     """Index into a table of _STEPS entries over the square root of light 0..1."""
-    return (np.sqrt(light) * (_STEPS - 1) + np.float32(0.5)).astype(np.uint16)
+    step: np.ndarray = np.sqrt(light) * (_STEPS - 1) + np.float32(0.5)
+    return step.astype(np.uint16)

@@ -96,7 +96,7 @@ CODECS: dict[str, CodecRule] = {
             rgb=True,
             options={"level": "3", "slices": "4", "slicecrc": "1", "g": "1"},
         ),
-        # Profiles of Apple's ProRes white paper; "apl0" is the vendor that Apple's own tools accept.
+        # Profiles of Apple's ProRes white paper; "apl0" is the vendor that its own tools accept.
         CodecRule(
             "prores_ks",
             (".mov", ".mkv"),
@@ -156,13 +156,11 @@ CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", "
 
 # ISO 639-2 gives these languages two codes; MOV files know the second one of each pair only
 # (QuickTime File Format, "Language code values").
-MOV_LANGUAGES = dict(
-    pair.split("/")
-    for pair in (
-        "sqi/alb hye/arm eus/baq mya/bur zho/chi nld/dut fre/fra kat/geo deu/ger ell/gre "
-        "isl/ice mkd/mac msa/may fas/per rum/ron cze/ces slo/slk bod/tib cym/wel"
-    ).split()
+_TWO_CODES = (
+    "sqi/alb hye/arm eus/baq mya/bur zho/chi nld/dut fre/fra kat/geo deu/ger ell/gre "
+    "isl/ice mkd/mac msa/may fas/per rum/ron cze/ces slo/slk bod/tib cym/wel"
 )
+MOV_LANGUAGES = dict(pair.split("/") for pair in _TWO_CODES.split())
 
 DEFAULT_CODECS = {".webm": "libvpx-vp9"}
 DEFAULT_CODEC = "libx264"

@@ -12,7 +12,7 @@ from fastvid.encode.color import FrameConverter
 from fastvid.encode.parts import PartFile, PartPacket, PartWriter
 from fastvid.encode.plan import OutputPlan
 from fastvid.errors import InputError
-from fastvid.system.priority import open_codec
+from fastvid.system.priority import without_realtime_threads
 
 # SVT-AV1 prints to stderr on its own, past libavutil's log; 0 leaves fatal errors.
 os.environ.setdefault("SVT_LOG", "0")
@@ -40,7 +40,7 @@ class VideoEncoder:
         self._template_file = io.BytesIO()
         self._template = av.open(self._template_file, "w", format=plan.rule.template_container)
         self._stream = _add_stream(self._template, plan, threads)
-        open_codec(self._stream.codec_context)
+        _open_codec(self._stream.codec_context)
         self._part: PartWriter | None = PartWriter(part_path, file)
         self._has_template = False
 
@@ -74,7 +74,7 @@ class VideoEncoder:
             self._part.abort()
             self._part = None
 
-    def _store(self, packets: list[av.Packet]) -> None:
+    def _store(self, packets: list["av.Packet[av.VideoStream]"]) -> None:
         if self._part is None:
             raise ValueError("the part is closed")
         try:
@@ -96,8 +96,8 @@ class VideoEncoder:
             self.abort()
             raise
 
-    def _make_template(self, first: av.Packet) -> bytes:
-        packet = av.Packet(bytes(first))
+    def _make_template(self, first: "av.Packet[av.VideoStream]") -> bytes:
+        packet: av.Packet[av.stream.Stream] = av.Packet(bytes(first))
         packet.stream, packet.time_base = self._stream, self._plan.time_base
         packet.pts, packet.dts, packet.duration = 0, 0, 1
         packet.is_keyframe = True
@@ -112,7 +112,7 @@ def check_encoder_opens(plan: OutputPlan) -> None:
     with av.open(io.BytesIO(), "w", format=plan.rule.template_container) as container:
         stream = _add_stream(container, plan, threads=1)
         try:
-            open_codec(stream.codec_context)
+            _open_codec(stream.codec_context)
         except av.FFmpegError as error:
             raise InputError(
                 f"{plan.codec} can't encode {plan.width}x{plan.height} at "
@@ -138,6 +138,12 @@ def _add_stream(
     context.thread_count = threads
     tag_stream(context, plan)
     return stream
+
+
+def _open_codec(context: av.VideoCodecContext) -> None:
+    """Opens an encoder whose threads have the priority of the caller. Raises av.FFmpegError."""
+    with without_realtime_threads():
+        context.open(strict=False)
 
 
 def tag_stream(context: av.VideoCodecContext, plan: OutputPlan) -> None:

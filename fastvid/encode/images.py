@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from fastvid.errors import InputError, StorageError
-from fastvid.system.storage import storage_errors, sync_folder
+from fastvid.system.files import storage_errors, sync_folder
 
 # The times of the frames, in the form that mkvmerge reads (--timestamps, format v2).
 TIMESTAMPS_NAME = "timestamps.txt"

@@ -1,36 +1,19 @@
-"""The encoded parts and the source's other streams, packet by packet, into the final file."""
+"""The encoded parts and the other streams of the source become the output, whole or not at all."""
 
+import glob
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from fractions import Fraction
-from math import lcm
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
-from av.container import InputContainer, OutputContainer
-from av.stream import Stream
 
-from fastvid.decode.container import best_video_stream, open_container
+from fastvid.encode.container import Source, write_container
 from fastvid.encode.images import assemble_folder
 from fastvid.encode.plan import OutputPlan
-from fastvid.encode.side_streams import (
-    Window,
-    add_copies,
-    choose_streams,
-    copied_chapters,
-    copied_packets,
-    kept_tags,
-    packet_time,
-)
-from fastvid.encode.stream import VideoClock, add_video
-from fastvid.encode.track import VideoTrack
 from fastvid.errors import StorageError
-from fastvid.system.storage import CheckedFile, storage_errors, sync_folder
+from fastvid.system.files import CheckedFile, storage_errors, sync_folder
 
-# A packet that a cut goes through begins before 0. In MP4 and MOV an edit list hides its first
-# part; in Matroska it is left out, as its negative block times are for what the source has there.
-_NEGATIVE_TIMES_AT_A_CUT = frozenset({"mp4", "mov"})
 # What is copied, then what is tried if libavformat breaks off over one of those streams: the work
 # of hours is not to be lost over a data track.
 _COPIED = (
@@ -39,9 +22,6 @@ _COPIED = (
     frozenset({"audio"}),
     frozenset[str](),
 )
-_LARGEST_TIMESCALE = 2**31 - 1
-# libavformat doubles an MP4 track's time scale until it reaches this (movenc).
-_SMALLEST_TRACK_TIMESCALE = 10000
 
 
 def mux(
@@ -70,8 +50,11 @@ def mux(
         return []
     failure: av.FFmpegError | None = None
     for kinds in _COPIED if source is not None else _COPIED[-1:]:
+        other_streams = None
+        if source is not None and not Path(source).is_dir():
+            other_streams = Source(str(source), source_video_stream_index, kinds)
         try:
-            return _write_safely(plan, paths, source, span, source_video_stream_index, kinds)
+            return _write_safely(plan, paths, other_streams, span)
         except av.FFmpegError as error:
             failure = error
     assert failure is not None
@@ -81,20 +64,24 @@ def mux(
     ) from failure
 
 
+def remove_leftovers(output: Path) -> None:
+    """Removes what a killed run left beside its output while it put that together."""
+    for path in output.parent.glob(f".{glob.escape(output.name)}.part-*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
 def _write_safely(
-    plan: OutputPlan,
-    parts: list[Path],
-    source: str | Path | None,
-    span: tuple[int, int] | None,
-    video_index: int | None,
-    kinds: frozenset[str],
+    plan: OutputPlan, parts: list[Path], source: Source | None, span: tuple[int, int] | None
 ) -> list[str]:
     """Writes beside the output, then renames. Raises StorageError or av.FFmpegError."""
     temporary = plan.path.with_name(f".{plan.path.name}.part-{os.getpid()}")
     with storage_errors(temporary):
         file = CheckedFile(temporary)
     try:
-        notes = _write(plan, parts, file, source, span, video_index, kinds)
+        notes = write_container(plan, parts, file, source, span)
         file.finish()
         with storage_errors(plan.path):
             os.replace(temporary, plan.path)
@@ -107,137 +94,3 @@ def _write_safely(
         temporary.unlink(missing_ok=True)
     sync_folder(plan.path.parent)
     return notes
-
-
-def _write(
-    plan: OutputPlan,
-    parts: list[Path],
-    file: CheckedFile,
-    source: str | Path | None,
-    span: tuple[int, int] | None,
-    video_index: int | None,
-    kinds: frozenset[str],
-) -> list[str]:
-    track = VideoTrack(parts)
-    notes: list[str] = []
-    early_notes: list[str] = []
-    if span is None and track.start < 0:
-        # Players drop what lies before 0.
-        span = (track.start, track.end)
-        early_notes = [
-            f"the video began at {float(track.start * plan.time_base):.3f} s; "
-            "everything is shifted so that it begins at 0"
-        ]
-    with ExitStack() as stack:
-        side: InputContainer | None = None
-        painted: Stream | None = None
-        streams: list[Stream] = []
-        if source is not None and not Path(source).is_dir():
-            side = stack.enter_context(open_container(str(source)))
-            painted = (
-                best_video_stream(side, str(source))
-                if video_index is None
-                else side.streams[video_index]
-            )
-            streams, notes = choose_streams(side, painted, plan.container, kinds)
-        output = av.open(
-            file,
-            "w",
-            format=plan.container,
-            buffer_size=1 << 20,
-            container_options=_muxer_options(plan, streams),
-        )
-        template = stack.enter_context(track.open_template())
-        video = add_video(output, plan, template, painted, cut=span is not None)
-        copies = add_copies(output, streams)
-        window = _window(plan, span)
-        if side is not None:
-            output.metadata.update(kept_tags(side.metadata))
-            output.set_chapters(copied_chapters(side, window))  # type: ignore[arg-type]
-        output.start_encoding()
-        clock = VideoClock(plan, span)
-        others = _side_packets(
-            side,
-            streams,
-            window,
-            window is None or plan.container in _NEGATIVE_TIMES_AT_A_CUT,
-            notes,
-        )
-        _interleave(
-            output,
-            ((clock.packet(timed), video) for timed in track.packets()),
-            ((packet, copies[packet.stream_index]) for packet in others),
-        )
-        output.close()
-        notes += clock.notes()
-    return early_notes + notes
-
-
-def _muxer_options(plan: OutputPlan, streams: list[Stream]) -> dict[str, str]:
-    # All times are right as they are; libavformat is not to shift them.
-    options = {"avoid_negative_ts": "disabled"}
-    if plan.container in ("mp4", "mov"):
-        # Offsets at the start are stored in units of the whole movie, by default milliseconds.
-        scale = plan.time_base.denominator
-        while scale < _SMALLEST_TRACK_TIMESCALE:
-            scale *= 2
-        for stream in streams:
-            rate = getattr(stream.codec_context, "sample_rate", None) or 1
-            if lcm(scale, rate) <= _LARGEST_TIMESCALE:
-                scale = lcm(scale, rate)
-        options["movie_timescale"] = str(scale)
-    return options
-
-
-def _window(plan: OutputPlan, span: tuple[int, int] | None) -> Window | None:
-    if span is None:
-        return None
-    return Window(span[0] * plan.time_base, span[1] * plan.time_base)
-
-
-def _side_packets(
-    side: InputContainer | None,
-    streams: list[Stream],
-    window: Window | None,
-    negative_times: bool,
-    notes: list[str],
-) -> Iterator[av.Packet]:
-    """The packets beside the video; where the source is damaged they end, with a note."""
-    if side is None:
-        return
-    last = Fraction(0)
-    try:
-        for packet in copied_packets(side, streams, window, negative_times):
-            last = packet_time(packet) or last
-            yield packet
-    except av.FFmpegError as error:
-        notes.append(
-            f"the sound and the other streams end after {float(last):.2f} s, "
-            f"where {side.name} is damaged ({error.strerror})"
-        )
-
-
-def _interleave(
-    output: OutputContainer,
-    video: Iterator[tuple[av.Packet, Stream]],
-    others: Iterator[tuple[av.Packet, Stream]],
-) -> None:
-    """Writes both by decoding time, so that libavformat has little to hold back."""
-    waiting = next(others, None)
-    for packet, stream in video:
-        time = packet_time(packet)
-        while waiting is not None:
-            other_time = packet_time(waiting[0])
-            if other_time is not None and time is not None and other_time > time:
-                break
-            _mux_one(output, *waiting)
-            waiting = next(others, None)
-        _mux_one(output, packet, stream)
-    while waiting is not None:
-        _mux_one(output, *waiting)
-        waiting = next(others, None)
-
-
-def _mux_one(output: OutputContainer, packet: av.Packet, stream: Stream) -> None:
-    packet.stream = stream
-    output.mux_one(packet)

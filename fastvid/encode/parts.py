@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from fastvid.errors import StorageError
-from fastvid.system.storage import CheckedFile, storage_errors
+from fastvid.system.files import CheckedFile, storage_errors
 
 MAGIC = b"FASTVID PART 1\n\0"
 END_MARK = 0xFFFFFFFF

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -97,7 +98,7 @@ def add_copies(output: OutputContainer, streams: list[Stream]) -> dict[int, Stre
 
 def copied_packets(
     source: InputContainer, streams: list[Stream], window: Window | None, negative_times: bool
-) -> Iterator[av.Packet]:
+) -> Iterator["av.Packet[Stream]"]:
     """The packets of the streams in the order of the file, cut to the window and shifted.
 
     A sound packet that reaches into the window is kept whole; without negative_times, what
@@ -134,13 +135,13 @@ def copied_chapters(source: InputContainer, window: Window | None) -> list[dict[
     return chapters
 
 
-def packet_time(packet: av.Packet) -> Fraction | None:
+def packet_time(packet: "av.Packet[Stream]") -> Fraction | None:
     """When a packet is to be decoded, in seconds, None if the source does not say."""
     time = packet.dts if packet.dts is not None else packet.pts
     return None if time is None else time * packet.time_base
 
 
-def _cut(packet: av.Packet, window: Window) -> bool:
+def _cut(packet: "av.Packet[Stream]", window: Window) -> bool:
     """Shifts a packet into the window; False if it lies outside."""
     if packet.pts is None:
         return False
@@ -188,9 +189,7 @@ def _fits(stream: Stream, muxer: str) -> bool:
         trial.start_encoding()
     except (av.FFmpegError, ValueError):
         return False
-    try:
+    # Some codecs miss their packets at the end of an empty file; the header was accepted.
+    with suppress(av.FFmpegError):
         trial.close()
-    except av.FFmpegError:
-        # Some codecs miss their packets at the end of an empty file; the header was accepted.
-        pass
     return True

@@ -59,10 +59,10 @@ class VideoClock:
         self._origin = span[0] if span else 0
         self._worst_ms = Fraction(0)
 
-    def packet(self, timed: TimedPacket) -> av.Packet:
+    def packet(self, timed: TimedPacket) -> "av.Packet[Stream]":
         """The packet for the muxer; a chosen part begins at 0."""
         source = timed.packet
-        packet = av.Packet(source.data)
+        packet: av.Packet[Stream] = av.Packet(source.data)
         packet.is_keyframe = source.is_keyframe
         packet.time_base = self._plan.time_base
         packet.pts, packet.dts = source.pts - self._origin, timed.dts - self._origin

@@ -1,6 +1,7 @@
 """The encoded parts as one video track: every packet with its own pts, and decoding times anew."""
 
 import io
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ def decoding_times(pts: list[int], end: int, keys: frozenset[int] = frozenset())
     twice.
     """
     in_order = sorted(pts)
-    if any(first == second for first, second in zip(in_order, in_order[1:])):
+    if any(first == second for first, second in itertools.pairwise(in_order)):
         raise ValueError("two frames have the same presentation time")
     rank = {value: position for position, value in enumerate(in_order)}
     delay = max((position - rank[value] for position, value in enumerate(pts)), default=0)
@@ -77,7 +78,9 @@ def _early_times(in_order: list[int], delay: int, lead: int) -> list[int]:
 
 
 def _durations(in_order: list[int], end: int) -> dict[int, int]:
-    return {first: after - first for first, after in zip(in_order, [*in_order[1:], end])}
+    return {
+        first: after - first for first, after in zip(in_order, [*in_order[1:], end], strict=True)
+    }
 
 
 class VideoTrack:

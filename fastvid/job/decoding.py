@@ -18,7 +18,7 @@ from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.same_input import ranks_that_differ
 
 # What a rank may decode for each frame that it uses before `auto` leaves it to rank 0: at any size
-# less than 5 % of what painting takes with the bundled styles (benchmarks/README.md).
+# less than 5 % of what painting takes with the bundled styles (docs/performance.md).
 AUTO_MAX_DECODED = 10.0
 _RANKS_TRIED = 8
 # `auto` goes on without waiting for ranks that are slow to start.

@@ -4,10 +4,10 @@ start."""
 from collections.abc import Sequence
 
 from fastvid.decode.frame import VideoInfo
-from fastvid.encode.thread import PART_FRAMES
+from fastvid.encode.encoded_parts import PART_FRAMES
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
-from fastvid.parallel.engine.engine import READY_FRAMES
+from fastvid.parallel.engine.recurrent import READY_FRAMES
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.system.resources import free_disk_bytes, human_bytes
 
@@ -78,9 +78,9 @@ def rank_bytes(
     held = options.held_at_most(recurrent)
     kept = 9 if options.keep else 0
     styles = _STYLE_BYTES_PER_PX * len(options.styles)
-    if options.overlap is not None:
-        waiting = held * options.overlap.segment * (_IMAGE_BYTES_PER_PX + styles + kept)
-        task = waiting + (held * options.overlap.seam_frames + READY_FRAMES) * _PAST_BYTES_PER_PX
+    if options.stretches is not None:
+        waiting = held * options.stretches.segment * (_IMAGE_BYTES_PER_PX + styles + kept)
+        task = waiting + (held * options.stretches.seam_frames + READY_FRAMES) * _PAST_BYTES_PER_PX
     elif recurrent:
         frames = held * (options.segment_length + 1)
         task = frames * (_IMAGE_BYTES_PER_PX + styles + kept) + READY_FRAMES * _PAST_BYTES_PER_PX
@@ -94,8 +94,8 @@ def rank0_extra_bytes(info: VideoInfo, options: StylizeOptions) -> int:
     """What rank 0 needs beyond the other ranks."""
     pixels = info.width * info.height
     frames = _RANK0_FRAMES + 4 * options.segment_length
-    if options.overlap is not None:
-        frames += 2 * (options.overlap.seam_frames + options.overlap.warm_up)
+    if options.stretches is not None:
+        frames += 2 * (options.stretches.seam_frames + options.stretches.warm_up)
     return pixels * (3 * frames + _ENCODER_BYTES_PER_PX) * len(options.styles)
 
 

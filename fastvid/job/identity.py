@@ -9,7 +9,8 @@ from fastvid.decode.cuts import read_cuts
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
 from fastvid.stages.overlap import Overlap
-from fastvid.stages.settings import PictureSettings
+from fastvid.stages.settings import PictureOptions, PictureSettings
+from fastvid.system.options import options_of
 from fastvid.system.resources import processor_name
 
 
@@ -22,33 +23,26 @@ def picture_settings(
     flow_sha256: str | None = None,
 ) -> PictureSettings:
     """The settings of a run with these options on this kind of processor."""
+    shaping = {one.name: getattr(options, one.name) for one in fields(PictureOptions)}
+    if recurrent:
+        shaping["temporal_strength"] = 0.0
     return PictureSettings(
-        flow=options.flow,
-        flow_scale=options.flow_scale,
-        mask_boundaries=options.mask_boundaries,
-        temporal_strength=0.0 if recurrent else options.temporal_strength,
-        strength=options.strength,
-        keep_colors=options.keep_colors,
+        **shaping,
         threads=threads,
         processor=processor_name(),
         device=device,
         pipeline=options.pipeline if recurrent else None,
-        overlap=options.overlap,
+        overlap=options.stretches,
         flow_sha256=flow_sha256,
     )
 
 
-# How the settings in a run file are called on the command line.
-_OPTION_NAMES = {
+# What a run file records of a run, as messages call it: an option by its flag, and what is none.
+_WORDS = {one.option.recorded_as or one.name: one.flag for one in options_of(StylizeOptions)} | {
     "software": "the software",
     "input_sha256": "the content of the input",
     "style_sha256": "the style",
-    "first_frame_sha256": "--first-frame-model",
-    "flow_sha256": "--flow-dir",
-    "frames": "--frames",
     "size": "the size of the frames",
-    "fps": "--fps",
-    "cuts": "--cuts",
     "processor": "the kind of processor",
 }
 
@@ -108,7 +102,7 @@ def check_same_run(path: object, recorded: Mapping[str, Any], wanted: Mapping[st
         return
     words = []
     for name in changed:
-        label = _OPTION_NAMES.get(name, "--" + name.replace("_", "-"))
+        label = _WORDS[name]
         if name.endswith("sha256"):
             words.append(f"{label} is another")
         else:

@@ -5,57 +5,78 @@ import time
 from collections.abc import Callable
 
 from fastvid.errors import Stopped
-from fastvid.job.fanout import FanOut
+from fastvid.job.gather import Gatherer
 from fastvid.parallel.coordinator import Coordinator
-from fastvid.parallel.encoders import Helpers
-from fastvid.parallel.heartbeat import Pulse
-from fastvid.parallel.mpi.communicator import Communicator, Message
+from fastvid.parallel.dispatch import Dispatcher
+from fastvid.parallel.encoders import EncodingRanks
+from fastvid.parallel.heartbeat import Heartbeats
+from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.stopping import Deadline
 from fastvid.parallel.mpi.waiting import LEADER_SLEEP_S
-from fastvid.parallel.turn import take_turn
+from fastvid.parallel.polling import poll_once
 from fastvid.parallel.worker import Worker
 
 _SHOW_INTERVAL_S = 0.2
 
 
-def lead(
-    comm: Communicator,
-    coordinator: Coordinator,
-    worker: Worker,
-    pulse: Pulse,
-    sink: FanOut,
-    deadline: Deadline,
-    show: Callable[[], None],
-) -> None:
-    """Leads a job until every frame is stored and encoded.
+class Leader:
+    """Rank 0's main thread, with all that it talks to."""
 
-    show: called some times a second. Raises Stopped if the run was asked to stop or its time is
-    over, after what was at work has been gathered; RemoteError if a rank fails or falls silent, and
-    what the sink's threads raised.
-    """
-    helpers = Helpers(comm, sink.shared)
-    finishing = False
-    shown = 0.0
+    def __init__(
+        self,
+        comm: Communicator,
+        coordinator: Coordinator,
+        worker: Worker,
+        heartbeats: Heartbeats,
+        gatherer: Gatherer,
+    ) -> None:
+        self._comm = comm
+        self._coordinator = coordinator
+        self._encoding_ranks = EncodingRanks(comm, gatherer.shared)
+        self._worker = worker
+        self._heartbeats = heartbeats
+        self._gatherer = gatherer
+        self._dispatcher = Dispatcher(
+            worker.receivers,
+            heartbeats.receivers,
+            coordinator.receivers,
+            self._encoding_ranks.receivers,
+        )
 
-    def handle(message: Message) -> bool:
-        return coordinator.handle(message) or helpers.handle(message)
+    def lead(self, deadline: Deadline, show: Callable[[], None]) -> None:
+        """Leads a job until every frame is stored and encoded.
 
-    while not finishing or sink.alive():
-        active = take_turn(comm, worker, pulse, handle)
-        active |= coordinator.step() | helpers.step()
-        sink.check()
-        if coordinator.done and not finishing:
-            finishing = True
-            sink.finish()
+        show: called some times a second. Raises Stopped if the run was asked to stop or its time is
+        over, after what was at work has been gathered; RemoteError if a rank fails or falls silent,
+        and what the gatherer's threads raised.
+        """
+        finishing = False
+        shown = 0.0
+        while not finishing or self._gatherer.alive():
+            active = self._turn()
+            self._gatherer.check()
+            if self._coordinator.done and not finishing:
+                finishing = True
+                self._gatherer.finish()
+            self._stop_in_time(deadline)
+            if time.monotonic() - shown > _SHOW_INTERVAL_S:
+                shown = time.monotonic()
+                self._gatherer.note_ranks(self._heartbeats.rows())
+                show()
+            if not active and (self._gatherer.alive() or not finishing):
+                self._comm.rest(LEADER_SLEEP_S)
+        self._gatherer.check()
+
+    def _turn(self) -> bool:
+        """Does what there is to do, without waiting; whether there was anything."""
+        active = poll_once(self._comm, self._dispatcher, self._worker, self._heartbeats)
+        return active | self._coordinator.step() | self._encoding_ranks.step()
+
+    def _stop_in_time(self, deadline: Deadline) -> None:
+        """Deals nothing any more once the run has to stop. Raises Stopped when what was dealt is
+        gathered, or the time for that is over."""
         reason = deadline.reason()
         if reason is not None:
-            coordinator.stop_dealing()
-            if deadline.passed() or coordinator.idle:
+            self._coordinator.stop_dealing()
+            if deadline.passed() or self._coordinator.idle:
                 raise Stopped(f"stopped by {reason}")
-        if time.monotonic() - shown > _SHOW_INTERVAL_S:
-            shown = time.monotonic()
-            sink.note_ranks(pulse.rows())
-            show()
-        if not active and (sink.alive() or not finishing):
-            comm.rest(LEADER_SLEEP_S)
-    sink.check()

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastvid.decode.cuts import check_cuts
 from fastvid.decode.film import VideoSource, fingerprint, open_source
+from fastvid.decode.frame import VideoInfo
 from fastvid.encode.output import plan_output
 from fastvid.encode.plan import OutputPlan
 from fastvid.errors import InputError
@@ -23,65 +24,69 @@ from fastvid.runfile.lock import RunLock
 from fastvid.stages.choice import recurrent_models
 from fastvid.stages.settings import PictureSettings
 from fastvid.style.device import choose_device
-from fastvid.style.loading import load_frame_model, load_style, read_style, style_sha256
+from fastvid.style.loading import StyleFile, load_frame_model, load_model, read_style
 from fastvid.style.model import StyleModel
+from fastvid.system.options import Declared, options_of
+
+
+@dataclass(frozen=True)
+class OpenedStyle:
+    """One style of a job: its checkpoint, the model in it, and where its pictures go."""
+
+    file: StyleFile
+    model: StyleModel
+    output: Path
+    run_path: Path
+    plan: OutputPlan
 
 
 @dataclass(frozen=True)
 class OpenedJob:
     """A job whose inputs are open and whose options fit together.
 
-    names, checkpoints, models, places, plans: one a style, in order; places: output and run file.
-    first_frame_model: the checkpoint that paints the first frame of each shot, empty where the
-    styles do. recurrent: whether the models are. paint_bytes: what painting takes of a rank's
-    memory at its peak. input_sha256: of the input's content.
+    first_frame_model: paints the first frame of each shot, None where the styles do. recurrent:
+    whether the models are. paint_bytes: what painting takes of a rank's memory at its peak.
+    input_sha256: of the input's content.
     """
 
     options: StylizeOptions
-    names: tuple[str, ...]
-    checkpoints: tuple[bytes, ...]
-    models: tuple[StyleModel, ...]
-    first_frame_model: bytes
+    styles: tuple[OpenedStyle, ...]
+    first_frame_model: StyleFile | None
     recurrent: bool
     source: VideoSource
-    places: tuple[tuple[Path, Path], ...]
-    plans: tuple[OutputPlan, ...]
     paint_bytes: int
     input_sha256: str
 
-    def setup(self, settings: PictureSettings, chosen: Sequence[int]) -> JobSetup:
-        """What every rank is told. chosen: the numbers of the styles that are to be painted."""
+    def setup(self, settings: PictureSettings, chosen: Sequence[OpenedStyle]) -> JobSetup:
+        """What every rank is told. chosen: the styles that are to be painted."""
         options = self.options
         return JobSetup(
             settings,
-            tuple(self.names[number] for number in chosen),
-            tuple(self.checkpoints[number] for number in chosen),
+            tuple(style.file.name for style in chosen),
+            tuple(style.file.data for style in chosen),
             options.held_at_most(self.recurrent),
             options.keep,
             options.rank_timeout,
             str(options.log_dir.absolute()) if options.log_dir else None,
             options.log_level,
-            first_frame_model=self.first_frame_model,
+            first_frame_model=self.first_frame_model.data if self.first_frame_model else b"",
             flow_dir=str(options.flow_dir.absolute()) if options.flow_dir else None,
             first_frame=options.frames[0] if options.frames else 0,
         )
 
-    def identities(self, settings: PictureSettings) -> list[dict[str, Any]]:
-        """What must be the same for each style's run to be continued."""
-        info, first = self.source.info, self.first_frame_model
-        return [
-            run_identity(
-                self.options,
-                settings,
-                software=picture_software(),
-                input_sha256=self.input_sha256,
-                style_sha256=model.sha256,
-                size=(info.width, info.height),
-                encoding=(plan.codec, plan.crf, plan.preset),
-                first_frame_sha256=style_sha256(first) if first else None,
-            )
-            for model, plan in zip(self.models, self.plans, strict=True)
-        ]
+    def identity(self, style: OpenedStyle, settings: PictureSettings) -> dict[str, Any]:
+        """What must be the same for a style's run to be continued."""
+        info, first, plan = self.source.info, self.first_frame_model, style.plan
+        return run_identity(
+            self.options,
+            settings,
+            software=picture_software(),
+            input_sha256=self.input_sha256,
+            style_sha256=style.model.sha256,
+            size=(info.width, info.height),
+            encoding=(plan.codec, plan.crf, plan.preset),
+            first_frame_sha256=first.sha256 if first else None,
+        )
 
 
 def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
@@ -89,13 +94,15 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
 
     Raises InputError for everything that the user can put right.
     """
-    styles = [read_style(style) for style in options.styles]
-    models = [load_style(data, style) for style, (_, data) in zip(options.styles, styles)]
+    files = [read_style(style) for style in options.styles]
+    models = [
+        load_model(file.data, style) for style, file in zip(options.styles, files, strict=True)
+    ]
     recurrent = check_kind(options, models)
-    painters, first_data = list(models), b""
+    painters, first = list(models), None
     if options.first_frame_model is not None:
-        _, first_data = read_style(options.first_frame_model)
-        painters.append(load_frame_model(first_data, options.first_frame_model))
+        first = read_style(options.first_frame_model)
+        painters.append(load_frame_model(first.data, options.first_frame_model))
     source = stack.enter_context(
         open_source(
             str(options.input),
@@ -107,37 +114,34 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     )
     info = source.info
     check_cuts(options.cuts, source.frame_count)
-    names = tuple(name for name, _ in styles)
-    places = options.places(names)
-    plans = []
-    for output, run_path in places:
-        plans.append(
-            plan_output(
-                output,
-                info=info,
-                codec=options.codec,
-                crf=options.crf,
-                preset=options.preset,
-                source=options.input,
-                overwrite=options.overwrite,
-            )
+    styles = tuple(
+        OpenedStyle(file, model, output, run_path, _plan(options, info, output, run_path))
+        for file, model, (output, run_path) in zip(
+            files, models, options.places([file.name for file in files]), strict=True
         )
-        _check_run_path(options.input, output, run_path)
-    paint_bytes = max(model.memory_bytes(info.height, info.width) for model in painters)
-    return OpenedJob(
-        options,
-        names,
-        tuple(data for _, data in styles),
-        tuple(models),
-        first_data,
-        recurrent,
-        # A recurrent model may be painting in both threads of a rank: a shot's first frame in one.
-        source,
-        tuple(places),
-        tuple(plans),
-        paint_bytes * (2 if recurrent else 1),
-        fingerprint(str(options.input)),
     )
+    paint_bytes = max(model.memory_bytes(info.height, info.width) for model in painters)
+    if recurrent:
+        # It may be painting in both threads of a rank: a shot's first frame in one.
+        paint_bytes *= 2
+    return OpenedJob(
+        options, styles, first, recurrent, source, paint_bytes, fingerprint(str(options.input))
+    )
+
+
+def _plan(options: StylizeOptions, info: VideoInfo, output: Path, run_path: Path) -> OutputPlan:
+    """How one style's output is written. Raises InputError if that, or its run file, can't be."""
+    plan = plan_output(
+        output,
+        info=info,
+        codec=options.codec,
+        crf=options.crf,
+        preset=options.preset,
+        source=options.input,
+        overwrite=options.overwrite,
+    )
+    _check_run_path(options.input, output, run_path)
+    return plan
 
 
 def _check_run_path(source: Path, output: Path, run_path: Path) -> None:
@@ -173,7 +177,7 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
     """
     options, info = job.options, job.source.info
     check_memory(info, options, job.paint_bytes, peers, job.recurrent)
-    previous = [_lock(options, output, run_path, stack) for output, run_path in job.places]
+    previous = [_lock(options, style, stack) for style in job.styles]
     # A continued run takes its threads from the file, whatever the ranks, and so its device.
     settings = picture_settings(
         options,
@@ -186,22 +190,21 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
         recurrent=job.recurrent,
         flow_sha256=FlowFolder(options.flow_dir).fingerprint() if options.flow_dir else None,
     )
-    identities = job.identities(settings)
+    identities = [job.identity(style, settings) for style in job.styles]
     stored = []
-    for (_, run_path), old, identity in zip(job.places, previous, identities, strict=True):
+    for style, old, identity in zip(job.styles, previous, identities, strict=True):
         if old is not None:
-            check_same_run(run_path, old, identity)
-        stored.append(0 if old is None else stored_frames(run_path))
+            check_same_run(style.run_path, old, identity)
+        stored.append(0 if old is None else stored_frames(style.run_path))
     check_disk(info, options, min(stored))
     return SettledJob(settings, previous, identities)
 
 
-def _lock(
-    options: StylizeOptions, output: Path, run_path: Path, stack: ExitStack
-) -> dict[str, Any] | None:
+def _lock(options: StylizeOptions, style: OpenedStyle, stack: ExitStack) -> dict[str, Any] | None:
     """Takes the run file's lock and returns the settings of the run that it belongs to, if any."""
-    stack.enter_context(RunLock(run_path))
-    previous = previous_settings(run_path, options.restart)
+    stack.enter_context(RunLock(style.run_path))
+    previous = previous_settings(style.run_path, options.restart)
+    output = style.output
     if previous is None and output.is_file() and not options.overwrite:
         raise InputError(
             f"{output} exists already and no run file beside it says that it is "
@@ -220,28 +223,23 @@ def check_kind(options: StylizeOptions, models: Sequence[StyleModel]) -> bool:
 
     Raises InputError if options do not go with the kind of the models, or the models not together.
     """
-    default = StylizeOptions(options.input, options.output)
     recurrent = bool(recurrent_models(models))
-    if not recurrent:
-        if options.first_frame_model is not None:
-            raise InputError(
-                f"--first-frame-model is for recurrent models; {models[0].name} "
-                "paints every frame on its own. Leave it out."
-            )
-        if options.overlap is not None:
-            raise InputError(
-                f"--pipeline overlap is for recurrent models; {models[0].name} paints "
-                "every frame on its own, which is parallel anyway. Leave it out."
-            )
-        return False
-    for name, why in (
-        ("temporal_strength", "the network itself keeps the picture steady"),
-        ("strength", "it continues its own pictures, not mixtures with the film"),
-        ("keep_colors", "it continues its own pictures, with the colours it gave them"),
-    ):
-        if getattr(options, name) != getattr(default, name):
-            raise InputError(
-                f"--{name.replace('_', '-')} does not go with the recurrent model "
-                f"{models[0].name}: {why}. Leave it out."
-            )
-    return True
+    for one in options_of(StylizeOptions):
+        if one.is_changed(options):
+            _check_goes_with(one, options, models[0].name, recurrent)
+    return recurrent
+
+
+def _check_goes_with(one: Declared, options: StylizeOptions, model: str, recurrent: bool) -> None:
+    """Raises InputError if an option that was given is for the other kind of models."""
+    if one.option.only_for == "recurrent" and not recurrent:
+        chosen = f" {one.value_in(options)}" if one.option.choices else ""
+        raise InputError(
+            f"{one.flag}{chosen} is for recurrent models; {model} paints every frame on its "
+            f"own{one.option.why}. Leave it out."
+        )
+    if one.option.only_for == "frame" and recurrent:
+        raise InputError(
+            f"{one.flag} does not go with the recurrent model {model}: {one.option.why}. "
+            "Leave it out."
+        )

@@ -1,160 +1,196 @@
-"""What a user can set for a run, with the defaults, in one place."""
+"""What a user can set for a run: every option, declared once, with its default and its limits.
+
+The command line, the checks, the words of a submission script and the Python signature are made
+from these fields. What shapes the picture is declared in `fastvid.stages.settings`, beside what
+reads it, and travels to the ranks and into the run file as it stands there.
+"""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from fastvid.encode.codecs import available_codecs
 from fastvid.errors import InputError
-from fastvid.motion.flow import DEFAULT_FLOW_METHOD
+from fastvid.job.job_options import JOB, JobOptions
 from fastvid.stages.overlap import Overlap
-from fastvid.stages.temporal import DEFAULT_STRENGTH, check_strength
+from fastvid.stages.settings import PICTURE, PictureOptions
 from fastvid.style.cards import DEFAULT_STYLE
+from fastvid.system.forms import (
+    FRAMES,
+    NAME_OR_PATH,
+    NAMES,
+    NUMBER,
+    PATH,
+    RATE,
+    SIZE,
+    Form,
+    absolute,
+)
+from fastvid.system.options import check_options, inner_options, option, options_of
 
-# Small segments keep the wavefront tight (DESIGN.md: 4 frames .99/.88 at 16/64 ranks, 8 frames
-# .99/.81).
-DEFAULT_SEGMENT_LENGTH = 4
-# Segments that a rank may hold unfinished: what is painted ahead of the in-order temporal pass.
-DEFAULT_LOOKAHEAD = 4
 # Recurrent models: so many times as many, because shots run side by side only as far as they are
 # held, and a frame that waits takes no more than its image.
 RECURRENT_LOOKAHEAD_FACTOR = 4
 # Stretches: the next one begins while the last one waits for its correction.
 OVERLAP_LOOKAHEAD = 2
-# From the warning to the end: less than Slurm's KillWait, which is 30 s as a rule.
-DEFAULT_GRACE_S = 8.0
-# A rank that is not heard of for so long is taken for dead.
-DEFAULT_RANK_TIMEOUT_S = 300.0
-DEVICES = ("auto", "cpu", "cuda")
-# Who decodes the input: rank 0 for all ranks, or each its own frames from a shared file system.
-DECODERS = ("rank0", "local", "auto")
 KEEPABLE = ("flow", "occlusion")
-PIPELINES = ("exact", "overlap")
+
+PART, RECURRENT, OUTPUT = "which part, at which size", "recurrent models", "the output"
+# The headings of the help, in order; the first options have none.
+GROUPS = ("", PART, PICTURE, RECURRENT, OUTPUT, JOB)
+
+_CUTS = Form(str, lambda cuts: cuts if cuts in ("auto", "none") else absolute(cuts))
+
+
+def _codec_names() -> str:
+    return " ".join(available_codecs())
+
+
+def _unkeepable(names: Sequence[str]) -> str:
+    known = set(names) <= set(KEEPABLE)
+    return "" if known else f"is unknown; what can be kept: {', '.join(KEEPABLE)}"
 
 
 @dataclass(frozen=True)
-class StylizeOptions:
-    """The settings of one run. `fastvid stylize --help` explains each."""
+class StylizeOptions(PictureOptions, JobOptions):
+    """The settings of one run. `fastvid stylize --help` explains each; all but the places of input
+    and output are given by name."""
 
     input: Path
     output: Path
-    style: str | tuple[str, ...] = DEFAULT_STYLE
-    first_frame_model: str | None = None
-    run_file: Path | None = None
-    # Which part, at which size
-    frames: tuple[int, int | None] | None = None
-    size: tuple[int, int] | None = None
-    fps: Fraction | None = None
-    on_error: str = "stop"
-    cuts: str = "auto"
-    # The picture
-    flow: str = DEFAULT_FLOW_METHOD
-    flow_scale: float = 1.0
-    mask_boundaries: bool = False
-    flow_dir: Path | None = None
-    temporal_strength: float = DEFAULT_STRENGTH
-    strength: float = 1.0
-    keep_colors: bool = False
-    # Recurrent models
-    pipeline: str = "exact"
-    overlap_segment: int = Overlap.segment
-    overlap_warm_up: int = Overlap.warm_up
-    overlap_recompute: int = Overlap.recompute
-    overlap_fade: int = Overlap.fade
-    overlap_tolerance: float = Overlap.tolerance
-    # The output
-    codec: str | None = None
-    crf: float | None = None
-    preset: str | None = None
-    compression: str = "none"
-    keep: tuple[str, ...] = ()
-    discard_frames: bool = False
-    # The job
-    segment_length: int = DEFAULT_SEGMENT_LENGTH
-    lookahead: int = DEFAULT_LOOKAHEAD
-    threads: int | None = None
-    device: str = "auto"
-    decode: str = "rank0"
-    restart: bool = False
-    overwrite: bool = False
-    time_limit: float | None = None
-    grace: float = DEFAULT_GRACE_S
-    rank_timeout: float = DEFAULT_RANK_TIMEOUT_S
-    log_dir: Path | None = None
-    log_level: str = "INFO"
+    _: KW_ONLY
+    style: str | tuple[str, ...] = option(
+        DEFAULT_STYLE,
+        "a bundled style or a checkpoint; give several for one output each (OUTPUT.STYLE.mp4) from "
+        "one pass (default: {default})",
+        form=NAME_OR_PATH,
+        metavar="NAME|PATH",
+        repeated=True,
+    )
+    run_file: Path | None = option(
+        None,
+        "where the frames are gathered (default: the output's name, .h5)",
+        form=PATH,
+        metavar="FILE.h5",
+    )
+
+    frames: tuple[int, int | None] | None = option(
+        None,
+        "only frames A to B-1, counted from 0; either may be left out",
+        group=PART,
+        form=FRAMES,
+        metavar="A:B",
+    )
+    size: tuple[int, int] | None = option(
+        None,
+        "working size; -1 for one side keeps the shape",
+        group=PART,
+        form=SIZE,
+        metavar="WxH",
+    )
+    fps: Fraction | None = option(
+        None, "frames per second of a folder of images", group=PART, form=RATE
+    )
+    cuts: str = option(
+        "auto",
+        "where shots begin: found, nowhere, or one frame number a line (default: {default})",
+        group=PART,
+        form=_CUTS,
+        metavar="auto|none|FILE.csv",
+    )
+    on_error: str = option(
+        "stop",
+        "at frames that can't be decoded: stop, or repeat the last good frame (default: {default})",
+        group=PART,
+        choices=("stop", "keep-going"),
+    )
+
+    flow_dir: Path | None = option(
+        None,
+        "reads backward_5_4.flo and reliable_5_4.pgm (from frame 5 to 4 of the film, counted from "
+        "1) instead of computing flow; every rank must see the folder",
+        group=PICTURE,
+        form=PATH,
+        metavar="DIR",
+        recorded_as="flow_sha256",
+    )
+
+    first_frame_model: str | None = option(
+        None,
+        "paints the first frame of each shot instead of the model itself",
+        group=RECURRENT,
+        form=NAME_OR_PATH,
+        metavar="NAME|PATH",
+        only_for="recurrent",
+        recorded_as="first_frame_sha256",
+    )
+    pipeline: str = option(
+        "exact",
+        "exact: frame after frame within a shot; overlap: shots are cut into stretches that are "
+        "painted side by side and joined afterwards (default: {default})",
+        group=RECURRENT,
+        choices=("exact", "overlap"),
+        only_for="recurrent",
+        why=", which is parallel anyway",
+    )
+    overlap: Overlap = inner_options(Overlap(), RECURRENT)
+
+    codec: str | None = option(None, _codec_names, group=OUTPUT, metavar="NAME")
+    crf: float | None = option(
+        None, "constant quality; lower is better and larger", group=OUTPUT, form=NUMBER
+    )
+    preset: str | None = option(
+        None, "speed of the encoder, such as fast, medium, slow", group=OUTPUT
+    )
+    keep: tuple[str, ...] = option(
+        (),
+        "stores these in the run file too",
+        group=OUTPUT,
+        form=NAMES,
+        metavar="flow,occlusion",
+        check=_unkeepable,
+    )
+    compression: str = option(
+        "none",
+        "of the frames in the run file (default: {default}; gzip saves about a tenth)",
+        group=OUTPUT,
+        choices=("none", "gzip"),
+    )
+    discard_frames: bool = option(
+        False, "frees frames in the run file as soon as they are safely encoded", group=OUTPUT
+    )
+    overwrite: bool = option(False, "replaces an output that no run file belongs to", group=OUTPUT)
 
     def check(self) -> None:
-        """Raises InputError for values that contradict themselves; files are looked at later."""
+        """Raises InputError for values out of range, or that contradict each other; files are
+        looked at later."""
         if not self.styles:
             raise InputError("No style was given; `python -m fastvid styles` lists them.")
-        if not 0.0 <= self.strength <= 1.0:
-            raise InputError(f"--strength {self.strength:g} is outside 0..1.")
-        check_strength(self.temporal_strength)
-        if not 0.0 < self.flow_scale <= 1.0:
-            raise InputError(f"--flow-scale {self.flow_scale:g} is outside 0..1; 0.5 is half size.")
-        estimating = (DEFAULT_FLOW_METHOD, 1.0, False)
-        if self.flow_dir and (self.flow, self.flow_scale, self.mask_boundaries) != estimating:
+        if self.stretches is None:
+            _refuse_overlap(self)
+        check_options(self)
+        if self.stretches is not None:
+            self.stretches.check()
+        if self.flow_dir and self.estimates_otherwise:
             raise InputError(
                 "--flow-dir brings flow and masks: leave out --flow, --flow-scale and "
                 "--mask-boundaries, which say how to compute them."
             )
-        if self.pipeline not in PIPELINES:
-            raise InputError(f"--pipeline {self.pipeline} is neither exact nor overlap.")
-        if self.overlap is not None:
-            self.overlap.check()
-        for name, value in asdict(Overlap()).items():
-            if self.overlap is None and getattr(self, f"overlap_{name}") != value:
-                raise InputError(
-                    f"--overlap-{name.replace('_', '-')} is for --pipeline overlap; "
-                    "give that too, or leave it out."
-                )
-        for name, count in (
-            ("--segment-length", self.segment_length),
-            ("--lookahead", self.lookahead),
-            ("--threads", self.threads),
-        ):
-            if count is not None and count < 1:
-                raise InputError(f"{name} {count} is less than 1.")
-        for name, seconds in (
-            ("--time-limit", self.time_limit),
-            ("--grace", self.grace),
-            ("--rank-timeout", self.rank_timeout),
-        ):
-            if seconds is not None and not seconds > 0:
-                raise InputError(f"{name} {seconds:g} is not above 0 seconds.")
         if self.time_limit is not None and self.time_limit <= self.grace:
             raise InputError(
                 f"--time-limit {self.time_limit:g} leaves nothing beside --grace "
                 f"{self.grace:g}; give more of the one or less of the other."
             )
-        if self.on_error not in ("stop", "keep-going"):
-            raise InputError(f"--on-error {self.on_error} is neither stop nor keep-going.")
-        if self.device not in DEVICES:
-            raise InputError(f"--device {self.device} is unknown; there are {', '.join(DEVICES)}.")
-        if self.decode not in DECODERS:
-            raise InputError(f"--decode {self.decode} is unknown; there are {', '.join(DECODERS)}.")
-        if self.compression not in ("none", "gzip"):
-            raise InputError(f"--compression {self.compression} is neither none nor gzip.")
-        for name in self.keep:
-            if name not in KEEPABLE:
-                raise InputError(f"--keep {name} is unknown; what can be kept: flow, occlusion.")
 
     @property
-    def overlap(self) -> Overlap | None:
+    def stretches(self) -> Overlap | None:
         """How shots are cut into stretches, None if they are not."""
-        if self.pipeline != "overlap":
-            return None
-        return Overlap(
-            self.overlap_segment,
-            self.overlap_warm_up,
-            self.overlap_recompute,
-            self.overlap_fade,
-            self.overlap_tolerance,
-        )
+        return self.overlap if self.pipeline == "overlap" else None
 
     def held_at_most(self, recurrent: bool) -> int:
         """Segments, or stretches of them, that a rank may hold unfinished."""
-        if self.overlap is not None:
+        if self.stretches is not None:
             return OVERLAP_LOOKAHEAD
         return self.lookahead * (RECURRENT_LOOKAHEAD_FACTOR if recurrent else 1)
 
@@ -187,6 +223,15 @@ class StylizeOptions:
         return [
             (_with_style(self.output, name), _with_style(self.run_path, name)) for name in names
         ]
+
+
+def _refuse_overlap(options: StylizeOptions) -> None:
+    """Raises InputError for what is said of stretches where shots are not cut into any."""
+    for one in options_of(StylizeOptions):
+        if one.path[0] == "overlap" and one.is_changed(options):
+            raise InputError(
+                f"{one.flag} is for --pipeline overlap; give that too, or leave it out."
+            )
 
 
 def _with_style(path: Path, name: str) -> Path:

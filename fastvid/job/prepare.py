@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastvid.decode.film import VideoSource
+from fastvid.encode.mux import remove_leftovers
 from fastvid.encode.plan import OutputPlan
-from fastvid.encode.thread import remove_leftovers
-from fastvid.job.opening import open_job, settle
+from fastvid.job.opening import OpenedJob, OpenedStyle, SettledJob, open_job, settle
 from fastvid.job.options import StylizeOptions
 from fastvid.job.progress import Progress
 from fastvid.parallel.mpi.communicator import Communicator
@@ -17,7 +17,7 @@ from fastvid.runfile.writer import RunWriter
 
 
 @dataclass
-class Painting:
+class StyleOutput:
     """One style of a job, with its output and its run file.
 
     writer: open from `prepare` on.
@@ -42,7 +42,7 @@ class Prepared:
 
     options: StylizeOptions
     source: VideoSource
-    paintings: list[Painting]
+    paintings: list[StyleOutput]
     setup: JobSetup
     span: tuple[int, int] | None
 
@@ -56,42 +56,49 @@ def prepare(
     """
     job = open_job(options, stack)
     settled = settle(job, comm.peers, stack)
-    source, info = job.source, job.source.info
+    source = job.source
     span = (source.first_pts, source.end_pts) if options.frames else None
-    paintings = []
-    for name, model, plan, (output, run_path), old, identity in zip(
-        job.names,
-        job.models,
-        job.plans,
-        job.places,
-        settled.previous,
-        settled.identities,
-        strict=True,
-    ):
-        attributes = run_attributes(
-            info,
-            frame_count=source.frame_count,
-            stream_index=source.stream_index,
-            span=span,
-            style_name=name,
-            style_sha256=model.sha256,
-            input_sha256=job.input_sha256,
-            ranks=comm.size,
-            threads=settled.settings.threads,
-        )
-        writer = open_run(
-            run_path, old is not None, identity, attributes, info, options.keep, options.compression
-        )
+    left: list[tuple[OpenedStyle, StyleOutput]] = []
+    for number, style in enumerate(job.styles):
+        writer = _begin(job, settled, number, comm.size, span)
         stack.callback(_close_run, writer)
-        paintings.append(Painting(name, output, run_path, plan, writer))
-    chosen = [number for number, painting in enumerate(paintings) if not painting.complete]
-    open_paintings = [paintings[number] for number in chosen]
-    for painting in open_paintings:
-        remove_leftovers(painting.plan.path)
-    if open_paintings:
-        for note in dict.fromkeys((*info.notes, *open_paintings[0].plan.notes)):
+        output = StyleOutput(style.file.name, style.output, style.run_path, style.plan, writer)
+        if not output.complete:
+            left.append((style, output))
+    for style, _ in left:
+        remove_leftovers(style.plan.path)
+    if left:
+        for note in dict.fromkeys((*source.info.notes, *left[0][0].plan.notes)):
             progress.note(note)
-    return Prepared(options, source, open_paintings, job.setup(settled.settings, chosen), span)
+    setup = job.setup(settled.settings, [style for style, _ in left])
+    return Prepared(options, source, [output for _, output in left], setup, span)
+
+
+def _begin(
+    job: OpenedJob, settled: SettledJob, number: int, ranks: int, span: tuple[int, int] | None
+) -> RunWriter:
+    """The run file of a style, begun or continued. number: of the style."""
+    options, source, style = job.options, job.source, job.styles[number]
+    attributes = run_attributes(
+        source.info,
+        frame_count=source.frame_count,
+        stream_index=source.stream_index,
+        span=span,
+        style_name=style.file.name,
+        style_sha256=style.model.sha256,
+        input_sha256=job.input_sha256,
+        ranks=ranks,
+        threads=settled.settings.threads,
+    )
+    return open_run(
+        style.run_path,
+        settled.previous[number] is not None,
+        settled.identities[number],
+        attributes,
+        source.info,
+        options.keep,
+        options.compression,
+    )
 
 
 def _close_run(writer: RunWriter) -> None:

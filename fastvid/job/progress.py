@@ -1,9 +1,10 @@
 """What the user sees while a job runs, written by rank 0 alone, whole lines at a time."""
 
+import argparse
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -21,20 +22,31 @@ _LAUNCHER_DEPTH = 4
 PROGRESS_MODES = ("auto", "bar", "lines", "none")
 
 
+def add_progress(parser: argparse.ArgumentParser) -> None:
+    """Adds --progress, as commands have it that are no job."""
+    parser.add_argument("--progress", choices=PROGRESS_MODES, default="auto")
+
+
 class Progress:
     """Notes, progress and summary of one job.
 
     mode: "bar" (a live line), "lines" (for logs), "none" (warnings only), or "auto": a bar if the
-    output ends on a terminal.
+    output ends on a terminal. clock: counts seconds.
     """
 
-    def __init__(self, mode: str = "auto", stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        mode: str = "auto",
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._stream = stream or sys.stderr
         if mode == "auto":
             mode = "bar" if ends_on_terminal(self._stream) else "lines"
         self._mode = mode
         self._bar: tqdm | None = None
-        self._began = time.monotonic()
+        self._began = self._clock()
         self._first_done: int | None = None
         self._next_line_s = _FIRST_LINE_S
         self._line_gap_s = _FIRST_LINE_S
@@ -59,7 +71,7 @@ class Progress:
         """
         if self._first_done is None:
             self._first_done = done
-            self._began = time.monotonic()
+            self._began = self._clock()
         if self._mode == "bar":
             self._update_bar(done, total, shares)
         elif self._mode == "lines":
@@ -88,7 +100,7 @@ class Progress:
             self._bar.update(done - self._bar.n)
 
     def _update_lines(self, done: int, total: int | None, shares: Mapping[str, float]) -> None:
-        elapsed = time.monotonic() - self._began
+        elapsed = self._clock() - self._began
         if elapsed < self._next_line_s:
             return
         self._line_gap_s = min(self._line_gap_s * _LINE_GROWTH, _LONGEST_LINE_S)
@@ -109,6 +121,14 @@ class Progress:
         else:
             self._stream.write(text + "\n")
             self._stream.flush()
+
+
+def shares(stage_seconds: Mapping[str, float]) -> dict[str, float]:
+    """The share of each stage in the computing time, 0..1; empty as long as there is none."""
+    total = sum(stage_seconds.values())
+    if not total:
+        return {}
+    return {stage: spent / total for stage, spent in stage_seconds.items()}
 
 
 def _share_text(shares: Mapping[str, float]) -> str:

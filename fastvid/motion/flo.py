@@ -29,12 +29,12 @@ def flo_bytes(flow: np.ndarray) -> bytes:
 
 
 def write_flo(path: str | os.PathLike[str], flow: np.ndarray) -> None:
-    """Write (H, W, 2) float32 flow in pixels. Raises OSError where the file can't be written."""
+    """Writes (H, W, 2) float32 flow in pixels. Raises OSError where the file can't be written."""
     Path(path).write_bytes(flo_bytes(flow))
 
 
 def read_flo(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read a flow file: (H, W, 2) float32, pixels; where it is unknown, both components are NaN.
+    """Reads a flow file: (H, W, 2) float32, pixels; where it is unknown, both components are NaN.
 
     Raises InputError if the file is missing, is no flow file, or holds more or less than its header
     says; nothing is allocated before the header has been held against the file's real size.

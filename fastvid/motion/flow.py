@@ -71,9 +71,9 @@ class FlowEstimator:
         flow = self._solve(_pad(source_grey), _pad(target_grey))[:small_height, :small_width]
         if (small_height, small_width) == (height, width):
             return np.ascontiguousarray(flow)
-        flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
-        flow *= np.array([width / small_width, height / small_height], np.float32)
-        return flow
+        full: np.ndarray = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
+        full *= np.array([width / small_width, height / small_height], np.float32)
+        return full
 
 
 def _make_solver(method: str) -> _Solver:

@@ -68,7 +68,7 @@ class FlowFolder:
         return flow, (levels >= _LEAST_RELIABLE_LEVEL) & known
 
     def check(self) -> None:
-        """Raise InputError unless this rank sees the folder."""
+        """Raises InputError unless this rank sees the folder."""
         if not self._folder.is_dir():
             raise InputError(
                 f"there is no folder {self._folder} on {socket.gethostname()}: every "

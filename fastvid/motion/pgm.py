@@ -29,7 +29,7 @@ def pgm_bytes(levels: np.ndarray) -> bytes:
 
 
 def read_pgm(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read a file: (H, W) uint8 levels.
+    """Reads a file: (H, W) uint8 levels.
 
     Raises InputError if the file is missing, is no binary PGM of 8 bits, or holds less or more than
     its header says; nothing is allocated before the header was held against the file's size.
@@ -67,5 +67,5 @@ def _check(name: str, width: int, height: int, largest: int, pixel_bytes: int) -
 
 
 def write_pgm(path: str | os.PathLike[str], levels: np.ndarray) -> None:
-    """Write (H, W) uint8 levels. Raises OSError where the file can't be written."""
+    """Writes (H, W) uint8 levels. Raises OSError where the file can't be written."""
     Path(path).write_bytes(pgm_bytes(levels))

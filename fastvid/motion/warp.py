@@ -88,6 +88,6 @@ def warp(
 
 
 def check_flow(flow: np.ndarray) -> None:
-    """Raise ValueError unless flow is an (H, W, 2) float32 array."""
+    """Raises ValueError unless flow is an (H, W, 2) float32 array."""
     if flow.ndim != 3 or flow.shape[2] != 2 or flow.dtype != np.float32:
         raise ValueError(f"flow is (H, W, 2) float32, not {flow.shape} {flow.dtype}")

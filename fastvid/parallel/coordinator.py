@@ -13,10 +13,12 @@ import numpy as np
 
 from fastvid.decode.frame import NO_IMAGE
 from fastvid.errors import ReadingRefused, RemoteError
+from fastvid.parallel import messages, segment_messages
 from fastvid.parallel.dealer import Dealer
+from fastvid.parallel.dispatch import receives_from
 from fastvid.parallel.engine.reading import ReadRequest
 from fastvid.parallel.engine.task import Place
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.segments import Segment
 from fastvid.runfile.writer import SegmentRecord
 from fastvid.stages.interface import STAGES
@@ -68,7 +70,9 @@ class Coordinator:
 
     segments: of the whole video, in order. sink: takes what is finished. may_compute_here: asked
     before rank 0 is dealt a segment, which has the video to decode, store and encode besides.
-    ranks_read: the ranks are dealt numbers of frames, and read these themselves.
+    ranks_read: the ranks are dealt numbers of frames, and read these themselves. seams: takes what
+    the ranks tell of their temporal errors, None if they do not. receivers: of the messages for
+    rank 0.
     """
 
     def __init__(
@@ -76,14 +80,13 @@ class Coordinator:
         comm: Communicator,
         segments: ReadAhead[Segment],
         sink: Sink,
-        keep: tuple[str, ...],
         may_compute_here: Callable[[], bool],
         ranks_read: bool = False,
+        seams: SeamReport | None = None,
     ) -> None:
         self._comm = comm
         self._segments = segments
         self._sink = sink
-        self._keep = keep
         self._may_compute_here = may_compute_here
         self._ranks_read = ranks_read
         self._own_request = False
@@ -97,9 +100,14 @@ class Coordinator:
         self.frames_decoded = 0
         self.shots = 0
         self._groups: set[int] = set()
-        # Takes what the ranks tell of their temporal errors, if they do.
-        self.seams: SeamReport | None = None
-        self.stage_seconds = {stage: 0.0 for stage in STAGES}
+        self.seams = seams
+        self.stage_seconds = dict.fromkeys(STAGES, 0.0)
+        self.receivers = (
+            receives_from(segment_messages.Request, self._note_request),
+            receives_from(segment_messages.Finished, self._note_finished),
+            receives_from(segment_messages.Result, self._gather),
+            receives_from(messages.Failure, self._fail),
+        )
 
     @property
     def done(self) -> bool:
@@ -132,36 +140,25 @@ class Coordinator:
         for deal in deals:
             self._send_segment(self._ready.pop(deal.segment), deal.rank)
         for hand_over in hand_overs:
-            self._comm.send(
-                hand_over.owner, Kind.SUCCESSOR, [hand_over.segment, hand_over.successor]
-            )
+            successor = segment_messages.Successor(hand_over.segment, hand_over.successor)
+            self._comm.send(hand_over.owner, successor)
         return self._fetch() or bool(deals) or active
 
-    def handle(self, message: Message) -> bool:
-        """Reacts to a message of the kinds REQUEST, FINISHED, RESULT and FAILURE; whether it was
-        one.
-
-        Raises RemoteError for a failure, with rank and host; ReadingRefused if it may be none for
-        rank 0.
-        """
-        if message.kind is Kind.REQUEST:
-            if message.source == self._comm.rank:
-                self._own_request = True
-            else:
-                self._dealer.request(message.source)
-        elif message.kind is Kind.FINISHED:
-            self._finished[message.header[0]] = message.source
-        elif message.kind is Kind.RESULT:
-            self._gather(message)
-        elif message.kind is Kind.FAILURE:
-            peer = self._comm.peers[message.source]
-            where = f"rank {peer.rank} on {peer.host}: " if self._comm.size > 1 else ""
-            exit_status, order_needed = message.header
-            kind = ReadingRefused if order_needed else RemoteError
-            raise kind(where + message.text(), exit_status)
+    def _note_request(self, rank: int, _: segment_messages.Request) -> None:
+        if rank == self._comm.rank:
+            self._own_request = True
         else:
-            return False
-        return True
+            self._dealer.request(rank)
+
+    def _note_finished(self, rank: int, finished: segment_messages.Finished) -> None:
+        self._finished[finished.segment] = rank
+
+    def _fail(self, rank: int, failure: messages.Failure) -> None:
+        """Raises RemoteError for a failure, with rank and host; ReadingRefused if it may be none
+        for rank 0."""
+        where = f"{self._comm.peers[rank]}: " if self._comm.size > 1 else ""
+        error = ReadingRefused if failure.order_needed else RemoteError
+        raise error(where + failure.text, failure.exit_status)
 
     def _take_decoded(self) -> bool:
         active = False
@@ -187,69 +184,67 @@ class Coordinator:
 
     def _send_segment(self, segment: Segment, rank: int) -> None:
         halo = () if segment.halo is None else (segment.halo,)
-        frames = (*segment.lead, *halo, *segment.frames)
+        frames = (*segment.warm_up, *halo, *segment.frames)
         place = Place(
-            segment.index, segment.start, segment.stop, bool(halo), len(segment.lead), segment.group
+            segment.index,
+            segment.start,
+            segment.stop,
+            bool(halo),
+            len(segment.warm_up),
+            segment.group,
         )
         # Rank 0 may have decoded them for the cuts.
         if self._ranks_read and (rank != self._comm.rank or not frames[0].image.size):
-            request = ReadRequest(
-                place, tuple(frame.checksum for frame in frames if frame.checksum is not None)
-            )
-            self._comm.send(rank, Kind.READ, *request.numbers())
+            checksums = tuple(frame.checksum for frame in frames if frame.checksum is not None)
+            self._comm.send(rank, segment_messages.Read(ReadRequest(place, checksums)))
         else:
-            self._comm.send(rank, Kind.SEGMENT, place.numbers(), [frame.image for frame in frames])
+            images = tuple(frame.image for frame in frames)
+            self._comm.send(rank, segment_messages.Segment(place, images))
         if not segment.begins_shot and segment.index - 1 in self._skipped:
             # Finished by an earlier run: nobody but the run file has the frame before this segment.
             boundary = self._sink.stored_frame(segment.start - 1)
-            self._comm.send(rank, Kind.BOUNDARY, [segment.index], [boundary])
+            self._comm.send(rank, segment_messages.Boundary(segment.index, boundary))
         # The images are on their way; only the facts of the segment are needed from here on.
         facts = replace(
             segment,
             halo=None,
-            lead=(),
+            warm_up=(),
             frames=tuple(replace(frame, image=NO_IMAGE) for frame in segment.frames),
         )
-        self._dealt[segment.index] = _Dealt(facts, rank, bool(segment.lead))
+        self._dealt[segment.index] = _Dealt(facts, rank, bool(segment.warm_up))
         self._groups.add(segment.group)
 
     def _fetch(self) -> bool:
         active = False
         while self._finished and self._sink.room():
             index = min(self._finished)
-            self._comm.send(self._finished.pop(index), Kind.FETCH, [index])
+            self._comm.send(self._finished.pop(index), segment_messages.Fetch(index))
             self._sink.expect()
             active = True
         return active
 
-    def _gather(self, message: Message) -> None:
-        dealt = self._dealt.pop(message.header[0])
+    def _gather(self, rank: int, result: segment_messages.Result) -> None:
+        dealt = self._dealt.pop(result.segment)
         segment = dealt.segment
-        times, *images = message.arrays
-        frames, rest = images[: len(segment)], images[len(segment) :]
-        kept = {}
-        for name in ("flow", "occlusion"):
-            if name in self._keep:
-                kept[name], rest = rest[: len(segment)], rest[len(segment) :]
         if self.seams is not None:
-            self.seams.add(segment.start, rest[0].tolist())
+            self.seams.add(segment.start, result.errors)
             if dealt.joined:
                 self.seams.add_seam(segment.start)
         stage_times = {"dealt_start": dealt.dealt_start, "stored_start": time.time()}
-        for stage, (start, seconds) in zip(STAGES, times.tolist(), strict=True):
-            stage_times[f"{stage.value}_start"] = start
-            stage_times[f"{stage.value}_seconds"] = seconds
-            self.stage_seconds[stage] += seconds
+        for stage, time_taken in result.times.items():
+            stage_times[f"{stage.value}_start"] = time_taken.start
+            stage_times[f"{stage.value}_seconds"] = time_taken.seconds
+            self.stage_seconds[stage] += time_taken.seconds
         record = SegmentRecord(
             index=segment.index,
             start=segment.start,
             stop=segment.stop,
             shot=segment.shot,
             shot_start=segment.shot_start,
-            rank=message.source,
-            host=self._comm.peers[message.source].host,
+            rank=rank,
+            host=self._comm.peers[rank].host,
             pts=[frame.pts for frame in segment.frames],
             durations=[frame.duration for frame in segment.frames],
             times=stage_times,
         )
-        self._sink.put(record, frames, kept.get("flow", []), kept.get("occlusion", []))
+        self._sink.put(record, list(result.frames), list(result.flows), list(result.occlusions))

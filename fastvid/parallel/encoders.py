@@ -10,11 +10,12 @@ frame, so that the video does not depend on who has encoded them.
 import logging
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import astuple
 
-from fastvid.encode.sharing import SharedEncoding
+from fastvid.encode.shared_encoding import SharedEncoding
+from fastvid.parallel.dispatch import receives_from
 from fastvid.parallel.engine.encoding import PartOrder
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.messages import Encode, Encoded, Pictures, Want
+from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.peer import local_rank
 
 # Frames on their way to the ranks that encode: at most about this much at a time.
@@ -22,7 +23,7 @@ _MAX_OUTGOING_BYTES = 32 << 20
 _log = logging.getLogger(__name__)
 
 
-class Helpers:
+class EncodingRanks:
     """The ranks that encode for rank 0.
 
     shared: the parts of each output that is shared, by its number.
@@ -35,6 +36,10 @@ class Helpers:
         others = (rank for rank in range(comm.size) if rank != comm.rank)
         self._free = deque(sorted(others, key=lambda rank: (local_rank(comm.peers, rank), rank)))
         self._busy: dict[int, PartOrder] = {}
+        self.receivers = (
+            receives_from(Want, self._send_wanted),
+            receives_from(Encoded, self._take_encoded),
+        )
 
     def step(self) -> bool:
         """Gives parts to ranks and sends them frames; whether there was anything to do."""
@@ -43,37 +48,33 @@ class Helpers:
             while self._free and (part := shared.lend()) is not None:
                 rank, order = self._free.popleft(), PartOrder(style, *part, shared.threads)
                 self._busy[rank] = order
-                self._comm.send_text(rank, Kind.ENCODE, shared.plan_text(), astuple(order))
+                self._comm.send(rank, Encode(order, shared.plan))
                 active = True
             while (
                 self._comm.outgoing_bytes() < _MAX_OUTGOING_BYTES
                 and (pictures := shared.pictures()) is not None
             ):
                 rank, times, images = pictures
-                self._comm.send(rank, Kind.PICTURES, [], [times, *images])
+                self._comm.send(rank, Pictures(times, tuple(images)))
                 active = True
         return active
 
-    def handle(self, message: Message) -> bool:
-        """Reacts to a message of a rank that encodes; whether it was one."""
-        if message.kind not in (Kind.WANT, Kind.ENCODED):
-            return False
-        rank = message.source
+    def _send_wanted(self, rank: int, wanted: Want) -> None:
+        order = self._busy.get(rank)
+        if order is not None:  # else it has given up since
+            self._shared[order.style].want(rank, wanted.start, wanted.stop)
+
+    def _take_encoded(self, rank: int, encoded: Encoded) -> None:
         order = self._busy.get(rank)
         if order is None:
-            return True  # what it has sent before it gave up
+            return
         shared = self._shared[order.style]
-        if message.kind is Kind.WANT:
-            shared.want(rank, *message.header)
-            return True
-        last, problem = bool(message.header[0]), message.text(0)
-        if problem:
-            _log.warning("rank %d can't encode for rank 0: %s", rank, problem)
+        if encoded.problem:
+            _log.warning("rank %d can't encode for rank 0: %s", rank, encoded.problem)
             shared.returned(order.part)
             del self._busy[rank]
-            return True
-        shared.arrived(order.part, message.arrays[1].tobytes(), last)
-        if last:
+            return
+        shared.arrived(order.part, encoded.content, encoded.last)
+        if encoded.last:
             del self._busy[rank]
             self._free.append(rank)
-        return True

@@ -8,16 +8,18 @@ import time
 from dataclasses import dataclass
 
 from fastvid.errors import RemoteError
+from fastvid.parallel import messages
+from fastvid.parallel.dispatch import receives_from
 from fastvid.parallel.engine.engine import Engine
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.system.resources import human_seconds
 
 _LONGEST_INTERVAL_S = 5.0
 _BEATS_PER_TIMEOUT = 4
 
 
-@dataclass
-class Heard:
+@dataclass(frozen=True)
+class LastHeartbeat:
     """What was last heard of a rank. at: seconds since the epoch."""
 
     at: float
@@ -25,11 +27,11 @@ class Heard:
     bytes_sent: int = 0
 
 
-class Pulse:
+class Heartbeats:
     """The heartbeats of one rank: it sends its own, and watches over those that it listens to.
 
     On rank 0 these are all other ranks, on the others rank 0. timeout_s: silence beyond this ends
-    the job.
+    the job. receivers: of the messages for it.
     """
 
     def __init__(self, comm: Communicator, engine: Engine, timeout_s: float) -> None:
@@ -40,21 +42,23 @@ class Pulse:
         self._listeners = [r for r in range(comm.size) if r != comm.rank] if comm.rank == 0 else [0]
         now = time.monotonic()
         self._next_beat = now
-        self._last = {rank: now for rank in self._listeners}
-        self.heard = {rank: Heard(time.time(), "starting") for rank in range(comm.size)}
+        self._last = dict.fromkeys(self._listeners, now)
+        self._heard = {rank: LastHeartbeat(time.time(), "starting") for rank in range(comm.size)}
+        self.receivers = (receives_from(messages.Heartbeat, self._take),)
 
-    def noticed(self, message: Message) -> None:
-        """Counts a message of whatever kind as a sign of life."""
-        if message.source in self._last:
-            self._last[message.source] = time.monotonic()
-        if message.kind is Kind.HEARTBEAT:
-            self.heard[message.source] = Heard(time.time(), message.text(), message.header[0])
+    def note_sign_of_life(self, rank: int) -> None:
+        """Notes that a rank has sent a message, of whatever kind."""
+        if rank in self._last:
+            self._last[rank] = time.monotonic()
+
+    def _take(self, source: int, beat: messages.Heartbeat) -> None:
+        self._heard[source] = LastHeartbeat(time.time(), beat.doing, beat.bytes_sent)
 
     def rows(self) -> list[tuple[int, str, int, float, str, int]]:
         """(rank, host, process, last heard, doing, bytes sent) of every rank, for the run file."""
         return [
             (peer.rank, peer.host, peer.pid, heard.at, heard.doing, heard.bytes_sent)
-            for peer, heard in zip(self._comm.peers, self.heard.values(), strict=True)
+            for peer, heard in zip(self._comm.peers, self._heard.values(), strict=True)
         ]
 
     def step(self) -> None:
@@ -64,18 +68,17 @@ class Pulse:
         if now < self._next_beat:
             return
         self._next_beat = now + self._interval_s
-        self.heard[self._comm.rank] = Heard(time.time(), self._engine.doing, self._comm.bytes_sent)
+        doing, sent = self._engine.doing, self._comm.bytes_sent
+        self._heard[self._comm.rank] = LastHeartbeat(time.time(), doing, sent)
         if self._engine.step_seconds() < self._timeout_s:
             for rank in self._listeners:
-                self._comm.send_text(
-                    rank, Kind.HEARTBEAT, self._engine.doing, [self._comm.bytes_sent]
-                )
+                self._comm.send(rank, messages.Heartbeat(doing, sent))
         for rank, last in self._last.items():
             if now - last > self._timeout_s:
-                peer, doing = self._comm.peers[rank], self.heard[rank].doing
+                peer, heard = self._comm.peers[rank], self._heard[rank]
                 raise RemoteError(
-                    f"rank {rank} on {peer.host} (process {peer.pid}) has been silent for "
-                    f"{human_seconds(now - last)}; last heard of: {doing}.\n"
+                    f"{peer} (process {peer.pid}) has been silent for "
+                    f"{human_seconds(now - last)}; last heard of: {heard.doing}.\n"
                     "What is finished is kept: start the same command again, without that host if "
                     "it is broken. --rank-timeout sets how long to wait."
                 )

@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable
 
 from fastvid.decode.fingerprint import sample_fingerprint
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel import messages
+from fastvid.parallel.mpi.communicator import Communicator
 
 
-def answer_look(comm: Communicator, message: Message) -> None:
-    """Tells rank 0 what this rank sees of the input that a LOOK message names."""
-    seen, text = _look(message.text())
-    comm.send_text(0, Kind.SEEN, text, [message.job, int(seen)])
+def answer_look(comm: Communicator, job: int, look: messages.Look) -> None:
+    """Tells rank 0 what this rank sees of the input that it was asked for in that job."""
+    readable, text = _look(look.path)
+    comm.send(0, messages.Seen(job, readable, text))
 
 
 def ranks_that_differ(
@@ -21,30 +22,29 @@ def ranks_that_differ(
     path: absolute. patience_s: for the answers; a rank may still be starting. check: called while
     waiting; it may raise.
     """
-    seen, mine = _look(path)
-    if not seen:
-        return [f"rank {comm.rank} on {comm.peers[comm.rank].host}: {mine}"]
-    for rank in range(comm.size):
-        if rank != comm.rank:
-            comm.send_text(rank, Kind.LOOK, path)
+    readable, mine = _look(path)
+    if not readable:
+        return [f"{comm.peers[comm.rank]}: {mine}"]
+    comm.send_all(messages.Look(path))
     missing = set(range(comm.size)) - {comm.rank}
     wrong: dict[int, str] = {}
     deadline = time.monotonic() + patience_s
     while missing and time.monotonic() < deadline:
         check()
         for message in comm.poll():
-            if message.kind is not Kind.SEEN or message.header[0] != comm.job:
+            seen = message.body
+            if not isinstance(seen, messages.Seen) or seen.job != comm.job:
                 continue
             missing.discard(message.source)
-            if not message.header[1]:
-                wrong[message.source] = message.text()
-            elif message.text() != mine:
+            if not seen.readable:
+                wrong[message.source] = seen.text
+            elif seen.text != mine:
                 wrong[message.source] = f"{path} is another file than on rank {comm.rank}"
         comm.rest()
     wrong.update(
         (rank, f"has not said within {patience_s:g} s whether it sees {path}") for rank in missing
     )
-    return [f"rank {rank} on {comm.peers[rank].host}: {wrong[rank]}" for rank in sorted(wrong)]
+    return [f"{comm.peers[rank]}: {wrong[rank]}" for rank in sorted(wrong)]
 
 
 def _look(path: str) -> tuple[bool, str]:

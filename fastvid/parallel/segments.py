@@ -5,8 +5,9 @@ before it (the halo) unless it begins its shot. The last segment of a shot is sh
 never stretched.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from fastvid.decode.frame import Frame
 
@@ -18,7 +19,7 @@ class Segment:
     index: number of the segment in the video. shot: number of the shot. shot_start: first frame of
     the shot. halo: frame start - 1, or None where the segment begins its shot or its stretch.
     stretch: number of the first segment of its stretch (see `fastvid.stages.overlap`), if segments
-    are computed in stretches. lead: the frames before it with which its stretch warms up.
+    are computed in stretches. warm_up: the frames before it with which its stretch warms up.
     """
 
     index: int
@@ -29,7 +30,23 @@ class Segment:
     frames: tuple[Frame, ...] = field(repr=False, default=())
     halo: Frame | None = field(repr=False, default=None)
     stretch: int | None = None
-    lead: tuple[Frame, ...] = field(repr=False, default=())
+    warm_up: tuple[Frame, ...] = field(repr=False, default=())
+
+    @classmethod
+    def of_frames(
+        cls,
+        index: int,
+        shot: int,
+        shot_start: int,
+        frames: Sequence[Frame],
+        halo: Frame | None,
+        stretch: int | None = None,
+        warm_up: tuple[Frame, ...] = (),
+    ) -> Self:
+        """The segment of these frames, at least one."""
+        start, stop = frames[0].index, frames[-1].index + 1
+        own = tuple(frames)
+        return cls(index, start, stop, shot, shot_start, own, halo, stretch, warm_up)
 
     @property
     def group(self) -> int:
@@ -57,21 +74,10 @@ def cut_into_segments(frames: Iterable[tuple[Frame, bool]], length: int) -> Iter
     halo: Frame | None = None
     held: list[Frame] = []
 
-    def complete() -> Segment:
-        return Segment(
-            index=index,
-            start=held[0].index,
-            stop=held[-1].index + 1,
-            shot=shot,
-            shot_start=shot_start,
-            frames=tuple(held),
-            halo=halo,
-        )
-
     for frame, begins_shot in frames:
         new_shot = begins_shot or shot < 0
         if held and (new_shot or len(held) == length):
-            yield complete()
+            yield Segment.of_frames(index, shot, shot_start, held, halo)
             index += 1
             halo = held[-1]
             held = []
@@ -81,4 +87,4 @@ def cut_into_segments(frames: Iterable[tuple[Frame, bool]], length: int) -> Iter
             halo = None
         held.append(frame)
     if held:
-        yield complete()
+        yield Segment.of_frames(index, shot, shot_start, held, halo)

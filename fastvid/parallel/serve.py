@@ -1,30 +1,33 @@
 """A job as the ranks other than 0 see it: from its setup until rank 0 ends it."""
 
+import threading
 from dataclasses import replace
 
 from fastvid.errors import EXIT_FAILURE, FastvidError
+from fastvid.parallel import messages
+from fastvid.parallel.dispatch import Dispatcher, receives
 from fastvid.parallel.engine.engine import Engine
-from fastvid.parallel.heartbeat import Pulse
+from fastvid.parallel.heartbeat import Heartbeats
 from fastvid.parallel.logs import log_to
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
-from fastvid.parallel.mpi.stopping import signals_stop
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.polling import poll_once
 from fastvid.parallel.setup import JobSetup, StageFactory, real_stages
-from fastvid.parallel.turn import take_turn
 from fastvid.parallel.worker import Worker
 
 
 def serve_job(
-    comm: Communicator, setup_message: Message, make_stages: StageFactory = real_stages
+    comm: Communicator, job: int, setup: JobSetup, make_stages: StageFactory = real_stages
 ) -> None:
-    """Works on the job of a SETUP message until rank 0 ends it.
+    """Works on a job until rank 0 ends it. job, setup: of a `messages.Setup` from rank 0.
 
     Raises RemoteError if rank 0 falls silent.
     """
-    comm.job = setup_message.job
-    setup = replace(JobSetup.from_message(setup_message), local_rank=comm.local_rank)
-    with log_to(setup.log_dir, setup.log_level, comm), signals_stop(comm):
+    comm.join_job(job)
+    setup = replace(setup, local_rank=comm.local_rank)
+    overlap = setup.settings.overlap
+    with log_to(setup.log_dir, setup.log_level, comm):
         try:
-            engine = Engine(make_stages(setup), comm.wake.set, setup.settings.overlap)
+            engine = Engine(make_stages(setup), comm.wake, overlap)
         except FastvidError as error:
             _fail_to_start(comm, str(error), error.exit_status)
             return
@@ -36,32 +39,22 @@ def serve_job(
         try:
             _work(
                 comm,
-                Worker(
-                    comm,
-                    engine,
-                    setup.lookahead,
-                    setup.keep,
-                    with_errors=setup.settings.overlap is not None,
-                ),
-                Pulse(comm, engine, setup.rank_timeout_s),
+                Worker(comm, engine, setup.lookahead, setup.keep, with_errors=overlap is not None),
+                Heartbeats(comm, engine, setup.rank_timeout_s),
             )
         finally:
             engine.stop()
 
 
-def _work(comm: Communicator, worker: Worker, pulse: Pulse) -> None:
-    ended = False
-
-    def note_end(message: Message) -> bool:
-        nonlocal ended
-        ended |= message.kind is Kind.END
-        return ended
-
-    while not ended:
-        if not take_turn(comm, worker, pulse, note_end):
+def _work(comm: Communicator, worker: Worker, heartbeats: Heartbeats) -> None:
+    ended = threading.Event()
+    end = receives(messages.End, lambda _: ended.set())
+    dispatcher = Dispatcher(worker.receivers, heartbeats.receivers, (end,))
+    while not ended.is_set():
+        if not poll_once(comm, dispatcher, worker, heartbeats):
             comm.rest(worker.longest_sleep_s())
 
 
 def _fail_to_start(comm: Communicator, text: str, exit_status: int) -> None:
-    comm.send_text(0, Kind.FAILURE, text, [exit_status, 0])
-    comm.wait_for(Kind.END)
+    comm.send(0, messages.Failure(text, exit_status))
+    comm.wait_for(messages.End)

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from fastvid.parallel.mpi.communicator import Message
+from fastvid.parallel.mpi.message import Content
 from fastvid.stages.interface import Stages
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PictureSettings
@@ -43,7 +44,7 @@ class JobSetup:
         return [np.frombuffer(data, dtype=np.uint8) for data in (texts, first, *styles)]
 
     @classmethod
-    def from_message(cls, message: Message) -> "JobSetup":
+    def from_message(cls, message: Content) -> "JobSetup":
         """From a SETUP message."""
         facts = json.loads(message.text(0))
         settings = facts["settings"]
@@ -56,22 +57,22 @@ class JobSetup:
 
 
 # Benchmarks put sleeping stages in the place of the real ones.
-StageFactory = Callable[[JobSetup], Stages]
+StageFactory = Callable[[JobSetup], Stages[Any]]
 
 
-def real_stages(setup: JobSetup) -> Stages:
+def real_stages(setup: JobSetup) -> Stages[Any]:
     """The stages that paint. Raises InputError for a style that can't be loaded, or if this rank
     lacks the GPU that the run paints on."""
     # torch takes two seconds to import: only a rank that has a job pays for it.
     from fastvid.motion.source import FiledMotion
     from fastvid.stages.choice import choose_stages
     from fastvid.style.device import GPU_BATCH_SIZE, rank_device
-    from fastvid.style.loading import load_frame_model, load_style
+    from fastvid.style.loading import load_frame_model, load_model
 
     device = rank_device(setup.settings.device, setup.local_rank)
     styles = [
-        load_style(data, name).move_to(device)
-        for name, data in zip(setup.style_names, setup.styles)
+        load_model(data, name).move_to(device)
+        for name, data in zip(setup.style_names, setup.styles, strict=True)
     ]
     first = None
     if setup.first_frame_model:

@@ -17,40 +17,27 @@ def cut_into_stretches(
     """Yields the segments of a stream of frames, in order, each with its stretch.
 
     frames, length: as for `cut_into_segments`. The first segment of a stretch, but for the first of
-    a shot, has the frames of the warm-up as its lead. It is as long as the correction of the
+    a shot, has the frames of the warm-up as its `warm_up`. It is as long as the correction of the
     stretch, so that what is corrected together is stored together.
     """
     index, shot, shot_start, stretch = 0, -1, 0, 0
     recent: deque[Frame] = deque(maxlen=overlap.warm_up)
-    lead: tuple[Frame, ...] = ()
+    warm_up: tuple[Frame, ...] = ()
     halo: Frame | None = None
     held: list[Frame] = []
 
-    def complete() -> Segment:
-        return Segment(
-            index,
-            held[0].index,
-            held[-1].index + 1,
-            shot,
-            shot_start,
-            tuple(held),
-            halo,
-            stretch,
-            lead,
-        )
-
     for frame, begins in mark_stretches(frames, overlap):
-        full = len(held) == (overlap.seam_frames if lead else length)
+        full = len(held) == (overlap.seam_frames if warm_up else length)
         if held and (full or begins is not Break.NOTHING):
-            yield complete()
+            yield Segment.of_frames(index, shot, shot_start, held, halo, stretch, warm_up)
             index += 1
             recent.extend(held)
-            lead, halo, held = (), held[-1], []
+            warm_up, halo, held = (), held[-1], []
         if begins is Break.SHOT:
             shot, shot_start = shot + 1, frame.index
         if begins is not Break.NOTHING:
             stretch, halo = index, None
-            lead = tuple(recent) if begins is Break.STRETCH else ()
+            warm_up = tuple(recent) if begins is Break.STRETCH else ()
         held.append(frame)
     if held:
-        yield complete()
+        yield Segment.of_frames(index, shot, shot_start, held, halo, stretch, warm_up)

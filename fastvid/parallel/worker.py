@@ -1,8 +1,8 @@
 """A rank's part in a job: takes segments, computes them, hands boundary frames on, delivers
 results.
 
-The main thread talks (this class), the engine's thread computes. Nothing here waits: `handle`
-reacts to a message, `step` to what the engine has done.
+The main thread talks (this class), the engine's threads compute. Nothing here waits: the receivers
+react to messages, `step` to what the engine has done.
 """
 
 import logging
@@ -12,16 +12,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastvid.decode.film_index import SourceIndex, index_from_arrays
-from fastvid.encode.plan import plan_of_text
+from fastvid.decode.film_index import SourceIndex
+from fastvid.parallel import messages, segment_messages
 from fastvid.parallel.dealer import NOBODY
-from fastvid.parallel.engine.encoding import Encoding, PartOrder
-from fastvid.parallel.engine.engine import Engine, Failed, LastFrame
-from fastvid.parallel.engine.reading import Reading, ReadRequest
-from fastvid.parallel.engine.task import Place, Task
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message
+from fastvid.parallel.dispatch import receives
+from fastvid.parallel.encoding_worker import EncodingWorker
+from fastvid.parallel.engine.engine import Engine
+from fastvid.parallel.engine.reading import SegmentReadingThread
+from fastvid.parallel.engine.task import LastFrame, Place, Task
+from fastvid.parallel.engine.threads import Failed
+from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
-from fastvid.stages.interface import STAGES, kept_flow, kept_occlusion
+from fastvid.stages.interface import kept_flow, kept_occlusion
 
 # Where ranks do not ring, a boundary frame is announced so many ranks ahead: a hop may be shorter
 # than the longest sleep of a rank. For so long each of them looks out for it.
@@ -37,6 +39,7 @@ class Worker:
     until rank 0 fetches them.
     keep: "flow" and "occlusion" are delivered with the frames if they are named here.
     with_errors: so are the temporal errors.
+    receivers: of the messages for a worker.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Worker:
         self._asked = False
         self._last_group = NOBODY
         self._held: dict[int, int] = {}  # segments, and their groups
+        self._reading: SegmentReadingThread | None = None
         self._reading_frames = 0
         self._done: dict[int, Task] = {}
         self._successors: dict[int, int] = {}
@@ -62,10 +66,21 @@ class Worker:
         self._early_boundaries: dict[int, np.ndarray] = {}
         self._present: set[int] = set()
         self._expects_until = 0.0
+        self._encoding = EncodingWorker(comm, engine)
+        self.receivers = (
+            receives(messages.Film, lambda film: self.read_film(film.index)),
+            receives(segment_messages.Segment, self._take_on),
+            receives(segment_messages.Read, self._read),
+            receives(segment_messages.Successor, self._note_successor),
+            receives(segment_messages.Coming, self._expect_boundary),
+            receives(segment_messages.Boundary, self._take_boundary),
+            receives(segment_messages.Fetch, self._deliver),
+            *self._encoding.receivers,
+        )
 
     def step(self) -> bool:
         """Passes on what the engine has done and asks for work; whether anything happened."""
-        active = self._take_read() | self._help_encoding()
+        active = self._take_read() | self._encoding.step()
         while True:
             try:
                 event = self._engine.events.get_nowait()
@@ -76,60 +91,83 @@ class Worker:
                 self._last_frames[event.segment] = event.image
                 self._hand_over(event.segment)
             elif isinstance(event, Task):
-                self._done[event.index] = event
-                self._present.discard(event.index)
-                _log.info(
-                    "segment %d finished: %d frames from frame %d",
-                    event.index,
-                    len(event.frames),
-                    event.start,
-                )
-                self._comm.send(0, Kind.FINISHED, [event.index])
-            elif isinstance(event, Failed):
+                self._finish(event)
+            else:
                 self._report(event)
         return self._ask() or active
 
     def read_film(self, index: SourceIndex) -> None:
         """From now on this rank may be dealt frames to read itself."""
-        self._engine.reading = Reading(index, self._comm.wake.set)
-
-    def handle(self, message: Message) -> None:
-        """Reacts to a message for the worker (`fastvid.parallel.turn`)."""
-        if message.kind is Kind.SEGMENT:
-            self._take_on(message)
-        elif message.kind is Kind.READ:
-            self._read(ReadRequest.from_numbers(message.header, message.arrays))
-        elif message.kind is Kind.FILM:
-            self.read_film(index_from_arrays(message.arrays))
-        elif message.kind is Kind.SUCCESSOR:
-            segment, successor = message.header
-            self._successors[segment] = successor
-            self._hand_over(segment)
-        elif message.kind is Kind.BOUNDARY:
-            self._expects_until = 0.0
-            (segment,) = message.header
-            if segment in self._present:
-                self._engine.hand_boundary(segment, message.arrays[0])
-                self._announce(segment, 1)
-            else:
-                self._early_boundaries[segment] = message.arrays[0]
-        elif message.kind is Kind.COMING:
-            self._expects_until = time.monotonic() + _EXPECT_S
-            self._announce(*message.header)
-        elif message.kind is Kind.FETCH:
-            self._deliver(self._done.pop(message.header[0]))
-        elif message.kind is Kind.ENCODE:
-            if self._engine.encoding is None:
-                self._engine.encoding = Encoding(self._comm.wake.set)
-            self._engine.encoding.begin(PartOrder(*message.header), plan_of_text(message.text()))
-        elif message.kind is Kind.PICTURES and self._engine.encoding is not None:
-            times, *images = message.arrays
-            self._engine.encoding.take(images, times)
+        self._reading = SegmentReadingThread(index, self._comm.wake)
+        self._engine.watch(self._reading.thread)
 
     def longest_sleep_s(self) -> float:
         """How long the rank may sleep between two looks where not every rank rings."""
         expecting = time.monotonic() < self._expects_until
         return TRANSFER_SLEEP_S if expecting else LONGEST_SLEEP_S
+
+    # -- work comes in ---------------------------------------------------------------------------
+
+    def _ask(self) -> bool:
+        if self._asked or len(set(self._held.values())) >= self._lookahead:
+            return False
+        if not self._engine.wants_more(self._reading_frames):
+            return False
+        self._asked = True
+        self._comm.send(0, segment_messages.Request())
+        return True
+
+    def _take_on(self, segment: segment_messages.Segment) -> None:
+        _log.debug("segment %d begun", segment.place.index)
+        self._hold(segment.place)
+        self._begin(segment.place.task(segment.images))
+
+    def _read(self, read: segment_messages.Read) -> None:
+        assert self._reading is not None
+        place = read.request.place
+        self._hold(place)
+        self._reading_frames += place.stop - place.start
+        self._reading.thread.put(read.request)
+
+    def _hold(self, place: Place) -> None:
+        self._held[place.index] = place.group
+        if place.group != self._last_group:  # the rest of a group comes without being asked for
+            self._last_group = place.group
+            self._asked = False
+
+    def _take_read(self) -> bool:
+        """Begins with the segments that have been read meanwhile; whether there were any."""
+        active = False
+        while self._reading is not None and not self._reading.events.empty():
+            event = self._reading.events.get()
+            active = True
+            if isinstance(event, Failed):
+                self._report(event)
+            else:
+                self._reading_frames -= len(event.frames) - event.warm_up
+                self._begin(event)
+        return active
+
+    def _begin(self, task: Task) -> None:
+        self._present.add(task.index)
+        self._engine.add(task)
+        boundary = self._early_boundaries.pop(task.index, None)
+        if boundary is not None:
+            self._engine.hand_boundary(task.index, boundary)
+
+    # -- boundary frames come and go -------------------------------------------------------------
+
+    def _take_boundary(self, boundary: segment_messages.Boundary) -> None:
+        self._expects_until = 0.0
+        if boundary.segment in self._present:
+            self._engine.hand_boundary(boundary.segment, boundary.image)
+            self._announce(boundary.segment, 1)
+        else:
+            self._early_boundaries[boundary.segment] = boundary.image
+
+    def _expect_boundary(self, coming: segment_messages.Coming) -> None:
+        self._expects_until = time.monotonic() + _EXPECT_S
+        self._announce(coming.segment, coming.hops)
 
     def _announce(self, segment: int, hops: int) -> None:
         """Lets the successor look out for its boundary frame, if only the temporal pass of this
@@ -146,84 +184,11 @@ class Worker:
             and segment in self._present
             and self._engine.only_blends_left(segment)
         ):
-            self._comm.send(successor, Kind.COMING, [segment + 1, hops + 1])
+            self._comm.send(successor, segment_messages.Coming(segment + 1, hops + 1))
 
-    def _ask(self) -> bool:
-        if self._asked or len(set(self._held.values())) >= self._lookahead:
-            return False
-        if not self._engine.wants_more(self._reading_frames):
-            return False
-        self._asked = True
-        self._comm.send(0, Kind.REQUEST)
-        return True
-
-    def _take_on(self, message: Message) -> None:
-        place = Place.from_numbers(message.header)
-        _log.debug("segment %d begun", place.index)
-        self._hold(place)
-        self._begin(place.task(message.arrays))
-
-    def _read(self, request: ReadRequest) -> None:
-        assert self._engine.reading is not None
-        self._hold(request.place)
-        self._reading_frames += request.place.stop - request.place.start
-        self._engine.reading.thread.put(request)
-
-    def _hold(self, place: Place) -> None:
-        self._held[place.index] = place.group
-        if place.group != self._last_group:  # the rest of a group comes without being asked for
-            self._last_group = place.group
-            self._asked = False
-
-    def _take_read(self) -> bool:
-        """Begins with the segments that have been read meanwhile; whether there were any."""
-        active = False
-        while self._engine.reading is not None and not self._engine.reading.events.empty():
-            event = self._engine.reading.events.get()
-            active = True
-            if isinstance(event, Failed):
-                self._report(event)
-            else:
-                self._reading_frames -= len(event.frames) - event.lead
-                self._begin(event)
-        return active
-
-    def _help_encoding(self) -> bool:
-        """Passes on what is encoded and asks for frames; whether there was anything to do."""
-        encoding, active = self._engine.encoding, False
-        if encoding is None:
-            return False
-        while not encoding.passages.empty():
-            passage = encoding.passages.get()
-            active = True
-            if passage.last:
-                _log.info("frames %d to %d encoded", passage.order.first, passage.order.stop - 1)
-            self._comm.send(
-                0,
-                Kind.ENCODED,
-                [int(passage.last)],
-                [
-                    np.frombuffer(text, np.uint8)
-                    for text in (passage.problem.encode(), passage.content)
-                ],
-            )
-        while (wanted := encoding.wants()) is not None:
-            _, start, stop = wanted
-            active = True
-            self._comm.send(0, Kind.WANT, [start, stop])
-        return active
-
-    def _begin(self, task: Task) -> None:
-        task.boundary = self._early_boundaries.pop(task.index, None)
-        self._present.add(task.index)
-        self._engine.add(task)
-
-    def _report(self, failed: Failed) -> None:
-        for line in failed.message.splitlines():
-            _log.error("%s", line)
-        self._comm.send_text(
-            0, Kind.FAILURE, failed.message, [failed.exit_status, int(failed.order_needed)]
-        )
+    def _note_successor(self, successor: segment_messages.Successor) -> None:
+        self._successors[successor.segment] = successor.rank
+        self._hand_over(successor.segment)
 
     def _hand_over(self, segment: int) -> None:
         """Sends the last frame of a segment on, once it is finished and its successor is known."""
@@ -232,17 +197,42 @@ class Worker:
         successor = self._successors.pop(segment)
         image = self._last_frames.pop(segment)
         if successor != NOBODY:
-            self._comm.send(successor, Kind.BOUNDARY, [segment + 1], [image])
+            self._comm.send(successor, segment_messages.Boundary(segment + 1, image))
 
-    def _deliver(self, task: Task) -> None:
-        times = [[task.times[s].start, task.times[s].seconds] for s in STAGES]
-        motions = task.motions[task.lead :]
-        arrays: list[np.ndarray] = [np.array(times, dtype=np.float64), *task.finished[task.lead :]]
-        if "flow" in self._keep:
-            arrays += [kept_flow(motion, task.frames[0]) for motion in motions]
-        if "occlusion" in self._keep:
-            arrays += [kept_occlusion(motion, task.frames[0]) for motion in motions]
-        if self._with_errors:
-            arrays.append(np.array(task.errors[task.lead :], dtype=np.float64))
+    # -- results go out --------------------------------------------------------------------------
+
+    def _finish(self, task: Task) -> None:
+        self._done[task.index] = task
+        self._present.discard(task.index)
+        _log.info(
+            "segment %d finished: %d frames from frame %d",
+            task.index,
+            len(task.frames),
+            task.start,
+        )
+        self._comm.send(0, segment_messages.Finished(task.index))
+
+    def _deliver(self, fetch: segment_messages.Fetch) -> None:
+        task = self._done.pop(fetch.segment)
+        motions, like = task.motions[task.warm_up :], task.frames[0]
+        flows = motions if "flow" in self._keep else []
+        occlusions = motions if "occlusion" in self._keep else []
         del self._held[task.index]
-        self._comm.send(0, Kind.RESULT, [task.index], arrays)
+        self._comm.send(
+            0,
+            segment_messages.Result(
+                task.index,
+                task.times,
+                tuple(task.finished[task.warm_up :]),
+                tuple(kept_flow(motion, like) for motion in flows),
+                tuple(kept_occlusion(motion, like) for motion in occlusions),
+                tuple(task.errors[task.warm_up :]) if self._with_errors else (),
+            ),
+        )
+
+    def _report(self, failed: Failed) -> None:
+        for line in failed.message.splitlines():
+            _log.error("%s", line)
+        self._comm.send(
+            0, messages.Failure(failed.message, failed.exit_status, failed.order_needed)
+        )

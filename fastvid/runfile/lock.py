@@ -11,7 +11,7 @@ from types import TracebackType
 
 from fastvid.errors import InputError
 
-_LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 _OWNER_BYTES = 200
 # File systems without locks answer so (some Lustre and NFS mounts).
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -71,7 +71,7 @@ class RunLock:
                 if error.errno not in _NO_LOCKS:
                     os.close(descriptor)
                     raise
-                _LOG.warning(
+                _log.warning(
                     "%s: this file system has no locks; do not start two runs with the "
                     "same run file",
                     run_file,

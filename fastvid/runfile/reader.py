@@ -199,7 +199,8 @@ class RunFile:
 
     def _read(self, name: str, index: int | slice = slice(None)) -> np.ndarray:
         with self._reading(name if isinstance(index, slice) else f"frame {index}"):
-            return self._file[name][index]
+            content: np.ndarray = self._file[name][index]
+            return content
 
     def close(self) -> None:
         """Closes the file."""

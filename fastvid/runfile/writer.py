@@ -149,7 +149,8 @@ class RunWriter:
     def read_frame(self, index: int) -> np.ndarray:
         """A stored frame, (H, W, 3) uint8 RGB."""
         try:
-            return self._file[layout.FRAMES][index]
+            frame: np.ndarray = self._file[layout.FRAMES][index]
+            return frame
         except OSError as error:
             raise _storage_error(self.path, error) from error
 

@@ -16,6 +16,7 @@ from enum import Enum
 
 from fastvid.decode.frame import Frame
 from fastvid.errors import InputError
+from fastvid.system.options import at_least, option
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,33 @@ class Overlap:
     mean difference, in 8-bit levels, below which two pasts have met.
     """
 
-    segment: int = 120
-    warm_up: int = 8
-    recompute: int = 16
-    fade: int = 8
-    tolerance: float = 0.5
+    segment: int = option(
+        120, "of a stretch (default: {default})", metavar="FRAMES", check=at_least(1)
+    )
+    warm_up: int = option(
+        8,
+        "that a stretch starts early, without its past (default: {default})",
+        metavar="FRAMES",
+        check=at_least(1),
+    )
+    recompute: int = option(
+        16,
+        "that are painted again at most once the past is known (default: {default})",
+        metavar="FRAMES",
+        check=at_least(1),
+    )
+    tolerance: float = option(
+        0.5,
+        "of 255: a mean difference of less ends that (default: {default})",
+        metavar="LEVELS",
+        check=at_least(0, " levels"),
+    )
+    fade: int = option(
+        8,
+        "over which the rest of the difference fades along the flow (default: {default})",
+        metavar="FRAMES",
+        check=at_least(0),
+    )
 
     @property
     def seam_frames(self) -> int:
@@ -40,15 +63,7 @@ class Overlap:
         return self.recompute + self.fade + 1
 
     def check(self) -> None:
-        """Raises InputError for values out of range, or that contradict each other."""
-        for name, least in (("segment", 1), ("warm_up", 1), ("recompute", 1), ("fade", 0)):
-            if getattr(self, name) < least:
-                raise InputError(
-                    f"--overlap-{name.replace('_', '-')} {getattr(self, name)} is "
-                    f"less than {least}."
-                )
-        if not self.tolerance >= 0:
-            raise InputError(f"--overlap-tolerance {self.tolerance:g} is less than 0 levels.")
+        """Raises InputError for values that contradict each other; each by itself was looked at."""
         if self.segment < max(self.seam_frames, self.warm_up):
             raise InputError(
                 f"--overlap-segment {self.segment} is too short: with --overlap-recompute "

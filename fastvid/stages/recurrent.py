@@ -61,7 +61,7 @@ class RecurrentRepaint:
         self._source = source or estimated_motion(settings)
         set_threads(settings.threads)
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion:
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion[Past]:
         """Flow and mask of `frame` against the frame before it."""
         backward, reliable = self._source(frame, previous, number)
         return Motion(
@@ -81,13 +81,12 @@ class RecurrentRepaint:
             return np.stack([painted] * len(self._models))
         return np.stack([model.step(frame, None, None) for model in self._models])
 
-    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
+    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion[Past]) -> np.ndarray:
         """The next finished frame in each style.
 
         painted: what `paint` returned. previous: the finished frame before it, (styles, H, W, 3).
         """
         past = motion.prepared
-        assert isinstance(past, Past)
         return np.stack(
             [
                 model.step(painted, past.move(before), past.mask)
@@ -95,17 +94,17 @@ class RecurrentRepaint:
             ]
         )
 
-    def carry(self, difference: np.ndarray, motion: Motion) -> np.ndarray:
+    def carry(self, difference: np.ndarray, motion: Motion[Past]) -> np.ndarray:
         """Differences of finished frames, (styles, H, W, 3) float32, moved along the flow; zero
         where the network is not shown its past."""
         past = motion.prepared
-        assert isinstance(past, Past)
         return np.stack([past.move(image) * past.mask[..., None] for image in difference])
 
-    def temporal_error(self, finished: np.ndarray, previous: np.ndarray, motion: Motion) -> float:
+    def temporal_error(
+        self, finished: np.ndarray, previous: np.ndarray, motion: Motion[Past]
+    ) -> float:
         """See `RecurrentStages`; over all styles, by the run's own flow and mask."""
         past = motion.prepared
-        assert isinstance(past, Past)
         if not past.mask.any():
             return math.nan
         apart = [

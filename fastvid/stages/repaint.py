@@ -34,7 +34,9 @@ class Repaint:
         self._source = source or estimated_motion(settings)
         set_threads(settings.threads)
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion | None:
+    def motion(
+        self, frame: np.ndarray, previous: np.ndarray, number: int
+    ) -> Motion[TemporalStep | None] | None:
         """Flow, mask and gate of `frame` against the frame before it.
 
         None where nobody needs them: frame by frame, with nothing of them to be kept.
@@ -68,12 +70,16 @@ class Repaint:
             painted = keep_colors(painted, frame)
         return mix(painted, frame, self._settings.strength)
 
-    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
+    def blend(
+        self, painted: np.ndarray, previous: np.ndarray, motion: Motion[TemporalStep | None]
+    ) -> np.ndarray:
         """The finished frame in each style, from the painted and the finished one before it."""
-        if not isinstance(motion.prepared, TemporalStep):
-            return painted
         step = motion.prepared
-        return np.stack([step.apply(now, before) for now, before in zip(painted, previous)])
+        if step is None:
+            return painted
+        return np.stack(
+            [step.apply(now, before) for now, before in zip(painted, previous, strict=True)]
+        )
 
 
 class PaintedBatch:

@@ -1,13 +1,83 @@
-"""The settings that shape the picture, as they travel to the ranks."""
+"""What shapes the picture: the options that do, as they travel to the ranks and into a run file."""
 
 from dataclasses import dataclass
 
+from fastvid.motion.flow import DEFAULT_FLOW_METHOD, FLOW_METHODS
 from fastvid.motion.source import EstimatedMotion
 from fastvid.stages.overlap import Overlap
+from fastvid.stages.temporal import DEFAULT_STRENGTH, MAX_STRENGTH
+from fastvid.system.options import option, within
+
+PICTURE = "the picture"
 
 
-@dataclass(frozen=True)
-class PictureSettings:
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions:
+    """The options that shape the picture. What is added here is on the command line, reaches every
+    rank in `PictureSettings`, and must be the same for a run to be continued."""
+
+    strength: float = option(
+        1.0,
+        "mixes the painting with the film (default: {default})",
+        group=PICTURE,
+        metavar="0..1",
+        check=within(0, 1),
+        only_for="frame",
+        why="it continues its own pictures, not mixtures with the film",
+    )
+    keep_colors: bool = option(
+        False,
+        "paints the luminance only; the film keeps its colours",
+        group=PICTURE,
+        only_for="frame",
+        why="it continues its own pictures, with the colours it gave them",
+    )
+    temporal_strength: float = option(
+        DEFAULT_STRENGTH,
+        "how much of the frame before is kept where it can be trusted; 0 paints frame by frame "
+        "(default: {default})",
+        group=PICTURE,
+        metavar=f"0..{MAX_STRENGTH}",
+        check=within(
+            0,
+            MAX_STRENGTH,
+            f": 0 paints frame by frame, {DEFAULT_STRENGTH} is the default, and more than "
+            f"{MAX_STRENGTH} would never forget a mistake",
+        ),
+        only_for="frame",
+        why="the network itself keeps the picture steady",
+    )
+    flow: str = option(
+        DEFAULT_FLOW_METHOD,
+        "optical flow method (default: {default})",
+        group=PICTURE,
+        choices=FLOW_METHODS,
+    )
+    flow_scale: float = option(
+        1.0,
+        "computes the flow at this share of the size (default: {default})",
+        group=PICTURE,
+        metavar="S",
+        check=within(0, 1, "; 0.5 is half size", above=True),
+    )
+    mask_boundaries: bool = option(
+        False,
+        "counts motion boundaries as unreliable, as the 2016 tool did",
+        group=PICTURE,
+    )
+
+    @property
+    def estimates_otherwise(self) -> bool:
+        """Whether flow and masks are to be estimated in another way than by default."""
+        return (self.flow, self.flow_scale, self.mask_boundaries) != (
+            DEFAULT_FLOW_METHOD,
+            1.0,
+            False,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureSettings(PictureOptions):
     """Everything that the bytes of the stylized frames depend on, beside input and style.
 
     threads, processor and device are among them: sums are rounded in another order with other
@@ -17,12 +87,6 @@ class PictureSettings:
     from, None where they are estimated.
     """
 
-    flow: str
-    flow_scale: float
-    mask_boundaries: bool
-    temporal_strength: float
-    strength: float
-    keep_colors: bool
     threads: int
     processor: str
     device: str = "cpu"
@@ -31,6 +95,6 @@ class PictureSettings:
     flow_sha256: str | None = None
 
 
-def estimated_motion(settings: PictureSettings) -> EstimatedMotion:
+def estimated_motion(settings: PictureOptions) -> EstimatedMotion:
     """Flow and masks as the settings say."""
     return EstimatedMotion(settings.flow, settings.flow_scale, settings.mask_boundaries)

@@ -64,7 +64,7 @@ _IDENTITY = np.ones(1, np.float32)
 
 
 def check_strength(strength: float) -> None:
-    """Raise InputError unless 0 <= strength <= MAX_STRENGTH."""
+    """Raises InputError unless 0 <= strength <= MAX_STRENGTH."""
     if not 0.0 <= strength <= MAX_STRENGTH:
         raise InputError(
             f"a temporal strength of {strength:g} is outside 0..{MAX_STRENGTH}: 0 paints frame by"
@@ -125,7 +125,7 @@ class TemporalStep:
         S = A + trunc(gate (W - A) / 128).
         Raises ValueError if a frame is not of the step's size.
         """
-        expected = self.gate.shape + (3,)
+        expected = (*self.gate.shape, 3)
         for name, image in (("painted", painted), ("previous", previous_output)):
             if image.shape != expected or image.dtype != np.uint8:
                 raise ValueError(

@@ -4,6 +4,7 @@ import difflib
 import json
 import os
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -25,11 +26,12 @@ class StyleCard:
     path: str
 
 
-def bundled_styles() -> list[StyleCard]:
-    """The styles in the package, the default first and then by name."""
+@cache
+def bundled_styles() -> tuple[StyleCard, ...]:
+    """The styles in the package, the default first and then by name; read once."""
     folder = Path(str(resources.files("fastvid.style") / "bundled"))
     cards = [_read_card(path) for path in folder.glob("*.pt")]
-    return sorted(cards, key=lambda card: (card.name != DEFAULT_STYLE, card.name))
+    return tuple(sorted(cards, key=lambda card: (card.name != DEFAULT_STYLE, card.name)))
 
 
 def find_style(name_or_path: str) -> str:

@@ -12,6 +12,7 @@ import os
 import reprlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -153,7 +154,7 @@ def _verify(content: object, program: str, file_bytes: int, name: str) -> Checkp
 
 
 def _verified_weights(
-    shapes: dict[str, tuple[int, ...]], state: dict, name: str
+    shapes: dict[str, tuple[int, ...]], state: dict[Any, Any], name: str
 ) -> dict[str, torch.Tensor]:
     missing = [key for key in shapes if key not in state]
     unknown = [str(key) for key in state if key not in shapes]
@@ -165,8 +166,8 @@ def _verified_weights(
     return {key: _verified_tensor(key, state[key], shape, name) for key, shape in shapes.items()}
 
 
-def _check_total(state: dict, file_bytes: int, name: str) -> None:
-    """Refuse tensors that share a storage and are larger together than what a file can hold."""
+def _check_total(state: dict[Any, Any], file_bytes: int, name: str) -> None:
+    """Refuses tensors that share a storage and are larger together than what a file can hold."""
     numbers = sum(value.numel() for value in state.values() if isinstance(value, torch.Tensor))
     if numbers * BYTES_PER_NUMBER > file_bytes:
         raise InputError(f"{name}: the weights are larger than what the file holds; {WAY_OUT}")

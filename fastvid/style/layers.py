@@ -1,13 +1,23 @@
 """The modules that networks are built of. All features are (N, C, H, W)."""
 
+from typing import Any, Literal, TypeGuard, TypeVar, cast
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from fastvid.style.variant import NORM_EPS
 
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
 # What two 3 x 3 convolutions without padding take from each side.
 CROPPED_PX = 2
+
+
+def channels_last(module: AnyModule) -> AnyModule:
+    """Lays the weights out as CPUs like them, in place, and returns the module."""
+    cast(Any, module).to(memory_format=torch.channels_last)  # torch's stubs do not know the word
+    return module
 
 
 class InstanceNorm(nn.InstanceNorm2d):
@@ -50,7 +60,7 @@ def build_convolution(
     if border == "reflect":
         return ReflectConv2d(in_channels, out_channels, kernel, stride)
     padding = 0 if border == "crop" else kernel // 2
-    mode = "replicate" if border == "replicate" else "zeros"
+    mode: Literal["replicate", "zeros"] = "replicate" if border == "replicate" else "zeros"
     return nn.Conv2d(in_channels, out_channels, kernel, stride, padding, padding_mode=mode)
 
 
@@ -69,7 +79,7 @@ class UpsampledConv2d(nn.Module):
         self.mode = "constant" if pads_with_zeros(convolution) else "replicate"
 
     @staticmethod
-    def fits(convolution: nn.Module, upsampling: object) -> bool:
+    def fits(convolution: nn.Module, upsampling: object) -> TypeGuard[nn.Conv2d]:
         """Whether the two layers have a form that this class knows."""
         if not isinstance(convolution, nn.Conv2d) or upsampling != 2:
             return False
@@ -108,7 +118,8 @@ class ResidualBlock(nn.Module):
         if self.cropped:
             inner = slice(self.cropped, -self.cropped)
             shortcut = features[:, :, inner, inner]
-        return shortcut + self.body(features)
+        changed: torch.Tensor = self.body(features)
+        return shortcut + changed
 
 
 def pads_with_zeros(convolution: nn.Module) -> bool:

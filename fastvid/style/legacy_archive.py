@@ -95,7 +95,9 @@ def _tensor_of(tensor: Tensor, storages: dict[str, torch.Tensor]) -> torch.Tenso
     if len(tensor.sizes) != len(tensor.strides) or len(tensor.sizes) > _MAX_DIMENSIONS:
         raise DamagedError(f"a tensor of {len(tensor.sizes)} dimensions")
     storage = storages[tensor.storage.key]
-    reach = sum((size - 1) * stride for size, stride in zip(tensor.sizes, tensor.strides))
+    reach = sum(
+        (size - 1) * stride for size, stride in zip(tensor.sizes, tensor.strides, strict=True)
+    )
     if tensor.offset + reach >= storage.numel():
         raise DamagedError("a tensor larger than its storage")
     return storage.as_strided(tensor.sizes, tensor.strides, tensor.offset)

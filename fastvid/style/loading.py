@@ -1,7 +1,8 @@
 """From a style's name, its file or the bytes of that to a model that paints."""
 
 import hashlib
-import os
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from fastvid.errors import InputError
@@ -19,15 +20,30 @@ from fastvid.style.model import StyleModel
 from fastvid.style.recurrent import RecurrentModel
 
 
-def load_model(data: bytes, name: str) -> StyleModel:
+@dataclass(frozen=True)
+class StyleFile:
+    """A checkpoint as it lies in its file and travels to other ranks: not yet verified."""
+
+    name: str
+    data: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """What identifies the checkpoint in a run file."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def load_model(data: bytes, name: str, where: str | None = None) -> StyleModel:
     """The model in the bytes of a checkpoint file: a RecurrentModel if it takes 7 channels.
 
-    Raises InputError as `read_checkpoint`.
+    where: as messages call the file, where that is not the name. Raises InputError as
+    `read_checkpoint`.
     """
-    checkpoint = read_checkpoint(data, name)
+    style = StyleFile(name, data)
+    checkpoint = read_checkpoint(data, where or name)
     recurrent = checkpoint.variant.kind == RecurrentModel.kind
     kind = RecurrentModel if recurrent else StyleModel
-    return kind(checkpoint, name, hashlib.sha256(data).hexdigest())
+    return kind(checkpoint, name, style.sha256)
 
 
 def load_frame_model(data: bytes, name: str) -> StyleModel:
@@ -52,35 +68,30 @@ def load_recurrent(data: bytes, name: str) -> RecurrentModel:
     return model
 
 
-def read_style(name_or_path: str) -> tuple[str, bytes]:
-    """A style's name and its checkpoint's bytes, not yet verified; for sending to other ranks.
+def read_style(name_or_path: str) -> StyleFile:
+    """The checkpoint of a bundled name, a path, or a mixture of these (fastvid.style.mixing).
 
-    A mixture (fastvid.style.mixing) is a style of its own. Raises InputError if there is no such
-    style, or if styles can't be mixed.
+    Raises InputError if there is no such style, or if styles can't be mixed.
     """
     if is_mixture(name_or_path):
         return _read_mixture(name_or_path)
     path = find_style(name_or_path)
-    return Path(path).stem, read_checkpoint_bytes(path)
+    return StyleFile(Path(path).stem, read_checkpoint_bytes(path))
 
 
-def load_style(name_or_path: str | bytes, name: str = "style") -> StyleModel:
-    """The model of a bundled name, a path, a mixture of these, or a checkpoint's bytes (then called
-    `name`): a RecurrentModel if it takes 7 channels.
+def load_style(name_or_path: str) -> StyleModel:
+    """The model of a bundled name, a path, or a mixture of these: a RecurrentModel if it takes 7
+    channels.
 
     Raises InputError if there is no such style or its file is no verified model.
     """
-    if isinstance(name_or_path, bytes):
-        return load_model(name_or_path, name)
-    stem, data = read_style(name_or_path)
-    mixture = is_mixture(name_or_path)
-    model = load_model(data, stem if mixture else os.fspath(find_style(name_or_path)))
-    model.name = stem
-    return model
+    style = read_style(name_or_path)
+    where = None if is_mixture(name_or_path) else find_style(name_or_path)
+    return load_model(style.data, style.name, where)
 
 
-def _read_mixture(text: str) -> tuple[str, bytes]:
-    """The name of a mixture, in which files are named without their folders, and its bytes."""
+def _read_mixture(text: str) -> StyleFile:
+    """A mixture as a checkpoint; its name has the files without their folders."""
     parts = parse_mixture(text)
     paths = [find_style(part.style) for part in parts]
     checkpoints = [read_checkpoint(path) for path in paths]
@@ -92,9 +103,4 @@ def _read_mixture(text: str) -> tuple[str, bytes]:
     data = checkpoint_bytes(
         style.arch, style.weights, name, style.mean_bgr, style.scale, style.variant
     )
-    return name, data
-
-
-def style_sha256(data: bytes) -> str:
-    """The hash that identifies a checkpoint in a run file."""
-    return hashlib.sha256(data).hexdigest()
+    return StyleFile(name, data)

@@ -35,7 +35,8 @@ def keep_colors(painted: np.ndarray, frame: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         room = np.where(chroma > 0, (255 - luma) / chroma, luma / -chroma)
     room = np.where(chroma == 0, 1, room).min(axis=2, keepdims=True)
-    return np.rint(luma + chroma * room.clip(0, 1)).clip(0, 255).astype(np.uint8)
+    shown: np.ndarray = np.rint(luma + chroma * room.clip(0, 1))
+    return shown.clip(0, 255).astype(np.uint8)
 
 
 def _check_pair(painted: np.ndarray, frame: np.ndarray) -> None:

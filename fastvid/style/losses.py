@@ -2,11 +2,11 @@
 
 Style and total variation follow Johnson, Alahi, Fei-Fei 2016, but differences of Gram matrices are
 taken relative to the size of the target's, and features of the content are standardised, so that
-one set of weights serves all loss networks, layers and paintings. What Gram matrices see badly, colour and the finest strokes, is compared in
-fastvid.style.patches.
+one set of weights serves all loss networks, layers and paintings. What Gram matrices see badly,
+colour and the finest strokes, is compared in fastvid.style.patches.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -42,7 +42,8 @@ class _Gram(torch.autograd.Function):
         products = torch.stack(
             [picture @ matrix for picture, matrix in zip(flat, both, strict=True)]
         )
-        return products.unflatten(1, ctx.size).permute(0, 3, 1, 2)
+        found: torch.Tensor = products.unflatten(1, ctx.size).permute(0, 3, 1, 2)
+        return found
 
 
 def gram(features: torch.Tensor) -> torch.Tensor:
@@ -51,8 +52,9 @@ def gram(features: torch.Tensor) -> torch.Tensor:
     Products have the features' type, their sums single precision.
     """
     _, channels, height, width = features.shape
-    result: torch.Tensor = _Gram.apply(features)
-    return result / (channels * height * width)
+    # torch says nothing of the type of `apply`.
+    apply: Callable[[torch.Tensor], torch.Tensor] = _Gram.apply
+    return apply(features) / (channels * height * width)
 
 
 def style_target(network: LossNetwork, painting: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -9,6 +9,7 @@ import torch
 
 from fastvid.errors import InputError
 from fastvid.style.checkpoint import Checkpoint
+from fastvid.style.layers import channels_last
 from fastvid.style.margins import BORDER, MIN_SIDE, Margins, margins_of
 from fastvid.style.network import Layer, build_network, for_painting
 from fastvid.style.variant import Variant
@@ -22,7 +23,7 @@ MEMORY_FACTOR = 1.4
 
 
 def set_threads(count: int) -> None:
-    """Let torch and OpenCV compute with `count` threads in this process (count >= 1)."""
+    """Lets torch and OpenCV compute with `count` threads in this process (count >= 1)."""
     torch.set_num_threads(count)
     cv2.setNumThreads(count)
 
@@ -88,7 +89,7 @@ class StyleModel:
             network = build_network(checkpoint.arch, variant=self.variant)
         network.load_state_dict(checkpoint.weights, assign=True)
         network = for_painting(network, self.variant.borders).eval().requires_grad_(False)
-        self._network = network.to(memory_format=torch.channels_last)
+        self._network = channels_last(network)
 
     def move_to(self, device: torch.device) -> "StyleModel":
         """Lets the model paint on `device` from now on; returns itself.
@@ -104,7 +105,7 @@ class StyleModel:
         return self
 
     def paint(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Paint frames, (H, W, 3) uint8 RGB each, into new ones of the same shape and type.
+        """Paints frames, (H, W, 3) uint8 RGB each, into new ones of the same shape and type.
 
         The network's output is clipped to 0..255 and rounded to nearest. Frames are painted one by
         one: memory does not grow with the list, and bytes do not depend on its length.
@@ -189,7 +190,7 @@ class StyleModel:
         return PendingFrames(host_levels, host_finite, count, done)
 
     def warm_up(self, height: int, width: int) -> None:
-        """Paint one grey frame, so that the first real one does not pay for torch's start-up."""
+        """Paints one grey frame, so that the first real one does not pay for torch's start-up."""
         self.paint([np.full((height, width, 3), 128, np.uint8)])
 
     def memory_bytes(self, height: int, width: int) -> int:
@@ -199,7 +200,7 @@ class StyleModel:
 
 
 def check_frame(image: np.ndarray) -> None:
-    """Raise ValueError unless an image is (H, W, 3) uint8."""
+    """Raises ValueError unless an image is (H, W, 3) uint8."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"a frame must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
 

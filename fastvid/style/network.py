@@ -98,7 +98,7 @@ def smallest_side(layers: list[Layer]) -> int:
 
 
 def check_variant(layers: list[Layer], variant: Variant) -> None:
-    """Raise InputError unless what the residual blocks crop is what the start padding added.
+    """Raises InputError unless what the residual blocks crop is what the start padding added.
 
     Mirrored borders are defined for networks that reflect, alone.
     """
@@ -188,7 +188,7 @@ def _upsampled(upsampling: nn.Upsample, following: nn.Module, borders: str) -> l
     if UpsampledConv2d.fits(following, factor):
         return [nn.Identity(), UpsampledConv2d(following)]
     same_border = borders == "mirrored" or pads_with_zeros(following)
-    if same_border and PhasedConv2d.fits(following, factor):
+    if same_border and isinstance(factor, (int, float)) and PhasedConv2d.fits(following, factor):
         mode = "replicate" if borders == "mirrored" else "constant"
         return [nn.Identity(), PhasedConv2d(following, int(factor), mode)]
     return [upsampling, following]

@@ -67,13 +67,15 @@ def patch_loss(
 def random_directions(generator: torch.Generator) -> torch.Tensor:
     """DIRECTIONS unit vectors in the space of patches, (DIRECTIONS, 3, PATCH, PATCH)."""
     directions = torch.randn(DIRECTIONS, 3, PATCH, PATCH, generator=generator)
-    return directions / directions.flatten(1).norm(dim=1).reshape(-1, 1, 1, 1)
+    norms: torch.Tensor = directions.flatten(1).norm(dim=1)
+    return directions / norms.reshape(-1, 1, 1, 1)
 
 
 def in_order(values: torch.Tensor) -> torch.Tensor:
     """Values sorted along the last axis. numpy sorts six times faster than torch on a processor."""
     if values.device.type != "cpu":
-        return values.sort(dim=-1).values
+        ordered: torch.Tensor = values.sort(dim=-1).values
+        return ordered
     if not values.requires_grad:
         return torch.from_numpy(np.sort(values.numpy(), axis=-1))
     order = np.argsort(values.detach().numpy(), axis=-1)

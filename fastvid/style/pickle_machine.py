@@ -9,6 +9,7 @@ import io
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -73,9 +74,8 @@ def unpickle(file: io.BytesIO) -> object:
     Raises RefusedError, or one of DAMAGES for a pickle that is cut off or makes no sense.
     """
     machine = _Machine()
-    start, count = file.tell(), 0
-    for opcode, argument, _ in pickletools.genops(file):
-        count += 1
+    start = file.tell()
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(file), 1):
         if count > MAX_OPCODES or file.tell() - start > MAX_PICKLE_BYTES:
             raise DamagedError("a pickle of more than a style model needs")
         machine.run(opcode.name, argument)
@@ -86,7 +86,7 @@ class _Machine:
     """A pickle machine with the opcodes of protocol 2 that plain data and tensors need."""
 
     def __init__(self) -> None:
-        self.stack: list = []
+        self.stack: list[Any] = []
         self._marks: list[int] = []
         self._memo: dict[object, object] = {}
 
@@ -118,7 +118,8 @@ class _Machine:
             items = self._pop(2) if opcode == "SETITEM" else self._pop_to_mark()
             if not all(isinstance(key, (str, int)) for key in items[::2]):
                 raise DamagedError("a key that is no text")
-            self.stack[-1].update(zip(items[::2], items[1::2]))
+            # A key without a value can only be in a file that is damaged further on.
+            self.stack[-1].update(zip(items[::2], items[1::2], strict=False))
         elif opcode == "BINPERSID":
             push(_storage(self.stack.pop()))
         elif opcode == "REDUCE":
@@ -130,14 +131,14 @@ class _Machine:
         elif opcode not in ("PROTO", "STOP"):
             raise RefusedError(f"the opcode {opcode}")
 
-    def _pop(self, count: int) -> list:
+    def _pop(self, count: int) -> list[Any]:
         if count > len(self.stack):
             raise DamagedError("a pickle that takes more than it gave")
         items = self.stack[-count:]
         del self.stack[-count:]
         return items
 
-    def _pop_to_mark(self) -> list:
+    def _pop_to_mark(self) -> list[Any]:
         mark = self._marks.pop()
         items = self.stack[mark:]
         del self.stack[mark:]

@@ -26,7 +26,7 @@ class RecurrentModel(StyleModel):
     def step(
         self, frame: np.ndarray, warped: np.ndarray | None, mask: np.ndarray | None
     ) -> np.ndarray:
-        """Paint the next frame of a shot: (H, W, 3) uint8 RGB.
+        """Paints the next frame of a shot: (H, W, 3) uint8 RGB.
 
         frame: (H, W, 3) uint8 RGB. warped: the previous result moved along the backward flow, of
         the same form, not masked; None for the first frame of a shot. mask: (H, W), bool or float32

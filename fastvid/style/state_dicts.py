@@ -99,7 +99,7 @@ class _Weights:
         return Norm(self._tensor(f"{key}.weight"), self._tensor(f"{key}.bias"))
 
     def check_all_used(self) -> None:
-        """Raise InputError if there is a weight that no layer took."""
+        """Raises InputError if there is a weight that no layer took."""
         if self._unused:
             some = ", ".join(sorted(self._unused)[:3])
             raise InputError(f"{len(self._unused)} unknown weights ({some})")

@@ -72,7 +72,7 @@ class TorchTensor:
         """A view of the storage. Raises DamagedError if the tensor reaches beyond it."""
         if self.storage is None or not self.sizes or min(self.sizes) < 1:
             raise DamagedError("a tensor without elements")
-        steps = zip(self.sizes, self.strides)
+        steps = zip(self.sizes, self.strides, strict=True)
         last = self.offset + sum((size - 1) * stride for size, stride in steps)
         held = len(self.storage)
         if min(self.strides) < 0 or self.offset < 0 or last >= held or self.count > held:

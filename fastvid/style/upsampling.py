@@ -5,6 +5,8 @@ their weights can be summed beforehand. For upsampling by 2, a 9 x 9 convolution
 products of 81, and a 3 x 3 one with 4 of 9.
 """
 
+from typing import TypeGuard
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -29,7 +31,7 @@ class PhasedConv2d(nn.Module):
         self.mode = mode
 
     @staticmethod
-    def fits(convolution: nn.Module, upsampling: object) -> bool:
+    def fits(convolution: nn.Module, upsampling: object) -> TypeGuard[nn.Conv2d]:
         """Whether the convolution has an odd square kernel, stride 1, and a whole factor before."""
         if not isinstance(convolution, nn.Conv2d) or not isinstance(upsampling, (int, float)):
             return False

@@ -11,7 +11,7 @@ not fit into.
 
 import ctypes
 import os
-from typing import Any
+from collections.abc import Callable
 
 # Of glibc's malloc.h; see mallopt(3).
 _TRIM_THRESHOLD = -1
@@ -47,6 +47,6 @@ def give_back_freed_memory() -> None:
         malloc_trim(0)
 
 
-def _of_libc(name: str) -> Any:
+def _of_libc(name: str) -> Callable[..., object] | None:
     """A function of the C library, None if it has none of that name."""
     return getattr(ctypes.CDLL(None), name, None)

@@ -5,16 +5,16 @@ import platform
 import shutil
 from pathlib import Path
 
-_CGROUP = Path("/sys/fs/cgroup")
+CGROUP = Path("/sys/fs/cgroup")
 # A cgroup without a limit shows "max" (v2) or a number near 2^63 (v1).
 _NO_LIMIT = 1 << 60
 
 
-def usable_cores() -> int:
-    """Cores that this process may run on: its affinity mask, cut to the cgroup's CPU quota."""
+def usable_cores(cgroup: Path = CGROUP) -> int:
+    """Cores that this process may run on: its affinity mask, cut to the CPU quota of `cgroup`."""
     cores = len(os.sched_getaffinity(0))
     try:
-        quota, period = (_CGROUP / "cpu.max").read_text().split()
+        quota, period = (cgroup / "cpu.max").read_text().split()
         if quota != "max":
             cores = min(cores, max(1, int(quota) // int(period)))
     except (OSError, ValueError):
@@ -22,9 +22,8 @@ def usable_cores() -> int:
     return max(1, cores)
 
 
-def available_memory_bytes() -> int:
-    """Memory that this process could still take: of the host, and of its cgroup if that has
-    less."""
+def available_memory_bytes(cgroup: Path = CGROUP) -> int:
+    """Memory that this process could still take: of the host, and of `cgroup` if that has less."""
     available = _NO_LIMIT
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
@@ -37,9 +36,9 @@ def available_memory_bytes() -> int:
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
     ):
         try:
-            limit = (_CGROUP / limit_name).read_text().strip()
+            limit = (cgroup / limit_name).read_text().strip()
             if limit != "max" and int(limit) < _NO_LIMIT:
-                used = int((_CGROUP / usage_name).read_text())
+                used = int((cgroup / usage_name).read_text())
                 available = min(available, max(0, int(limit) - used))
         except (OSError, ValueError):
             continue
@@ -76,7 +75,7 @@ def human_bytes(count: float) -> str:
 
 def human_seconds(seconds: float) -> str:
     """A duration as people read it: 42 s, 3 min 05 s, 2 h 07 min."""
-    whole = int(round(seconds))
+    whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

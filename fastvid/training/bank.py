@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from fastvid.style.checkpoint import MEAN_BGR, SCALE
-from fastvid.style.network import InstanceNorm, ResidualBlock, build_network, for_painting
+from fastvid.style.layers import InstanceNorm, ResidualBlock
+from fastvid.style.network import build_network, for_painting
 from fastvid.style.variant import Variant
 
 
@@ -38,6 +39,7 @@ class StyleBank(nn.Module):
     """A network of the grammar for `styles` styles. Keys are those of the plain network."""
 
     variant = Variant()
+    mean: torch.Tensor
 
     def __init__(self, arch: str, styles: int) -> None:
         super().__init__()
@@ -51,14 +53,15 @@ class StyleBank(nn.Module):
         self._painting = (for_painting(network),)
 
     def forward(self, images: torch.Tensor, style: int) -> torch.Tensor:
-        """Paint (N, 3, H, W) float32 BGR 0..255; the result may go a little beyond 0..255."""
+        """Paints (N, 3, H, W) float32 BGR 0..255; the result may go a little beyond 0..255."""
         return self._levels(images - self.mean, style)
 
     def _levels(self, inputs: torch.Tensor, style: int) -> torch.Tensor:
         """What the network makes of its input channels, as BGR 0..255."""
         for norm in self._norms:
             norm.style = style
-        return self._painting[0](inputs).float() * SCALE + self.mean
+        painted: torch.Tensor = self._painting[0](inputs)
+        return painted.float() * SCALE + self.mean
 
     def norm_parameters(self) -> list[nn.Parameter]:
         """The scales and shifts of all styles."""

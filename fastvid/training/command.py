@@ -58,7 +58,8 @@ def run(
     folder = state_folder(args)
     photos = find_photos(args.data, settings.size)
     paintings = [
-        read_painting(path, side) for path, side in zip(args.paintings, settings.painting_sides)
+        read_painting(path, side)
+        for path, side in zip(args.paintings, settings.painting_sides, strict=True)
     ]
     loss_network = load_loss_network(args.loss_network, settings.pooling)
     video_paths = find_videos(args.video_data) if args.video_data else []

@@ -31,7 +31,7 @@ class Compression:
         _, data = cv2.imencode(".jpg", padded, [cv2.IMWRITE_JPEG_QUALITY, self.quality])
         decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
         assert decoded is not None
-        return decoded[self.top :, self.left :].astype(np.float32)
+        return np.asarray(decoded[self.top :, self.left :], np.float32)
 
 
 def random_compression(random: np.random.Generator) -> Compression | None:

@@ -31,7 +31,7 @@ class RecurrentBank(StyleBank):
     variant = Variant(in_channels=RECURRENT_CHANNELS)
 
     def forward(self, images: torch.Tensor, style: int, past: Past | None = None) -> torch.Tensor:
-        """Paint (N, 3, H, W) float32 BGR 0..255; past: None for the first frames of shots."""
+        """Paints (N, 3, H, W) float32 BGR 0..255; past: None for the first frames of shots."""
         present = images - self.mean
         if past is None:
             unseen = RECURRENT_CHANNELS - present.shape[1]

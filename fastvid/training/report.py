@@ -52,7 +52,7 @@ def contact_sheet(trainer: Trainer, photos: list[np.ndarray]) -> np.ndarray:
 
 
 def write_sheet(trainer: Trainer, photos: list[np.ndarray], folder: Path) -> Path:
-    """Write the contact sheet of the current weights into the folder; returns its path."""
+    """Writes the contact sheet of the current weights into the folder; returns its path."""
     path = folder / f"pictures_{trainer.step_number:06d}.png"
     _, encoded = cv2.imencode(".png", contact_sheet(trainer, photos))
     write_atomically(path, encoded.tobytes())
@@ -64,9 +64,10 @@ def square(photo: np.ndarray, side: int = SHEET_SIDE) -> np.ndarray:
     taken = min(photo.shape[:2])
     top, left = (photo.shape[0] - taken) // 2, (photo.shape[1] - taken) // 2
     middle = photo[top : top + taken, left : left + taken]
-    return cv2.resize(middle, (side, side), interpolation=cv2.INTER_AREA)
+    shrunk: np.ndarray = cv2.resize(middle, (side, side), interpolation=cv2.INTER_AREA)
+    return shrunk
 
 
 def _as_picture(images: torch.Tensor) -> np.ndarray:
-    picture = images[0].float().permute(1, 2, 0).cpu().numpy()
-    return np.rint(picture).clip(0, 255).astype(np.uint8)
+    picture: np.ndarray = np.rint(images[0].float().permute(1, 2, 0).cpu().numpy())
+    return picture.clip(0, 255).astype(np.uint8)

@@ -96,7 +96,7 @@ class Sampler:
 
     def singles(self, turn: int) -> Sample:
         """A micro-batch of single pictures."""
-        images, contents = zip(*(self._single(item) for item in self.items(turn)))
+        images, contents = zip(*(self._single(item) for item in self.items(turn)), strict=True)
         return Sample(
             self.style(turn),
             self.jitter(turn),

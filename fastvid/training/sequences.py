@@ -8,6 +8,7 @@ Dosovitskiy, Brox (IJCV 126, 2018), who shift and zoom; turns and cut-outs are a
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -67,7 +68,7 @@ class _Surface:
 
     def flow(self, size: int) -> np.ndarray:
         """The backward flow, the same for all frames."""
-        return (self.positions(1, size) - self.positions(0, size)).astype(np.float32)
+        return np.asarray(self.positions(1, size) - self.positions(0, size), np.float32)
 
 
 def make_sequence(
@@ -80,22 +81,34 @@ def make_sequence(
     clean = moving_sequence(photo, other, size, length, random)
     light, sigma = random_light(random), random.uniform(0, MAX_NOISE_LEVELS)
     exposures = [1.0, *(1 + random.uniform(-MAX_EXPOSURE, MAX_EXPOSURE, length - 1))]
-    lit = [frame * np.float32(light * exposure) for frame, exposure in zip(clean.frames, exposures)]
+    lit = [
+        frame * np.float32(light * exposure)
+        for frame, exposure in zip(clean.frames, exposures, strict=True)
+    ]
     frames = tuple(with_noise(frame, sigma, random) for frame in lit)
     return FrameSequence(frames, clean.backward_flows, clean.visible, lit[-1].clip(0, 255))
 
 
 def moving_sequence(
-    photo: np.ndarray, other: np.ndarray, size: int, length: int, random: np.random.Generator
+    photo: np.ndarray,
+    other: np.ndarray,
+    size: int,
+    length: int,
+    random: np.random.Generator,
+    layer_share: float = LAYER_SHARE,
+    still_share: float = STILL_SHARE,
 ) -> FrameSequence:
-    """A sequence as above before exposure and noise."""
-    background = _random_surface(photo, size, random)
+    """A sequence as above before exposure and noise.
+
+    layer_share: how often there is a cut-out; still_share: how often a picture stands still.
+    """
+    background = _random_surface(photo, size, random, still_share)
     frames = [background.seen(number, size) for number in range(length)]
     flow = background.flow(size)
-    if random.random() >= LAYER_SHARE:
+    if random.random() >= layer_share:
         steps = length - 1
         return FrameSequence(tuple(frames), (flow,) * steps, (within(flow),) * steps, frames[-1])
-    layer = _random_surface(other, size, random)
+    layer = _random_surface(other, size, random, still_share)
     layer_flow = layer.flow(size)
     outline = wavy_mask(size, random)
     masks = [
@@ -104,23 +117,25 @@ def moving_sequence(
     ]
     frames = [
         np.where(mask[..., None], layer.seen(number, size), frame)
-        for number, (mask, frame) in enumerate(zip(masks, frames))
+        for number, (mask, frame) in enumerate(zip(masks, frames, strict=True))
     ]
     flows, visible = [], []
-    for before, mask in zip(masks, masks[1:]):
+    for before, mask in pairwise(masks):
         flows.append(np.where(mask[..., None], layer_flow, flow))
         same = np.where(mask, *same_surface(before.astype(np.float32), flow, layer_flow))
         visible.append(same & within(flows[-1]))
     return FrameSequence(tuple(frames), tuple(flows), tuple(visible), frames[-1])
 
 
-def _random_surface(photo: np.ndarray, size: int, random: np.random.Generator) -> _Surface:
+def _random_surface(
+    photo: np.ndarray, size: int, random: np.random.Generator, still_share: float
+) -> _Surface:
     side = min(int(size * CANVAS_SCALE), *photo.shape[:2])
     # An even difference, so that the first frame is sampled at whole pixels.
     canvas = max(size, side - (side - size) % 2)
     picture = crop(photo, canvas, random).astype(np.float32)
     matrix = np.eye(3)
-    if random.random() >= STILL_SHARE:
+    if random.random() >= still_share:
         matrix[:2] = random_affine(random)
     return _Surface(picture, matrix)
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import torch
 
 from fastvid.errors import InputError
-from fastvid.style.cards import find_style
-from fastvid.style.checkpoint import MEAN_BGR, SCALE, read_checkpoint, read_checkpoint_bytes
-from fastvid.style.loading import style_sha256
+from fastvid.style.checkpoint import MEAN_BGR, SCALE, read_checkpoint
+from fastvid.style.loading import read_style
 from fastvid.style.mixing import check_same_network
 from fastvid.style.variant import Variant
 
@@ -35,8 +34,10 @@ def read_start(names: Sequence[str], paintings: int) -> Start:
         raise InputError(
             f"--from: {len(names)} styles for {paintings} paintings; give one, or one for each"
         )
-    files = [read_checkpoint_bytes(find_style(name)) for name in names]
-    checkpoints = [read_checkpoint(data, name) for data, name in zip(files, names, strict=True)]
+    files = [read_style(name) for name in names]
+    checkpoints = [
+        read_checkpoint(file.data, name) for file, name in zip(files, names, strict=True)
+    ]
     for checkpoint, name in zip(checkpoints, names, strict=True):
         if (checkpoint.mean_bgr, checkpoint.scale) != (MEAN_BGR, SCALE):
             raise InputError(f"--from {name}: no network of `fastvid train` (other colour levels)")
@@ -46,5 +47,5 @@ def read_start(names: Sequence[str], paintings: int) -> Start:
         arch=checkpoints[0].arch,
         variant=checkpoints[0].variant,
         weights=tuple(checkpoint.weights for checkpoint in checkpoints) * times,
-        hashes=tuple(style_sha256(data) for data in files),
+        hashes=tuple(file.sha256 for file in files),
     )

@@ -3,6 +3,7 @@
 import io
 import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -28,7 +29,7 @@ def read_state_bytes(folder: Path) -> bytes | None:
         raise InputError(f"{folder / STATE_NAME}: cannot read: {error.strerror}") from error
 
 
-def parse_state(data: bytes, folder: Path, identity: dict[str, object]) -> dict:
+def parse_state(data: bytes, folder: Path, identity: dict[str, object]) -> dict[str, Any]:
     """The state in the bytes of a file, if it belongs to a run with this identity.
 
     Raises InputError if the file is damaged, or names the first setting in which the runs differ.
@@ -36,7 +37,7 @@ def parse_state(data: bytes, folder: Path, identity: dict[str, object]) -> dict:
     path = folder / STATE_NAME
     way_out = "give the settings of that run, another --state folder, or remove the file"
     try:
-        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.PickleError, EOFError, ValueError, KeyError) as error:
         raise InputError(f"{path}: the training state is damaged; remove the file") from error
     found = state.get("identity") if isinstance(state, dict) else None

@@ -111,7 +111,7 @@ class Trainer:
         self.step_number += 1
         self.seconds += float(elapsed)
         self._update_average()
-        return dict(zip(TERMS, sums.tolist()))
+        return dict(zip(TERMS, sums.tolist(), strict=True))
 
     def state(self) -> dict[str, object]:
         """All that `restore` needs; random numbers are functions of the position."""
@@ -198,7 +198,9 @@ class Trainer:
         # Early on the mean is over the few steps that there are.
         decay = min(AVERAGE_DECAY, self.step_number / (self.step_number + 10))
         with torch.no_grad():
-            for mean, current in zip(self.average.parameters(), self.bank.parameters()):
+            for mean, current in zip(
+                self.average.parameters(), self.bank.parameters(), strict=True
+            ):
                 mean.lerp_(current, 1 - decay)
 
     def _precision(self) -> torch.autocast:

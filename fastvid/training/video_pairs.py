@@ -60,25 +60,28 @@ def find_videos(path: str) -> list[str]:
     return found
 
 
-def load_video_pairs(paths: list[str], size: int) -> VideoPairs:
+def load_video_pairs(paths: list[str], size: int, pair_every: int = PAIR_EVERY) -> VideoPairs:
     """Pairs from all videos in turn, with a shorter side of 1.25 `size`, at most MAX_PAIRS in all.
 
+    pair_every: one pair in so many frames.
     Raises InputError for a video that can't be decoded, or if no pair is left.
     """
     estimator = FlowEstimator()
     share = max(1, MAX_PAIRS // len(paths))
-    pairs = [pair for path in paths for pair in _pairs_of(path, size, share, estimator)]
+    pairs = [pair for path in paths for pair in _pairs_of(path, size, share, pair_every, estimator)]
     if not pairs:
         raise InputError(f"{paths[0]}: no two neighbouring frames that show the same scene")
     return VideoPairs(tuple(pairs))
 
 
-def _pairs_of(path: str, size: int, limit: int, estimator: FlowEstimator) -> list[FramePair]:
+def _pairs_of(
+    path: str, size: int, limit: int, pair_every: int, estimator: FlowEstimator
+) -> list[FramePair]:
     pairs: list[FramePair] = []
     with open_source(path, size=frame_size(path, size)) as source:
         previous = None
         for frame in source:
-            if previous is not None and frame.index % PAIR_EVERY == 1:
+            if previous is not None and frame.index % pair_every == 1:
                 pair = measured_pair(previous, frame.image, estimator)
                 if pair.visible.mean() >= MIN_VISIBLE:
                     pairs.append(pair)

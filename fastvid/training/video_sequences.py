@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,14 +39,20 @@ class VideoSequences:
         return FrameSequence(frames, flows, tuple(pair.visible for pair in taken), frames[-1])
 
 
-def load_video_sequences(paths: list[str], size: int) -> VideoSequences:
+def load_video_sequences(
+    paths: list[str],
+    size: int,
+    sequence_every: int = SEQUENCE_EVERY,
+    min_visible: float = MIN_VISIBLE,
+) -> VideoSequences:
     """Sequences from all videos in turn, with a shorter side of 1.25 `size`, at most MAX_SEQUENCES.
 
-    Raises InputError for a video that can't be decoded, or if no sequence is left.
+    sequence_every: one in so many frames; min_visible: the share of each frame that must be seen in
+    the one before. Raises InputError for a video that can't be decoded, or if no sequence is left.
     """
-    estimator = FlowEstimator()
     share = max(1, MAX_SEQUENCES // len(paths))
-    found = [sequence for path in paths for sequence in _sequences_of(path, size, share, estimator)]
+    wanted = _Wanted(share, sequence_every, min_visible)
+    found = [sequence for path in paths for sequence in _sequences_of(path, size, wanted)]
     if not found:
         raise InputError(
             f"{paths[0]}: no {SEQUENCE_FRAMES} successive frames that show the same scene"
@@ -53,24 +60,32 @@ def load_video_sequences(paths: list[str], size: int) -> VideoSequences:
     return VideoSequences(tuple(found))
 
 
-def _sequences_of(
-    path: str, size: int, limit: int, estimator: FlowEstimator
-) -> list[tuple[FramePair, ...]]:
+@dataclass(frozen=True)
+class _Wanted:
+    """Which sequences of a video are taken: at most so many, one in so many frames."""
+
+    limit: int
+    every: int
+    min_visible: float
+
+
+def _sequences_of(path: str, size: int, wanted: _Wanted) -> list[tuple[FramePair, ...]]:
+    estimator = FlowEstimator()
     found: list[tuple[FramePair, ...]] = []
     recent: deque[np.ndarray] = deque(maxlen=SEQUENCE_FRAMES)
     with open_source(path, size=frame_size(path, size)) as source:
         for frame in source:
             recent.append(frame.image)
-            if frame.index % SEQUENCE_EVERY != SEQUENCE_FRAMES - 1:
+            if frame.index % wanted.every != SEQUENCE_FRAMES - 1:
                 continue
             images = list(recent)
             # Motion boundaries stay in the mask, as they do by default when a model runs.
             pairs = tuple(
                 measured_pair(previous, current, estimator, boundaries_unreliable=False)
-                for previous, current in zip(images, images[1:])
+                for previous, current in pairwise(images)
             )
-            if all(pair.visible.mean() >= MIN_VISIBLE for pair in pairs):
+            if all(pair.visible.mean() >= wanted.min_visible for pair in pairs):
                 found.append(pairs)
-            if len(found) == limit:
+            if len(found) == wanted.limit:
                 break
     return found

@@ -28,7 +28,7 @@ class World:
 
 @contextmanager
 def connected(world: World, device: torch.device) -> Iterator[None]:
-    """Join the process group (NCCL between GPUs, gloo otherwise) and leave it at the end."""
+    """Joins the process group (NCCL between GPUs, gloo otherwise) and leave it at the end."""
     if world.size == 1:
         yield
         return
@@ -46,14 +46,14 @@ def connected(world: World, device: torch.device) -> Iterator[None]:
 
 
 def average(world: World, tensors: list[torch.Tensor]) -> None:
-    """Replace every tensor by its mean over the ranks, in one message."""
+    """Replaces every tensor by its mean over the ranks, in one message."""
     if world.size == 1:
         return
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
     dist.all_reduce(flat)
     flat /= world.size
     parts = flat.split([tensor.numel() for tensor in tensors])
-    for tensor, part in zip(tensors, parts):
+    for tensor, part in zip(tensors, parts, strict=True):
         tensor.copy_(part.reshape(tensor.shape))
 
 

@@ -1,5 +1,8 @@
 """The generated clip: its motion is exact, its occlusions are true, its file is a video."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import av
 import cv2
 import numpy as np
@@ -12,7 +15,7 @@ from fastvid.errors import InputError
 from fastvid.motion.warp import warp
 
 
-def square_layer(color, x, step):
+def square_layer(color: int, x: float, step: float) -> Layer:
     """An opaque square of 0.5 x 0.5 frame heights that moves by `step` heights a second."""
     texture = np.full((8, 8, 4), 255, np.uint8)
     texture[..., :3] = color
@@ -21,7 +24,7 @@ def square_layer(color, x, step):
     return Layer(texture, placement, lambda t: translation(step * t, 0.0))
 
 
-def test_two_squares_have_the_flow_and_occlusion_that_one_can_count():
+def test_two_squares_have_the_flow_and_occlusion_that_one_can_count() -> None:
     """On a frame of 32x16: the back one stands at columns 8..15, the front one goes right by 2."""
     layers = [square_layer(90, 0.5, 0.0), square_layer(200, 0.25, 0.125)]
     _, before = render(layers, 0.0, 32, 16)
@@ -44,12 +47,12 @@ def test_two_squares_have_the_flow_and_occlusion_that_one_can_count():
 
 
 @pytest.fixture(scope="module")
-def clip():
+def clip() -> SyntheticClip:
     return SyntheticClip(320, 180, 96)
 
 
 @pytest.mark.parametrize("index", [1, 20, 33, 50, 65, 90])
-def test_warping_the_frame_before_gives_the_frame(clip, index):
+def test_warping_the_frame_before_gives_the_frame(clip: SyntheticClip, index: int) -> None:
     frame, before = clip.frame(index).astype(np.float32), clip.frame(index - 1).astype(np.float32)
     flow, hidden = clip.backward_flow(index), clip.occlusion(index)
     assert flow.dtype == np.float32 and flow.shape == (180, 320, 2)
@@ -64,7 +67,7 @@ def test_warping_the_frame_before_gives_the_frame(clip, index):
 
 
 @pytest.mark.parametrize("index", [5, 45, 80])
-def test_forward_and_backward_flow_are_inverse(clip, index):
+def test_forward_and_backward_flow_are_inverse(clip: SyntheticClip, index: int) -> None:
     backward, forward = clip.backward_flow(index), clip.forward_flow(index - 1)
     seen = ~clip.occlusion(index)
     back = warp(forward, backward)
@@ -73,13 +76,13 @@ def test_forward_and_backward_flow_are_inverse(clip, index):
     assert np.median(gap) < 1e-3 and np.percentile(gap, 85) < 0.1
 
 
-def test_things_really_move(clip):
+def test_things_really_move(clip: SyntheticClip) -> None:
     speeds = [np.hypot(*clip.backward_flow(i).reshape(-1, 2).T) for i in (10, 40, 70)]
     assert all(0.4 < speed.mean() < 5 for speed in speeds)
     assert max(speed.max() for speed in speeds) > 4
 
 
-def test_frames_do_not_depend_on_the_order_of_asking():
+def test_frames_do_not_depend_on_the_order_of_asking() -> None:
     one, other = SyntheticClip(64, 36, 12, seed=5), SyntheticClip(64, 36, 12, seed=5)
     frames = [one.frame(index) for index in range(12)]
     for index in (11, 2, 7, 0, 3):
@@ -88,7 +91,7 @@ def test_frames_do_not_depend_on_the_order_of_asking():
     assert not np.array_equal(SyntheticClip(64, 36, 12, seed=6).frame(0), frames[0])
 
 
-def test_cuts_are_where_the_picture_changes(clip):
+def test_cuts_are_where_the_picture_changes(clip: SyntheticClip) -> None:
     assert clip.cuts == (32, 64)
     for cut in clip.cuts:
         across = np.abs(clip.frame(cut).astype(int) - clip.frame(cut - 1)).mean()
@@ -101,7 +104,9 @@ def test_cuts_are_where_the_picture_changes(clip):
 
 
 @pytest.mark.parametrize("count, cuts", [(1, ()), (2, (1,)), (3, (1, 2)), (10, (3, 6))])
-def test_short_clips_have_what_shots_they_can(count, cuts):
+def test_short_clips_have_what_shots_they_can(
+    count: int, cuts: tuple[()] | tuple[int, int] | tuple[int]
+) -> None:
     clip = SyntheticClip(32, 18, count)
     assert clip.cuts == cuts
     assert clip.frame(count - 1).shape == (18, 32, 3)
@@ -111,19 +116,21 @@ def test_short_clips_have_what_shots_they_can(count, cuts):
 
 @pytest.mark.parametrize("build", [bay.build, village.build, flowers.build])
 @pytest.mark.parametrize("width, height", [(64, 36), (36, 64), (120, 40)])
-def test_no_camera_move_bares_an_edge(build, width, height):
+def test_no_camera_move_bares_an_edge(
+    build: Callable[..., list[Layer]], width: int, height: int
+) -> None:
     layers = build(width / height, float(height), np.random.default_rng(1))
     for time_s in np.arange(0.0, 40.0, 0.5):
         assert render(layers, time_s, width, height)[1].min() >= 0
 
 
 @pytest.mark.parametrize("arguments", [(8, 100), (100, 9000), (64, 64, 0)])
-def test_sizes_out_of_range_are_refused(arguments):
+def test_sizes_out_of_range_are_refused(arguments: tuple[int, int, int] | tuple[int, int]) -> None:
     with pytest.raises(InputError):
         SyntheticClip(*arguments)
 
 
-def test_the_sound_is_as_long_as_the_film_and_does_not_clip():
+def test_the_sound_is_as_long_as_the_film_and_does_not_clip() -> None:
     sound = SyntheticClip(32, 18, 36).soundtrack(8000)
     assert sound.shape == (12000, 2) and sound.dtype == np.float32
     assert 0.3 < np.abs(sound).max() <= 0.5
@@ -131,7 +138,7 @@ def test_the_sound_is_as_long_as_the_film_and_does_not_clip():
 
 
 @pytest.mark.parametrize("width, height", [(64, 36), (51, 35)])
-def test_the_file_holds_every_frame_and_the_sound(tmp_path, width, height):
+def test_the_file_holds_every_frame_and_the_sound(tmp_path: Path, width: int, height: int) -> None:
     clip = SyntheticClip(width, height, 9)
     write_clip(tmp_path / "clip.mp4", clip)
     with av.open(str(tmp_path / "clip.mp4")) as container:

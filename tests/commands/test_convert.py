@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastvid.commands.convert import describe_file
+from fastvid.style.describe import describe_file
 from fastvid.style.loading import load_model, load_recurrent
 from fastvid.style.model import set_threads
 from fastvid.style.variant import Variant
@@ -57,7 +57,8 @@ def test_a_converted_image_model_paints_the_same_bytes(image_model: Path, run_ma
     assert run_main("convert", image_model, "-o", output) == (0, "")
     frame = np.random.default_rng(5).integers(0, 256, (45, 62, 3), np.uint8)
     models = [load_model(path.read_bytes(), "t") for path in (image_model, output)]
-    assert np.array_equal(*(model.paint([frame])[0] for model in models))
+    theirs, converted = (model.paint([frame])[0] for model in models)
+    assert np.array_equal(theirs, converted)
     assert models[1].variant == EXAMPLES and models[1].arch == EXAMPLES_ARCH
 
 

@@ -15,9 +15,10 @@ from fastvid.commands.plan.forecast import (
     shared_cores,
     shot_lengths,
 )
+from fastvid.commands.plan.simulated import segments_of
 from fastvid.commands.plan.stretches import stretches_of
-from fastvid.commands.plan.wavefront import segments_of, simulate
-from fastvid.encode.thread import PART_FRAMES
+from fastvid.commands.plan.wavefront import simulate
+from fastvid.encode.encoded_parts import PART_FRAMES
 from fastvid.stages.overlap import Overlap
 
 # The costs and the cluster of the design's simulated figures.
@@ -25,11 +26,19 @@ COSTS = FrameCosts(motion=0.08, paint=0.64, blend=0.008)
 FRAMES = 1920
 
 
-def dealing(segment_length=4, lookahead=4, hop_s=0.01, preempts=True):
+def dealing(
+    segment_length: int = 4, lookahead: int = 4, hop_s: float = 0.01, preempts: bool = True
+) -> Dealing:
     return Dealing(segment_length, lookahead, hop_s, preempts)
 
 
-def efficiency(ranks, rules, costs=COSTS, slow=False, side_share=0.0):
+def efficiency(
+    ranks: int,
+    rules: Dealing,
+    costs: FrameCosts = COSTS,
+    slow: bool = False,
+    side_share: float = 0.0,
+) -> float:
     speeds = tuple(0.5 if slow and rank % 4 == 3 else 1.0 for rank in range(ranks))
     seconds = simulate([FRAMES], costs, Cluster(speeds, rules, side_share))
     return FRAMES * costs.compute / seconds / sum(speeds)
@@ -52,19 +61,21 @@ def efficiency(ranks, rules, costs=COSTS, slow=False, side_share=0.0):
         (16, 64, True, 0.52),
     ],
 )
-def test_the_figures_of_the_design(segment_length, ranks, slow, expected):
+def test_the_figures_of_the_design(
+    segment_length: int, ranks: int, slow: bool, expected: float
+) -> None:
     found = efficiency(ranks, dealing(segment_length), slow=slow)
     assert found == pytest.approx(expected, abs=0.03)
 
 
-def test_without_preemption_a_boundary_waits_for_the_end_of_a_step():
+def test_without_preemption_a_boundary_waits_for_the_end_of_a_step() -> None:
     patient, urgent = (efficiency(64, dealing(preempts=preempts)) for preempts in (False, True))
     assert patient < urgent - 0.1
 
 
 @pytest.mark.parametrize("shots", [[1], [23], [12, 1, 17], [5] * 9])
 @pytest.mark.parametrize("ranks", [1, 2, 3, 7])
-def test_no_job_beats_the_work_or_the_critical_path(shots, ranks):
+def test_no_job_beats_the_work_or_the_critical_path(shots: list[int], ranks: int) -> None:
     seconds = simulate(shots, COSTS, own_cores(ranks, 1, dealing(preempts=False)))
     frames, pairs = sum(shots), sum(shots) - len(shots)
     work = frames * COSTS.paint + pairs * (COSTS.motion + COSTS.blend)
@@ -74,7 +85,7 @@ def test_no_job_beats_the_work_or_the_critical_path(shots, ranks):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_one_rank_takes_the_sum_of_everything(threads):
+def test_one_rank_takes_the_sum_of_everything(threads: int) -> None:
     costs = FrameCosts(
         0.05, 0.3, 0.003, decode=0.004, store=0.002, encode=0.02, deal=0.0005, fetch=0.0005
     )
@@ -83,7 +94,7 @@ def test_one_rank_takes_the_sum_of_everything(threads):
     assert seconds == pytest.approx(expected, rel=0.02)
 
 
-def test_a_spare_core_takes_over_what_rank_0_does_besides():
+def test_a_spare_core_takes_over_what_rank_0_does_besides() -> None:
     costs = FrameCosts(0.05, 0.3, 0.003, encode=0.05)
     alone = simulate([200], costs, shared_cores(1, 1, 1, dealing(hop_s=0.0)))
     spare = simulate([200], costs, shared_cores(1, 1, 2, dealing(hop_s=0.0)))
@@ -91,7 +102,7 @@ def test_a_spare_core_takes_over_what_rank_0_does_besides():
     assert spare == pytest.approx(200 * costs.compute, rel=0.02)
 
 
-def test_ranks_that_share_cores_are_no_faster():
+def test_ranks_that_share_cores_are_no_faster() -> None:
     two, eight = (
         film_seconds([100], COSTS, shared_cores(ranks, 1, 2, dealing())) for ranks in (2, 8)
     )
@@ -108,26 +119,26 @@ def test_ranks_that_share_cores_are_no_faster():
         (FrameCosts(0.01, 0.02, 0.001, decode=0.05, store=0.05, encode=0.05), 0.15),
     ],
 )
-def test_rank_0_can_hold_up_everyone(costs, limit_s):
+def test_rank_0_can_hold_up_everyone(costs: FrameCosts, limit_s: float) -> None:
     seconds = simulate([FRAMES // 4], costs, own_cores(32, 1, dealing()))
     assert seconds == pytest.approx(FRAMES // 4 * limit_s, rel=0.05)
 
 
-def test_shots_do_not_wait_for_each_other():
+def test_shots_do_not_wait_for_each_other() -> None:
     rules = dealing(16, preempts=False)
     uncut = simulate([640], COSTS, own_cores(32, 1, rules))
     cut = simulate([20] * 32, COSTS, own_cores(32, 1, rules))
     assert cut < uncut
 
 
-def test_a_long_film_goes_on_at_its_pace():
+def test_a_long_film_goes_on_at_its_pace() -> None:
     cluster = own_cores(4, 1, dealing())
     whole = simulate([2000, 3000], COSTS, cluster)
     assert film_seconds([2000, 3000], COSTS, cluster) == pytest.approx(whole, rel=0.01)
     assert film_seconds([10**7], COSTS, cluster) == pytest.approx(10**7 * 0.728 / 4, rel=0.02)
 
 
-def test_the_start_counts():
+def test_the_start_counts() -> None:
     cluster = own_cores(2, 3, dealing())
     without, with_start = (
         forecast([50], COSTS, cluster, threads=3, start_s=start) for start in (0.0, 10.0)
@@ -137,23 +148,23 @@ def test_the_start_counts():
     assert with_start.core_hours == pytest.approx(6 * with_start.seconds / 3600)
 
 
-def test_segments_never_cross_a_cut_and_none_is_dropped():
+def test_segments_never_cross_a_cut_and_none_is_dropped() -> None:
     assert list(segments_of([5, 1, 4], 4)) == [(4, True), (1, False), (1, True), (4, True)]
 
 
 @pytest.mark.parametrize(
     "cuts, lengths", [([], [10]), ([3], [3, 7]), ([9, 0, 3, 3], [3, 6, 1]), ([10, 12], [10])]
 )
-def test_the_lengths_of_shots(cuts, lengths):
+def test_the_lengths_of_shots(cuts: list[int], lengths: list[int]) -> None:
     assert shot_lengths(10, cuts) == lengths
 
 
-def test_the_first_frames_of_shots():
+def test_the_first_frames_of_shots() -> None:
     assert first_frames([5, 5, 5], 7) == [5, 2]
     assert first_frames([5, 5], 10) == [5, 5]
 
 
-def counts(*pairs):
+def counts(*pairs: tuple[int, float]) -> list[Forecast]:
     """Forecasts of (ranks, efficiency) for work of 100 seconds."""
     return [
         Forecast(ranks, 100 / ranks / share, share, 100 / share / 3600) for ranks, share in pairs
@@ -169,7 +180,9 @@ def counts(*pairs):
         (counts((1, 0.5)), 1, "product"),
     ],
 )
-def test_the_best_value_is_the_most_ranks_that_work_well(forecasts, ranks, word):
+def test_the_best_value_is_the_most_ranks_that_work_well(
+    forecasts: list[Forecast], ranks: int, word: str
+) -> None:
     best, reason = best_value(forecasts)
     assert best.ranks == ranks and word in reason
 
@@ -195,7 +208,7 @@ def test_stretches_of_a_recurrent_model() -> None:
     assert film_seconds([2400], costs, own_cores(16, 1, rules)) == 2 * 288.0
 
 
-def test_what_is_left_to_encode_is_shared_among_the_ranks():
+def test_what_is_left_to_encode_is_shared_among_the_ranks() -> None:
     """An encoder that takes ten times as long as eight ranks together."""
     costs = FrameCosts(0.05, 0.34, 0.01, encode=0.5)
     shared, alone = (
@@ -207,7 +220,7 @@ def test_what_is_left_to_encode_is_shared_among_the_ranks():
     assert shared == pytest.approx(computing + (2400 * 0.5 - computing) / 8, rel=0.1)
 
 
-def test_a_part_is_encoded_by_one_rank():
+def test_a_part_is_encoded_by_one_rank() -> None:
     costs = FrameCosts(0.05, 0.34, 0.01, encode=0.5)
     assert costs.encoding_left(60.0, ranks=64) == 60.0
     assert costs.encoding_left(1200.0, ranks=64) == PART_FRAMES * 0.5

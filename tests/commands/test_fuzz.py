@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastvid.commands.stylize import stylize_options, stylize_parser
+from fastvid.commands import stylize
+from fastvid.commands.cli import command_parser
+from fastvid.commands.stylize import stylize_options
 from fastvid.errors import InputError
 from fastvid.motion.flo import write_flo
 from fastvid.motion.pgm import write_pgm
@@ -144,7 +146,9 @@ WORDS = st.one_of(
 @given(st.lists(WORDS, max_size=8))
 def test_command_lines(words: list[str]) -> None:
     try:
-        options = stylize_options(stylize_parser().parse_args(["in.mp4", "-o", "out.mp4", *words]))
+        options = stylize_options(
+            command_parser("stylize", stylize).parse_args(["in.mp4", "-o", "out.mp4", *words])
+        )
         options.check()
     except InputError as error:
         assert str(error)

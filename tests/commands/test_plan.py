@@ -1,9 +1,11 @@
 """Planning a job: what is measured and said, what is refused."""
 
-import re
 import subprocess
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -12,35 +14,27 @@ import torch
 from fastvid.commands.plan.measure import (
     FRAMES_A_PLACE,
     PLACES,
-    Stopwatch,
     measure_film,
     paint_seconds,
     places,
 )
-from fastvid.commands.plan.plan import make_plan, rank_counts
+from fastvid.commands.plan.plan import make_plan
 from fastvid.commands.plan.report import format_plan
+from fastvid.commands.plan.stopwatch import Stopwatch
 from fastvid.decode.film import open_source
 from fastvid.encode.output import plan_output
-from fastvid.errors import InputError
 from fastvid.job.identity import picture_settings
-from fastvid.job.options import StylizeOptions
-from fastvid.motion.flow_folder import FlowFolder
-from fastvid.motion.source import EstimatedMotion
-from fastvid.runfile.writer import RunWriter
+from fastvid.runfile.writer import RunWriter, SegmentRecord
 from fastvid.stages.interface import Stage
-from fastvid.stages.repaint import Repaint
+from fastvid.stages.repaint import PaintedBatch, Repaint
 from fastvid.style.loading import load_style
-from support import decode_clips, job_clips
-from support.bad_inputs import CASES, Place
-
-
-def options_of(clip, style, tmp_path, **more):
-    return StylizeOptions(clip.path, tmp_path / "out.mkv", style=str(style), **more)
+from support.job_clips import Clip
+from support.plans import options_of
 
 
 def test_a_plan_counts_the_frames_and_foretells_each_number_of_ranks(
-    cut_clip, tiny_style, tmp_path
-):
+    cut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     options = options_of(cut_clip, tiny_style, tmp_path, cuts=cut_clip.cuts_option, threads=1)
     plan = make_plan(options, [1, 2, 8])
     assert (plan.frames, plan.size) == (cut_clip.frame_count, (64, 48))
@@ -58,27 +52,31 @@ def test_a_plan_counts_the_frames_and_foretells_each_number_of_ranks(
 
 
 @pytest.mark.parametrize("frames", [(0, 1), (5, 7), (22, None)])
-def test_the_shortest_films_can_be_planned(uncut_clip, tiny_style, tmp_path, frames):
+def test_the_shortest_films_can_be_planned(
+    uncut_clip: Clip, tiny_style: Path, tmp_path: Path, frames: tuple[int, int | None]
+) -> None:
     options = options_of(uncut_clip, tiny_style, tmp_path, frames=frames)
     plan = make_plan(options, [3])
     assert plan.frames == plan.measurement.timed
     assert plan.threads == 1
 
 
-def test_frame_by_frame_needs_no_motion(uncut_clip, tiny_style, tmp_path):
+def test_frame_by_frame_needs_no_motion(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> None:
     options = options_of(uncut_clip, tiny_style, tmp_path, temporal_strength=0.0)
     costs = make_plan(options, [1]).measurement.costs
     assert costs.blend == 0 and costs.motion < costs.paint
 
 
-def test_several_styles_cost_several_times(cut_clip, tiny_style, tmp_path):
+def test_several_styles_cost_several_times(
+    cut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other.pt"
     other.write_bytes(tiny_style.read_bytes())
     options = options_of(cut_clip, tiny_style, tmp_path)
     one = make_plan(options, [1])
     both_options = replace(options, style=(str(tiny_style), str(other)))
     both = make_plan(both_options, [1])
-    assert both.disk_bytes == 2 * one.disk_bytes
+    assert one.disk_bytes is not None and both.disk_bytes == 2 * one.disk_bytes
     assert both.rank_bytes > one.rank_bytes and both.rank0_bytes > one.rank0_bytes
     assert both.measurement.costs.fetch > both.measurement.costs.deal
     text = format_plan(both, both_options)
@@ -87,12 +85,14 @@ def test_several_styles_cost_several_times(cut_clip, tiny_style, tmp_path):
     assert f"style: {tiny_style}\n" in format_plan(one, options)
 
 
-def test_each_style_is_painted_where_a_run_paints(cut_clip, tiny_style, tmp_path):
+def test_each_style_is_painted_where_a_run_paints(
+    cut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     """The stages that are timed paint the frame in every style, and not in the main thread."""
     painted = []
 
     class Counting(Repaint):
-        def paint(self, frame):
+        def paint(self, frame: np.ndarray) -> np.ndarray:
             assert threading.current_thread() is not threading.main_thread()
             painted.append(super().paint(frame).shape[0])
             return np.zeros((2, *frame.shape), np.uint8)
@@ -107,11 +107,13 @@ def test_each_style_is_painted_where_a_run_paints(cut_clip, tiny_style, tmp_path
     assert painted and set(painted) == {2}
 
 
-def test_what_is_kept_costs_memory_disk_and_rank_0(uncut_clip, tiny_style, tmp_path):
+def test_what_is_kept_costs_memory_disk_and_rank_0(
+    uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     options = options_of(uncut_clip, tiny_style, tmp_path, cuts="none")
     keeping = replace(options, keep=("flow", "occlusion"))
     without, kept = (make_plan(one, [1]) for one in (options, keeping))
-    assert kept.disk_bytes == 4 * without.disk_bytes
+    assert without.disk_bytes is not None and kept.disk_bytes == 4 * without.disk_bytes
     assert kept.rank_bytes > without.rank_bytes
     costs = kept.measurement.costs
     assert costs.fetch == pytest.approx(4 * costs.deal)
@@ -119,10 +121,18 @@ def test_what_is_kept_costs_memory_disk_and_rank_0(uncut_clip, tiny_style, tmp_p
     assert "motion: dis-medium\n" in format_plan(without, options)
 
 
-def test_kept_flow_is_stored_where_storing_is_timed(uncut_clip, tiny_style, tmp_path, monkeypatch):
+def test_kept_flow_is_stored_where_storing_is_timed(
+    uncut_clip: Clip, tiny_style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stored = []
 
-    def store(self, record, frames, flows=(), occlusions=()):
+    def store(
+        writer: RunWriter,
+        record: SegmentRecord,
+        frames: Sequence[np.ndarray],
+        flows: Sequence[np.ndarray] = (),
+        occlusions: Sequence[np.ndarray] = (),
+    ) -> None:
         stored.append((len(frames), len(flows), len(occlusions), {one.dtype.name for one in flows}))
 
     monkeypatch.setattr(RunWriter, "store", store)
@@ -130,118 +140,15 @@ def test_kept_flow_is_stored_where_storing_is_timed(uncut_clip, tiny_style, tmp_
     assert set(map(str, stored)) == {"(5, 5, 0, {'float32'})"}
 
 
-def test_flow_that_is_read_is_not_computed(uncut_clip, tiny_style, tmp_path, run_main, monkeypatch):
-    """The files of a run in another style; each frame is given its own."""
-    run = tmp_path / "begun.mkv"
-    assert (
-        run_main(
-            uncut_clip.path,
-            "-o",
-            run,
-            "--style",
-            tiny_style,
-            "--cuts",
-            "none",
-            "--keep",
-            "flow,occlusion",
-            "--progress",
-            "none",
-        )[0]
-        == 0
-    )
-    folder = tmp_path / "flow"
-    assert run_main("export-flow", run.with_suffix(".h5"), "-o", folder)[0] == 0
-    read = []
-
-    def remember(self, frame, height, width):
-        read.append(frame)
-        return known(self, frame, height, width)
-
-    known = FlowFolder.read
-    monkeypatch.setattr(FlowFolder, "read", remember)
-    monkeypatch.setattr(EstimatedMotion, "__call__", None)
-    options = options_of(
-        uncut_clip, tiny_style, tmp_path, cuts="none", flow_dir=folder, frames=(2, None)
-    )
-    plan = make_plan(options, [1])
-    assert f"motion: read from {folder}\n" in format_plan(plan, options)
-    firsts = places(uncut_clip.frame_count - 2)
-    timed = {2 + first + later for first in firsts for later in range(1, FRAMES_A_PLACE)}
-    assert timed <= set(read) <= timed | {3}  # 3: the warm-up
-    (folder / "backward_5_4.flo").unlink()
-    assert (
-        run_main(
-            "plan",
-            uncut_clip.path,
-            "-o",
-            options.output,
-            "--style",
-            tiny_style,
-            "--cuts",
-            "none",
-            "--flow-dir",
-            folder,
-            "--frames",
-            "2:",
-            "--ranks",
-            1,
-        )[0]
-        == 2
-    )
-
-
-@pytest.fixture(scope="module")
-def sparse_clip(tmp_path_factory):
-    """H.264 with one key frame, that ranks can seek in."""
-    return decode_clips.write_clip(
-        tmp_path_factory.mktemp("sparse") / "sparse.mp4",
-        [job_clips.scene(7, number) for number in range(96)],
-        options={"qp": "30", "g": "250"},
-    )
-
-
-@pytest.mark.parametrize("cuts", ["none", "auto"])
-def test_ranks_that_decode_for_themselves(cuts, sparse_clip, tiny_style, tmp_path):
-    options = StylizeOptions(
-        sparse_clip, tmp_path / "out.mkv", style=str(tiny_style), cuts=cuts, threads=1
-    )
-    for_all = make_plan(options, [1, 3])
-    local = replace(options, decode="local")
-    own = make_plan(local, [1, 3])
-    assert for_all.decoded == {}
-    assert own.decoded == {1: pytest.approx(1.0), 3: pytest.approx(3.0, abs=0.4)}
-    assert own.rank_bytes > for_all.rank_bytes
-    assert "decoding: rank 0 for all\n" in format_plan(for_all, options)
-    text = format_plan(own, local)
-    assert "decoding: every rank its own frames (decoded for each that is used: 1.0 at 1" in text
-
-
-def test_auto_reckons_for_each_number_of_ranks(sparse_clip, tiny_style, tmp_path):
-    """One rank has nothing to share, and many would decode too much: rank 0 decodes."""
-    options = StylizeOptions(
-        sparse_clip,
-        tmp_path / "out.mkv",
-        style=str(tiny_style),
-        cuts="none",
-        decode="auto",
-        segment_length=2,
-    )
-    plan = make_plan(options, [1, 4, 40])
-    assert list(plan.decoded) == [4]
-    text = format_plan(plan, options)
-    assert "at 4 ranks); rank 0 for all at 1, 40\n" in text
-    assert "note: rank 0 decodes for all ranks: its key frames are far apart, so that 40" in text
-
-
 class InBatches(Repaint):
     """The CPU in a GPU's place."""
 
-    begun: list[int] = []
+    begun: ClassVar[list[int]] = []
 
-    def paint(self, frame):
+    def paint(self, frame: np.ndarray) -> np.ndarray:
         raise AssertionError("frames are painted in batches here")
 
-    def begin_batch(self, frames):
+    def begin_batch(self, frames: Sequence[np.ndarray]) -> PaintedBatch:
         self.begun.append(len(frames))
         return super().begin_batch(frames)
 
@@ -250,7 +157,9 @@ class InBatches(Repaint):
     "motion_s, batch_s, host_s, charged",
     [(0.02, 0.05, 0.001, 0.03), (0.02, 0.01, 0.001, 0.001), (0.0, 0.05, 0.001, 0.05)],
 )
-def test_a_gpu_paints_while_the_flow_is_computed(motion_s, batch_s, host_s, charged):
+def test_a_gpu_paints_while_the_flow_is_computed(
+    motion_s: float, batch_s: float, host_s: float, charged: float
+) -> None:
     """A frame takes a rank what is longer: painting, or motion and what painting takes of it."""
     watch = Stopwatch(
         {Stage.MOTION.value: [motion_s], "batch": [batch_s], Stage.PAINT.value: [host_s]}
@@ -259,8 +168,8 @@ def test_a_gpu_paints_while_the_flow_is_computed(motion_s, batch_s, host_s, char
 
 
 def test_frames_are_timed_in_batches_where_a_run_paints_so(
-    cut_clip, tiny_style, tmp_path, monkeypatch
-):
+    cut_clip: Clip, tiny_style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = options_of(cut_clip, tiny_style, tmp_path, cuts="none")
     stages = InBatches(
         [load_style(str(tiny_style))], picture_settings(options, threads=1), batch_size=3
@@ -274,8 +183,13 @@ def test_frames_are_timed_in_batches_where_a_run_paints_so(
 
 @pytest.mark.parametrize("device", ["auto", "cuda"])
 def test_a_plan_on_a_gpu_says_so_and_asks_for_it(
-    device, uncut_clip, tiny_style, tmp_path, run_main, monkeypatch
-):
+    device: str,
+    uncut_clip: Clip,
+    tiny_style: Path,
+    tmp_path: Path,
+    run_main: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Painter 9000")
@@ -322,7 +236,13 @@ def test_a_plan_on_a_gpu_says_so_and_asks_for_it(
         ({"threads": 2, "device": "cpu"}, "painting on: CPU; 2 threads a rank\n"),
     ],
 )
-def test_a_plan_says_what_it_reckoned_with(more, line, uncut_clip, tiny_style, tmp_path):
+def test_a_plan_says_what_it_reckoned_with(
+    more: dict[str, Any],
+    line: str,
+    uncut_clip: Clip,
+    tiny_style: Path,
+    tmp_path: Path,
+) -> None:
     options = options_of(uncut_clip, tiny_style, tmp_path, frames=(0, 3), **more)
     assert line in format_plan(make_plan(options, [1]), options)
 
@@ -339,11 +259,11 @@ def test_a_plan_says_what_it_reckoned_with(more, line, uncut_clip, tiny_style, t
         (1000, [0, 332, 664, 996]),
     ],
 )
-def test_places_are_spread_and_never_overlap(count, firsts):
+def test_places_are_spread_and_never_overlap(count: int, firsts: list[int]) -> None:
     assert places(count) == firsts
 
 
-def test_a_stopwatch_takes_the_middle_and_the_mean():
+def test_a_stopwatch_takes_the_middle_and_the_mean() -> None:
     watch = Stopwatch({"paint": [1.0, 2.0, 9.0]})
     assert (watch.median("paint"), watch.mean("paint")) == (2.0, 4.0)
     assert (watch.median("blend"), watch.mean("blend")) == (0.0, 0.0)
@@ -353,66 +273,7 @@ def test_a_stopwatch_takes_the_middle_and_the_mean():
     assert watch.wall_s > 0.09 > watch.median("wait")
 
 
-@pytest.mark.parametrize("text, counts", [("4", [4]), ("16,4, 64,4", [4, 16, 64])])
-def test_numbers_of_ranks(text, counts):
-    assert rank_counts(text) == counts
-
-
-@pytest.mark.parametrize("text", ["", "0", "4,", "a", "-1", "1.5", "5000", "٣"])
-def test_what_is_no_number_of_ranks(text):
-    with pytest.raises(InputError, match="--ranks"):
-        rank_counts(text)
-
-
-@pytest.fixture
-def place(uncut_clip, tiny_style, tmp_path):
-    return Place(tmp_path, uncut_clip.path, tiny_style)
-
-
-def without_free_memory(message):
-    """What is left of the machine's memory is another amount each time."""
-    return re.sub(r"[\d.]+ GB left", "", message)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_a_plan_refuses_what_the_run_refuses(case, place, run_main):
-    """In the same words, and it leaves nothing behind either."""
-    CASES[case][0](place)
-    before = place.contents()
-    status, message = run_main(*place.command())
-    planned_status, planned = run_main("plan", *place.command())
-    assert planned_status == status == 2
-    assert without_free_memory(planned).replace(
-        "fastvid plan", "fastvid stylize"
-    ) == without_free_memory(message)
-    assert place.contents() == before
-
-
-def test_a_plan_for_a_gpu_that_is_not_there(place, run_main, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    command = [*place.command(), "--device", "cuda"]
-    assert run_main("plan", *command) == run_main(*command)
-    assert run_main("plan", *command)[0] == 2
-
-
-def test_a_plan_for_a_run_that_can_not_be_continued(place, run_main):
-    """It was begun with another flow. What is begun is not touched."""
-    assert run_main(*place.command(), "--frames", ":4")[0] == 0
-    before = place.contents()
-    command = [*place.command(), "--frames", ":4", "--flow", "farneback"]
-    assert run_main("plan", *command) == run_main(*command)
-    status, message = run_main("plan", *command)
-    assert status == 2 and "--flow was dis-medium, is farneback" in message
-    assert run_main("plan", *place.command(), "--frames", ":4", "--ranks", 1)[0] == 0
-    assert place.contents() == before
-
-
-def test_a_bad_number_of_ranks_is_one_message(place, run_main):
-    status, message = run_main("plan", *place.command(), "--ranks", "none")
-    assert status == 2 and "--ranks" in message and "Traceback" not in message
-
-
-def test_the_source_says_how_many_frames_there_are(uncut_clip):
+def test_the_source_says_how_many_frames_there_are(uncut_clip: Clip) -> None:
     """What the forecast multiplies with."""
     with open_source(str(uncut_clip.path)) as source:
         assert source.frame_count == uncut_clip.frame_count

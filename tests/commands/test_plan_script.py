@@ -2,16 +2,22 @@
 
 import re
 import subprocess
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fastvid.commands.plan.plan import make_plan, write_script
-from fastvid.commands.plan.script import stylize_arguments, submission_script
-from fastvid.commands.stylize import stylize_options, stylize_parser
+from fastvid.commands import stylize
+from fastvid.commands.cli import command_parser
+from fastvid.commands.plan.plan import make_plan
+from fastvid.commands.plan.script import submission_script, write_script
+from fastvid.commands.stylize import stylize_options
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
+from fastvid.system.options import option_words
+from support.job_clips import Clip
 from support.places import JOBS
 
 
@@ -34,14 +40,18 @@ from support.places import JOBS
         ],
     ],
 )
-def test_the_script_says_what_the_user_said(arguments, tmp_path):
+def test_the_script_says_what_the_user_said(arguments: list[str], tmp_path: Path) -> None:
     places = [str(tmp_path / "a film.mp4"), "-o", str(tmp_path / "out.mp4")]
-    options = stylize_options(stylize_parser().parse_args([*places, *arguments]))
-    again = stylize_options(stylize_parser().parse_args([*places, *stylize_arguments(options)]))
+    options = stylize_options(command_parser("stylize", stylize).parse_args([*places, *arguments]))
+    again = stylize_options(
+        command_parser("stylize", stylize).parse_args([*places, *option_words(options)])
+    )
     assert again == options
 
 
-def test_places_in_the_script_do_not_depend_on_where_it_is_submitted(monkeypatch, tmp_path):
+def test_places_in_the_script_do_not_depend_on_where_it_is_submitted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.pt").write_bytes(b"")
     options = StylizeOptions(
@@ -53,21 +63,26 @@ def test_places_in_the_script_do_not_depend_on_where_it_is_submitted(monkeypatch
         fps=Fraction(25),
         log_dir=Path("logs"),
     )
-    words = stylize_arguments(options)
+    words = option_words(options)
     for name in ("own.pt", "logs", "cuts.csv"):
         assert any(word.endswith(str(tmp_path / name)) for word in words)
     text = script(options, jobs=None)
     assert f"{tmp_path}/in.mp4 -o {tmp_path}/out/ --device=cpu --style" in text
 
 
-def script(options, jobs, **more):
-    wanted = dict(
-        ranks=16, threads=4, gpus=0, seconds=7000.0, rank_bytes=3 << 30, python="/opt/python"
-    )
+def script(options: StylizeOptions, jobs: Path | None, **more: Any) -> str:
+    wanted: dict[str, Any] = {
+        "ranks": 16,
+        "threads": 4,
+        "gpus": 0,
+        "seconds": 7000.0,
+        "rank_bytes": 3 << 30,
+        "python": "/opt/python",
+    }
     return submission_script(options, jobs=jobs, **{**wanted, **more})
 
 
-def given(text, folder, **environment):
+def given(text: str, folder: Path, **environment: str) -> list[str]:
     """The words that a script starts the program with, after the launcher's own."""
     done = subprocess.run(
         ["bash"],
@@ -81,7 +96,7 @@ def given(text, folder, **environment):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     """A name that needs quotes; programs that print their arguments take the place of mpirun and
     lib.sh."""
     folder = tmp_path / "it's my $film"
@@ -94,7 +109,9 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("with_library", [False, True])
-def test_the_script_asks_for_what_was_planned_and_starts_it(with_library, folder):
+def test_the_script_asks_for_what_was_planned_and_starts_it(
+    with_library: bool, folder: Path
+) -> None:
     style = folder / "`touch x`.pt"
     style.write_bytes(b"")
     options = StylizeOptions(
@@ -145,7 +162,9 @@ def test_the_script_asks_for_what_was_planned_and_starts_it(with_library, folder
     ],
 )
 @pytest.mark.parametrize("device", ["auto", "cuda"])
-def test_a_plan_on_gpus_asks_for_one_a_rank(ranks, gpus, lines, device, folder):
+def test_a_plan_on_gpus_asks_for_one_a_rank(
+    ranks: int, gpus: int, lines: dict[str, int | str], device: str, folder: Path
+) -> None:
     """And for whatever jobs/stylize-gpu.sbatch asks for; the ranks may not fall back on CPUs."""
     options = StylizeOptions(folder / "in.mp4", folder / "o.mp4", device=device)
     text = script(options, folder, ranks=ranks, gpus=gpus)
@@ -162,19 +181,23 @@ def test_a_plan_on_gpus_asks_for_one_a_rank(ranks, gpus, lines, device, folder):
 @pytest.mark.parametrize(
     "restarts, words", [("0", ["--restart"]), ("1", []), (None, ["--restart"])]
 )
-def test_a_requeued_job_does_not_start_over_again(restarts, words, folder):
+def test_a_requeued_job_does_not_start_over_again(
+    restarts: str | None, words: list[str], folder: Path
+) -> None:
     options = StylizeOptions(folder / "in.mp4", folder / "o.mp4", restart=True)
     environment = {} if restarts is None else {"SLURM_RESTART_COUNT": restarts}
     found = given(script(options, None), folder, **environment)
     assert [word for word in found if word == "--restart"] == words
 
 
-def test_a_short_job_asks_for_some_minutes(tmp_path):
+def test_a_short_job_asks_for_some_minutes(tmp_path: Path) -> None:
     text = script(StylizeOptions(tmp_path / "i.mp4", tmp_path / "o.mp4"), None, seconds=5.0)
     assert "#SBATCH --time=00:10:00\n" in text
 
 
-def test_the_command_writes_a_script_once(run_main, uncut_clip, tiny_style, tmp_path):
+def test_the_command_writes_a_script_once(
+    run_main: Callable[..., tuple[int, str]], uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "run.sbatch"
     command = [
         "plan",
@@ -199,7 +222,9 @@ def test_the_command_writes_a_script_once(run_main, uncut_clip, tiny_style, tmp_
     assert not (tmp_path / "out.mkv").exists()
 
 
-def test_a_script_that_cannot_be_written(uncut_clip, tiny_style, tmp_path):
+def test_a_script_that_cannot_be_written(
+    uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
     options = StylizeOptions(uncut_clip.path, tmp_path / "out.mkv", style=str(tiny_style))
     plan = make_plan(options, [1])
     with pytest.raises(InputError, match="nowhere"):

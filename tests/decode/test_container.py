@@ -39,7 +39,7 @@ def write_with_cover(path: Path, video: bool) -> None:
 
 def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
     write_with_cover(tmp_path / "song.mp4", video=False)
-    with pytest.raises(InputError, match="no video stream .only a cover picture"):
+    with pytest.raises(InputError, match=r"no video stream .only a cover picture"):
         open_source(str(tmp_path / "song.mp4"))
     write_with_cover(tmp_path / "film.mp4", video=True)
     source = open_source(str(tmp_path / "film.mp4"))
@@ -76,7 +76,7 @@ def test_only_sound_is_no_video(tmp_path: Path) -> None:
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
         frame.sample_rate, frame.pts = 8000, 0
         output.mux(stream.encode(frame))
-    with pytest.raises(InputError, match="no video stream .it has audio only"):
+    with pytest.raises(InputError, match=r"no video stream .it has audio only"):
         open_source(str(tmp_path / "s.wav"))
 
 

@@ -56,10 +56,9 @@ def test_stopping_at_damage_says_what_could_be_decoded(
 ) -> None:
     path = clip(tmp_path, name, codec, pix_fmt)
     spoil(path, 5)
-    before = []
+    before: list[int] = []
     with pytest.raises(InputError) as caught:
-        for frame in open_source(str(path)):
-            before.append(read_number(frame.image))
+        before.extend(read_number(frame.image) for frame in open_source(str(path)))
     assert before == list(range(len(before))) and 3 <= len(before) <= 7
     message = str(caught.value)
     for part in (
@@ -81,7 +80,7 @@ def test_a_damaged_first_frame_is_bridged_too(
     seen = [read_number(f.image) for f in open_source(str(path), on_error="keep-going")]
     assert len(seen) == COUNT and seen[12:] == list(range(12, COUNT))
     assert seen[0] == next(number for number in seen if number)
-    with pytest.raises(InputError, match="frame 0 .*it is the first one"):
+    with pytest.raises(InputError, match=r"frame 0 .*it is the first one"):
         list(open_source(str(path)))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fastvid.decode.film import open_source
+from fastvid.decode.frame import Frame
 from fastvid.errors import InputError
 from support.decode_clips import PATCHES, numbered_picture, patches, read_number
 
@@ -112,10 +113,10 @@ def test_folders_that_are_no_film(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--fps 0"):
         open_source(str(tmp_path), fps=Fraction(0))
     save(tmp_path / "g_1.png", numbered_picture(1))
-    with pytest.raises(InputError, match="f_1.png and g_1.png have the same number 1"):
+    with pytest.raises(InputError, match=r"f_1.png and g_1.png have the same number 1"):
         open_source(str(tmp_path), fps=FPS)
     (tmp_path / "g_1.png").rename(tmp_path / "cover.png")
-    with pytest.raises(InputError, match="cover.png: has no number"):
+    with pytest.raises(InputError, match=r"cover.png: has no number"):
         open_source(str(tmp_path), fps=FPS)
 
 
@@ -123,10 +124,9 @@ def test_the_first_image_of_another_size_is_named(tmp_path: Path) -> None:
     folder(tmp_path, range(5))
     for number in (2, 4):
         save(tmp_path / f"f_{number}.png", numbered_picture(number, 80, 48))
-    frames = []
-    with pytest.raises(InputError, match="f_2.png: has 80x48 pixels, the first image has 64x48"):
-        for frame in open_source(str(tmp_path), fps=FPS):
-            frames.append(frame)
+    frames: list[Frame] = []
+    with pytest.raises(InputError, match=r"f_2.png: has 80x48 pixels, the first image has 64x48"):
+        frames.extend(open_source(str(tmp_path), fps=FPS))
     assert len(frames) == 2
 
 
@@ -134,7 +134,7 @@ def test_broken_images(tmp_path: Path) -> None:
     folder(tmp_path, range(5))
     for number, content in ((0, b"nonsense"), (3, (tmp_path / "f_3.png").read_bytes()[:60])):
         (tmp_path / f"f_{number}.png").write_bytes(content)
-    with pytest.raises(InputError, match="f_0.png"):
+    with pytest.raises(InputError, match=r"f_0.png"):
         list(open_source(str(tmp_path), fps=FPS))
     source = open_source(str(tmp_path), fps=FPS, on_error="keep-going")
     assert [read_number(frame.image) for frame in source] == [1, 1, 2, 2, 4]

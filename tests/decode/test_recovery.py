@@ -61,9 +61,9 @@ def test_nothing_is_an_error_outside_the_part() -> None:
     ]
     shown, damage = place(events, True, keep_going=False, part=(2, 4))
     assert shown == [(0, 0), (1, 0), (2, 2), (3, 3), (4, 3), (5, 5)] and damage == []
-    with pytest.raises(InputError, match="(?s)frame 4 .*--frames 2:4 takes"):
+    with pytest.raises(InputError, match=r"(?s)frame 4 .*--frames 2:4 takes"):
         place(events, True, keep_going=False, part=(2, 5))
-    with pytest.raises(InputError, match="(?s)frame 1 .*--frames 2: starts after it"):
+    with pytest.raises(InputError, match=r"(?s)frame 1 .*--frames 2: starts after it"):
         place(events, True, keep_going=False, part=(1, 4))
 
 

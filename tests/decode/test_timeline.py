@@ -80,7 +80,7 @@ def test_second_fields_give_no_frames() -> None:
 def test_a_lost_tail_keeps_the_times_of_the_index() -> None:
     """Of 8 pictures with B frames the last 4 in decoding order are gone."""
     pts, dts = [10, 40, 20, 30, 70, 50, 60, 80], [0, 10, 20, 30, 40, 50, 60, 70]
-    kept = build_timeline(table(pts[:2] + [20, 30], dts[:4]), Fraction(10))
+    kept = build_timeline(table([*pts[:2], 20, 30], dts[:4]), Fraction(10))
     whole = with_lost_tail(kept, np.array(dts), 4)
     assert whole.times.tolist() == [10, 20, 30, 40, 50, 60, 70, 80] and whole.readable == 4
     holed = with_lost_tail(build_timeline(table(pts[:2], dts[:2]), Fraction(10)), np.array(dts), 6)

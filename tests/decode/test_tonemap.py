@@ -38,7 +38,7 @@ def test_hlg_at_published_points(code: float, scene: float) -> None:
 
 def test_gamut_matrix_keeps_white() -> None:
     assert BT709_TO_BT2020.sum(axis=1) == pytest.approx([1, 1, 1], abs=1e-3)
-    assert BT2020_TO_BT709 @ BT709_TO_BT2020 == pytest.approx(np.eye(3))
+    assert pytest.approx(np.eye(3)) == BT2020_TO_BT709 @ BT709_TO_BT2020
 
 
 @pytest.mark.parametrize("peak", [203, 400, 1000, 4000, 10000])
@@ -63,7 +63,7 @@ def plain(rgb: np.ndarray, transfer: str) -> np.ndarray:
     if brightest > 0:
         light = light * (bt2390_curve(np.array([brightest]), 1000.0)[0] / brightest)
     shown = np.clip(BT2020_TO_BT709 @ light / 203.0, 0, 1) ** (1 / 2.4)
-    return np.rint(255 * shown)
+    return np.asarray(np.rint(255 * shown))
 
 
 @pytest.mark.parametrize("transfer", ["pq", "hlg"])
@@ -104,7 +104,7 @@ def test_a_tagged_clip_is_mapped_and_said(tmp_path: Path, transfer: str, number:
     )
     source = open_source(str(path))
     (frame,) = source
-    for seen, bar in zip(frame.image[24, 4::8], bars):
+    for seen, bar in zip(frame.image[24, 4::8], bars, strict=True):
         assert np.abs(seen - plain(bar / 255.0, transfer)).max() <= 3
     assert source.info.color == ColorTags(1, 1, 1, False)
     assert "tone-mapped" in source.info.notes[0]

@@ -1,5 +1,6 @@
 """What may be written where, and the encoded frames: sizes, colours, exactness."""
 
+import itertools
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -37,7 +38,7 @@ def test_ffv1_is_bit_exact_at_odd_sizes_and_across_parts(tmp_path: Path) -> None
     path = _written(tmp_path, "out.mkv", images, codec="ffv1", threads_seams=(2, 3))
     _, got = decoded(path)
     assert len(got) == 7
-    for image, expected in zip(got, images):
+    for image, expected in zip(got, images, strict=True):
         np.testing.assert_array_equal(image, expected)
 
 
@@ -50,11 +51,11 @@ def test_every_codec_gives_every_frame_in_every_container(tmp_path: Path, name: 
         assert times == [Fraction(index, 25) for index in range(9)]
         assert got[0].shape == images[0].shape
         # Far below the 60 levels and more by which neighbouring frames of the clip differ.
-        errors = [np.abs(a.astype(int) - b).mean() for a, b in zip(got, images)]
+        errors = [np.abs(a.astype(int) - b).mean() for a, b in zip(got, images, strict=True)]
         assert max(errors) < 20
         if name in ("libx264", "libx265"):
             dts = [packet.dts for packet in packets(path, "video") if packet.dts is not None]
-            assert all(first < second for first, second in zip(dts, dts[1:]))
+            assert all(first < second for first, second in itertools.pairwise(dts))
 
 
 @pytest.mark.parametrize("name", [codec for codec in available_codecs() if codec != "png"])
@@ -164,7 +165,7 @@ def test_parts_of_different_thread_counts_fit_together(tmp_path: Path) -> None:
     for codec, extension in (("libx264", "mp4"), ("libx265", "mp4"), ("vp9", "webm")):
         plan = plan_output(tmp_path / f"out.{extension}", info=info_of(64, 48), codec=codec)
         parts = [tmp_path / "one", tmp_path / "two"]
-        for number, (part, threads) in enumerate(zip(parts, (1, 2))):
+        for number, (part, threads) in enumerate(zip(parts, (1, 2), strict=True)):
             encoder = open_encoder(plan, part, threads=threads)
             for index in range(6 * number, 6 * number + 6):
                 encoder.write(images[index], index * 512, 512)
@@ -269,7 +270,7 @@ def test_a_part_that_was_cut_short_is_not_used(tmp_path: Path) -> None:
 def test_parts_of_different_settings_are_not_joined(tmp_path: Path) -> None:
     folders = [tmp_path / "x", tmp_path / "y"]
     parts = []
-    for folder, preset in zip(folders, ("ultrafast", "slow")):
+    for folder, preset in zip(folders, ("ultrafast", "slow"), strict=True):
         folder.mkdir()
         plan = plan_output(tmp_path / "a.mp4", info=info_of(64, 48), preset=preset)
         offset = 0 if preset == "ultrafast" else 10

@@ -17,7 +17,7 @@ from support.encode_clips import encode_parts, info_of, noise
 def _read(path: Path) -> np.ndarray:
     image = cv2.imread(str(path))
     assert image is not None
-    return image[..., ::-1]
+    return np.asarray(image[..., ::-1])
 
 
 def test_images_are_numbered_across_parts_and_bit_exact(tmp_path: Path) -> None:

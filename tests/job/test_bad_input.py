@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from support import job_clips
-from support.bad_inputs import CASES, Place
+from support.bad_inputs import CASES
 from support.job_clips import Clip
 from support.launching import run_fastvid
+from support.spoiling import Place
 
 STATUS_BAD_INPUT = 2
 LONGEST_MESSAGE_LINES = 6

@@ -58,7 +58,7 @@ def test_a_disk_that_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fastvid.job.estimate, "free_disk_bytes", lambda path: 5 * GB)
     check_disk(info(640, 360, 1000), options(), stored_frames=0)
     long = info(640, 360, 10000)
-    with pytest.raises(InputError, match="only 5.0 GB are free") as error:
+    with pytest.raises(InputError, match=r"only 5.0 GB are free") as error:
         check_disk(long, options(), stored_frames=0)
     for way_out in ("--discard-frames", "--run-file", "--size"):
         assert way_out in str(error.value)

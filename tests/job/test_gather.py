@@ -1,16 +1,26 @@
 """Rank 0's storing thread: bounded in memory, out of order in, in order out."""
 
+import gc
 import threading
 import time
+import weakref
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from fastvid.job import gather
+from fastvid.decode.frame import ColorTags, VideoInfo
+from fastvid.encode.encoded_parts import EncodedParts
+from fastvid.encode.encoder_thread import QUEUE_FRAMES
+from fastvid.encode.output import plan_output
+from fastvid.job.backlog import MIN_SEGMENTS
 from fastvid.job.gather import Gatherer
 from fastvid.runfile.writer import RunWriter, SegmentRecord
 from fastvid.stages.interface import STAGES
+from fastvid.system.stopwatch import Stopwatch
 
 HEIGHT, WIDTH, LENGTH = 24, 32, 4
 SEGMENT_BYTES = LENGTH * HEIGHT * WIDTH * 3
@@ -21,12 +31,22 @@ class Encoder:
     """Takes down what it is given. has_room: whether it takes more."""
 
     def __init__(self) -> None:
-        self.parts: list[tuple[int, int, Path]] = []
+        self.busy = Stopwatch()
         self.taken: list[tuple[int, int, int, int]] = []
         self.has_room = threading.Event()
         self.has_room.set()
-        self.next_frame = 0
-        self.failed: object = None
+        self.failed: Callable[[BaseException], None] | None = None
+
+    def opened(
+        self,
+        parts: EncodedParts,
+        threads: int,
+        failed: Callable[[BaseException], None],
+        wake: Callable[[], object],
+    ) -> "Encoder":
+        """As the gatherer opens it."""
+        self.failed = failed
+        return self
 
     def start(self) -> None:
         """Nothing to start."""
@@ -37,6 +57,9 @@ class Encoder:
     def put(self, index: int, image: np.ndarray, pts: int, duration: int) -> None:
         assert self.has_room.wait(PATIENCE_S)
         self.taken.append((index, int(image[0, 0, 0]), pts, duration))
+
+    def end(self) -> None:
+        """Nothing will follow."""
 
     def finish(self) -> None:
         """Nothing to wait for."""
@@ -62,11 +85,36 @@ def writer(tmp_path: Path) -> CountingWriter:
     return made
 
 
-def gatherer_of(writer: RunWriter, encoder: Encoder) -> Gatherer:
-    return Gatherer(writer, encoder, discard=False, wake=threading.Event().set)  # type: ignore
+def parts_beside(writer: RunWriter) -> EncodedParts:
+    """The parts of an output of which nothing is encoded yet."""
+    info = VideoInfo("in.mkv", WIDTH, HEIGHT, Fraction(1, 1000), Fraction(25), None, ColorTags())
+    output = writer.path.with_suffix(".mkv")
+    return EncodedParts(plan_output(output, info=info, codec="ffv1"))
 
 
-def put(gatherer: Gatherer, segment: int) -> None:
+def gatherer_of(
+    writer: RunWriter,
+    encoder: Encoder,
+    wake: Callable[[], object] = lambda: None,
+    **turned: Any,
+) -> Gatherer:
+    return Gatherer(
+        [(writer, parts_beside(writer))],
+        1,
+        discard=False,
+        wake=wake,
+        open_encoder=encoder.opened,
+        **turned,
+    )
+
+
+class Images(np.ndarray):
+    """An array of which one can see that it is gone."""
+
+
+def put(gatherer: Gatherer, segment: int) -> list[weakref.ref[Images]]:
+    """Hands a segment of one style over; its frames, which are here only as long as somebody else
+    keeps them."""
     start, stop = LENGTH * segment, LENGTH * segment + LENGTH
     times = {f"{stage.value}_{what}": 0.0 for stage in STAGES for what in ("start", "seconds")}
     record = SegmentRecord(
@@ -82,9 +130,9 @@ def put(gatherer: Gatherer, segment: int) -> None:
         durations=[30 + i for i in range(start, stop)],
     )
     gatherer.expect()
-    gatherer.put(
-        record, [np.full((HEIGHT, WIDTH, 3), i, np.uint8) for i in range(start, stop)], [], []
-    )
+    frames = [np.full((1, HEIGHT, WIDTH, 3), i, np.uint8).view(Images) for i in range(start, stop)]
+    gatherer.put(record, frames, [], [])  # type: ignore[arg-type]
+    return [weakref.ref(frame) for frame in frames]
 
 
 def finish(gatherer: Gatherer) -> None:
@@ -93,8 +141,7 @@ def finish(gatherer: Gatherer) -> None:
     gatherer.check()
 
 
-def until(condition: object) -> None:
-    assert callable(condition)
+def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline
@@ -136,22 +183,20 @@ def test_a_slow_encoder_does_not_fill_the_memory(writer: CountingWriter) -> None
     encoder.has_room.clear()
     gatherer = gatherer_of(writer, encoder)
     gatherer.start()
-    for segment in range(20):
-        put(gatherer, segment)
+    frames = [frame for segment in range(20) for frame in put(gatherer, segment)]
     until(lambda: gatherer.frames_stored == 20 * LENGTH)
-    assert len(gatherer._at_hand) <= gather.QUEUE_FRAMES + LENGTH
+    gc.collect()
+    assert sum(frame() is not None for frame in frames) <= QUEUE_FRAMES + LENGTH
     encoder.has_room.set()
     finish(gatherer)
     assert encoder.taken == expected(20) and writer.read > 0
 
 
-def test_few_segments_are_fetched_before_their_size_is_known(
-    writer: CountingWriter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_few_segments_are_fetched_before_their_size_is_known(writer: CountingWriter) -> None:
     """All ranks finish their first segment at about the same time: rank 0 once took them all."""
-    monkeypatch.setattr(gather, "_MAX_BACKLOG_BYTES", 5 * SEGMENT_BYTES)
-    gatherer = gatherer_of(writer, Encoder())  # stores nothing yet
-    for _ in range(gather._MIN_BACKLOG_SEGMENTS):
+    # It stores nothing yet.
+    gatherer = gatherer_of(writer, Encoder(), max_backlog_bytes=5 * SEGMENT_BYTES)
+    for _ in range(MIN_SEGMENTS):
         assert gatherer.room()
         gatherer.expect()
     assert not gatherer.room()
@@ -172,22 +217,19 @@ def test_the_end_wakes_whoever_waits_for_it(writer: CountingWriter) -> None:
     def wake() -> None:
         seen.append(gatherer.alive())
 
-    gatherer = Gatherer(writer, Encoder(), discard=False, wake=wake)  # type: ignore
+    gatherer = gatherer_of(writer, Encoder(), wake)
     gatherer.start()
     put(gatherer, 0)
     finish(gatherer)
-    gatherer._thread.join()
+    gatherer.cancel()  # waits for the thread
     assert seen[0] and not seen[-1]
 
 
-def test_an_error_of_the_encoder_ends_it_at_once(
-    writer: CountingWriter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gather, "_IDLE_INTERVAL_S", 1e6)
+def test_an_error_of_the_encoder_ends_it_at_once(writer: CountingWriter) -> None:
     encoder = Encoder()
-    gatherer = gatherer_of(writer, encoder)
+    gatherer = gatherer_of(writer, encoder, idle_interval_s=1e6)
     gatherer.start()
-    assert callable(encoder.failed)
+    assert encoder.failed is not None
     encoder.failed(ValueError("no room for colours"))
     until(lambda: not gatherer.alive())
     with pytest.raises(ValueError, match="colours"):

@@ -13,7 +13,7 @@ from fastvid.job.identity import check_same_run, run_identity
 from fastvid.job.options import StylizeOptions
 from fastvid.stages.settings import PictureSettings
 
-SETTINGS = PictureSettings("dis-medium", 1.0, False, 0.85, 1.0, False, 2, "a processor")
+SETTINGS = PictureSettings(threads=2, processor="a processor")
 OPTIONS = StylizeOptions(Path("in.mp4"), Path("out.mp4"))
 ENCODING = ("libx264", 18.0, "medium")
 
@@ -30,7 +30,8 @@ def identity(
         "encoding": ENCODING,
         **changes,
     }
-    return json.loads(json.dumps(run_identity(options, settings, **facts)))
+    identity: dict[str, Any] = json.loads(json.dumps(run_identity(options, settings, **facts)))
+    return identity
 
 
 def difference(recorded: dict[str, Any], wanted: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The result does not depend on how many ranks computed it, nor on how the video was cut up."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -137,11 +138,11 @@ def test_segments_cover_the_shots(
         bounds = [0, *clips[name].cuts, clips[name].frame_count]
         for length, lookahead in DEALINGS:
             with RunFile(run_path(folder, name, length, lookahead)) as run:
-                assert run.shots() == list(zip(bounds, bounds[1:]))
+                assert run.shots() == list(itertools.pairwise(bounds))
                 rows = run.segments()
             wanted = [
                 (start, min(start + length, stop), shot)
-                for shot, (begin, stop) in enumerate(zip(bounds, bounds[1:]))
+                for shot, (begin, stop) in enumerate(itertools.pairwise(bounds))
                 for start in range(begin, stop, length)
             ]
             assert [(r["start"], r["stop"], r["shot"]) for r in rows] == wanted
@@ -160,7 +161,7 @@ def test_the_work_is_shared(ranks: int, all_runs: Callable[[int], Path]) -> None
             workers |= {int(row["rank"]) for row in rows}
             hand_overs += sum(
                 1
-                for one, two in zip(rows, rows[1:])
+                for one, two in itertools.pairwise(rows)
                 if one["shot"] == two["shot"] and one["rank"] != two["rank"]
             )
     assert workers == set(range(ranks)) and hand_overs > 10

@@ -1,5 +1,6 @@
 """What jobs/lib.sh does with the end of the program, without Slurm: a fake scontrol on the PATH."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -89,10 +90,8 @@ def run_script(
                 job.send_signal(number)
             status = job.wait(TIMEOUT_S)
         finally:
-            try:
+            with contextlib.suppress(ProcessLookupError):  # nothing is left of it
                 os.killpg(job.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # nothing is left of it
     asked = folder / "scontrol.log"
     return status, asked.read_text().splitlines() if asked.exists() else [], messages.read_text()
 

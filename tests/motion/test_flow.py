@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from fastvid.commands.clip import SyntheticClip
 from fastvid.errors import InputError
 from fastvid.motion.flo import read_flo, write_flo
 from fastvid.motion.flow import FLOW_METHODS, FlowEstimator
-from fastvid.motion.warp import warp
+from fastvid.motion.warp import Interpolation, warp
 
 # Mean end-point error in pixels over the visible pixels of the generated clip at 320x180; measured
 # 0.51, 0.43, 0.29, 0.21 and 0.38.
@@ -24,7 +25,7 @@ ERROR_BOUNDS_PX = {
 }
 
 
-def oracle_warp(image, flow):
+def oracle_warp(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """Bilinear sampling pixel by pixel in float64, the border replicated."""
     height, width = flow.shape[:2]
     out = np.empty(image.shape, np.float64)
@@ -42,15 +43,15 @@ def oracle_warp(image, flow):
 
 
 @pytest.fixture(scope="module")
-def clip():
+def clip() -> SyntheticClip:
     return SyntheticClip(320, 180, 96)
 
 
 @pytest.mark.parametrize("shape", [(23, 31, 3), (1, 17, 3), (9, 1, 3), (14, 11), (23, 31, 2)])
-def test_warp_samples_where_the_flow_points(shape):
+def test_warp_samples_where_the_flow_points(shape: tuple[int, int, int] | tuple[int, int]) -> None:
     rng = np.random.default_rng(1)
     image = rng.uniform(0, 255, shape).astype(np.float32)
-    flow = rng.normal(0, 6, shape[:2] + (2,)).astype(np.float32)
+    flow = rng.normal(0, 6, (*shape[:2], 2)).astype(np.float32)
     flow[0, 0] = 1e9, -1e9
     expected = oracle_warp(image, flow)
     assert np.abs(warp(image, flow) - expected).max() < 0.01
@@ -60,19 +61,19 @@ def test_warp_samples_where_the_flow_points(shape):
 
 
 @pytest.mark.parametrize("interpolation", ["linear", "cubic"])
-def test_warp_by_nothing_changes_nothing(interpolation):
+def test_warp_by_nothing_changes_nothing(interpolation: Interpolation) -> None:
     image = np.random.default_rng(2).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     still = np.zeros((20, 30, 2), np.float32)
     assert np.array_equal(warp(image, still, interpolation), image)
 
 
-def test_warp_refuses_a_flow_of_another_size():
+def test_warp_refuses_a_flow_of_another_size() -> None:
     with pytest.raises(ValueError, match="height, width"):
         warp(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 2), np.float32))
 
 
 @pytest.mark.parametrize("method", FLOW_METHODS)
-def test_flow_is_near_the_truth(clip, method):
+def test_flow_is_near_the_truth(clip: SyntheticClip, method: str) -> None:
     estimator = FlowEstimator(method)
     errors = []
     for index in (10, 40, 70):
@@ -84,7 +85,7 @@ def test_flow_is_near_the_truth(clip, method):
     assert np.mean(errors) < ERROR_BOUNDS_PX[method]
 
 
-def test_flow_at_half_size_has_full_size_values(clip):
+def test_flow_at_half_size_has_full_size_values(clip: SyntheticClip) -> None:
     frame, target = clip.frame(70), clip.frame(69)
     truth = clip.backward_flow(70)
     flow = FlowEstimator("dis-medium", 0.5)(frame, target)
@@ -93,7 +94,7 @@ def test_flow_at_half_size_has_full_size_values(clip):
 
 
 @pytest.mark.parametrize("method", FLOW_METHODS)
-def test_flow_is_the_same_every_time_and_with_any_threads(clip, method):
+def test_flow_is_the_same_every_time_and_with_any_threads(clip: SyntheticClip, method: str) -> None:
     frame, target = clip.frame(41)[:90, :161], clip.frame(40)[:90, :161]
     estimator = FlowEstimator(method)
     before = cv2.getNumThreads()
@@ -109,7 +110,7 @@ def test_flow_is_the_same_every_time_and_with_any_threads(clip, method):
 
 
 @pytest.mark.parametrize("method", FLOW_METHODS)
-def test_flow_does_not_remember_the_pair_before(method):
+def test_flow_does_not_remember_the_pair_before(method: str) -> None:
     """At 80x45 OpenCV's DIS has a single pyramid level, where it starts from its last result."""
     clip = SyntheticClip(80, 45, 30)
     frames = [clip.frame(index) for index in range(4)]
@@ -119,7 +120,7 @@ def test_flow_does_not_remember_the_pair_before(method):
     assert np.array_equal(estimator(frames[1], frames[0]), alone)
 
 
-def test_tiny_frames_have_flow_too():
+def test_tiny_frames_have_flow_too() -> None:
     """In a process of its own: OpenCV's DIS crashes on low frames if it is given them."""
     script = """
 import numpy as np
@@ -137,7 +138,7 @@ for method in FLOW_METHODS:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_flat_frame_stands_still():
+def test_a_flat_frame_stands_still() -> None:
     flat = np.full((40, 50, 3), 90, np.uint8)
     for method in FLOW_METHODS:
         assert np.abs(FlowEstimator(method)(flat, flat)).max() == 0
@@ -146,12 +147,12 @@ def test_a_flat_frame_stands_still():
 @pytest.mark.parametrize(
     "arguments", [("lucas",), ("dis-fast", 0.0), ("dis-fast", 1.5), ("dis-fast", float("nan"))]
 )
-def test_bad_settings_are_named(arguments):
-    with pytest.raises(InputError, match="lucas|scale"):
+def test_bad_settings_are_named(arguments: tuple[str, float] | tuple[str]) -> None:
+    with pytest.raises(InputError, match=r"lucas|scale"):
         FlowEstimator(*arguments)
 
 
-def test_flow_files_are_read_as_written(tmp_path):
+def test_flow_files_are_read_as_written(tmp_path: Path) -> None:
     flow = np.random.default_rng(4).normal(0, 9, (7, 13, 2)).astype(np.float32)
     path = tmp_path / "a.flo"
     write_flo(path, flow)
@@ -161,7 +162,7 @@ def test_flow_files_are_read_as_written(tmp_path):
     assert np.array_equal(read_flo(path), flow)
 
 
-def test_unknown_flow_is_nan(tmp_path):
+def test_unknown_flow_is_nan(tmp_path: Path) -> None:
     flow = np.ones((2, 3, 2), np.float32)
     flow[1, 2] = 1.7e9, 0.0
     flow[0, 0, 1] = np.nan
@@ -171,7 +172,7 @@ def test_unknown_flow_is_nan(tmp_path):
     assert unknown[1, 2].all() and unknown[0, 0].all() and unknown.sum() == 4
 
 
-def _flo(width, height, values):
+def _flo(width: int, height: int, values: int) -> bytes:
     sizes = np.array([width, height], "<i4").tobytes()
     return b"PIEH" + sizes + np.zeros(values, "<f4").tobytes()
 
@@ -190,15 +191,15 @@ def _flo(width, height, values):
         (_flo(2**31 - 1, 2**31 - 1, 0), "outside"),
     ],
 )
-def test_a_damaged_flow_file_is_refused(tmp_path, data, message):
+def test_a_damaged_flow_file_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "bad.flo"
     path.write_bytes(data)
     with pytest.raises(InputError, match=message):
         read_flo(path)
 
 
-def test_a_missing_flow_file_is_named(tmp_path):
-    with pytest.raises(InputError, match="absent.flo"):
+def test_a_missing_flow_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"absent.flo"):
         read_flo(tmp_path / "absent.flo")
     with pytest.raises(InputError):
         read_flo(tmp_path)

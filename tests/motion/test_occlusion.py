@@ -18,7 +18,7 @@ from fastvid.motion.occlusion import (
 MARGIN = 1e-4
 
 
-def oracle_consistency(flow, opposite):
+def oracle_consistency(flow: np.ndarray, opposite: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(mask, gap to the threshold) by the definition, pixel by pixel in float64."""
     height, width = flow.shape[:2]
     mask, gap = np.zeros((height, width), bool), np.full((height, width), np.inf)
@@ -39,7 +39,7 @@ def oracle_consistency(flow, opposite):
     return mask, gap
 
 
-def oracle_boundaries(flow):
+def oracle_boundaries(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     height, width = flow.shape[:2]
     mask, gap = np.zeros((height, width), bool), np.zeros((height, width))
     for row in range(height):
@@ -55,7 +55,7 @@ def oracle_boundaries(flow):
     return mask, gap
 
 
-def flows(shape, seed, scale):
+def flows(shape: tuple[int, int], seed: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     smooth = [
         cv2.GaussianBlur(rng.normal(0, scale, shape).astype(np.float32), (0, 0), 1.5)
@@ -67,7 +67,7 @@ def flows(shape, seed, scale):
 
 @pytest.mark.parametrize("shape", [(37, 53), (2, 9), (1, 12), (12, 1), (16, 16)])
 @pytest.mark.parametrize("scale", [0.4, 20.0])
-def test_masks_follow_the_definition(shape, scale):
+def test_masks_follow_the_definition(shape: tuple[int, int], scale: float) -> None:
     flow, opposite = flows(shape, 5, scale)
     expected, gap = oracle_consistency(flow, opposite)
     sure = gap > MARGIN
@@ -78,20 +78,20 @@ def test_masks_follow_the_definition(shape, scale):
     assert np.array_equal(motion_boundaries(flow)[sure], expected[sure])
 
 
-def test_the_examples_decide_both_ways():
+def test_the_examples_decide_both_ways() -> None:
     flow, opposite = flows((37, 53), 5, 0.4)
     for mask in (consistency_mask(flow, opposite), motion_boundaries(flow)):
         assert 0.05 < mask.mean() < 0.95
 
 
-def test_the_last_row_and_column_count_as_outside():
+def test_the_last_row_and_column_count_as_outside() -> None:
     still = np.zeros((5, 6, 2), np.float32)
     expected = np.zeros((5, 6), bool)
     expected[:4, :5] = True
     assert np.array_equal(consistency_mask(still, still), expected)
 
 
-def test_boundaries_count_as_unreliable_only_on_demand():
+def test_boundaries_count_as_unreliable_only_on_demand() -> None:
     flow, opposite = flows((40, 40), 7, 1.0)
     consistent, edges = consistency_mask(flow, opposite), motion_boundaries(flow)
     assert (consistent & edges).any()
@@ -99,7 +99,7 @@ def test_boundaries_count_as_unreliable_only_on_demand():
     assert np.array_equal(reliable_mask(flow, opposite, True), consistent & ~edges)
 
 
-def test_minimum_filters_reach_as_far_as_their_window():
+def test_minimum_filters_reach_as_far_as_their_window() -> None:
     mask = np.ones((15, 17), bool)
     mask[7, 8] = False
     expected = np.ones((15, 17), bool)
@@ -110,7 +110,7 @@ def test_minimum_filters_reach_as_far_as_their_window():
 
 
 @pytest.mark.parametrize("index", [10, 40, 70])
-def test_exact_flow_finds_the_true_occlusions(index):
+def test_exact_flow_finds_the_true_occlusions(index: int) -> None:
     clip = SyntheticClip(640, 360, 96)
     hidden = clip.occlusion(index)
     backward, forward = clip.backward_flow(index), clip.forward_flow(index - 1)
@@ -121,7 +121,7 @@ def test_exact_flow_finds_the_true_occlusions(index):
     assert (unreliable & hidden).sum() > 0.7 * unreliable.sum()
 
 
-def test_estimated_flow_finds_what_a_large_thing_hides():
+def test_estimated_flow_finds_what_a_large_thing_hides() -> None:
     rng = np.random.default_rng(3)
     ground = np.dstack([cv2.GaussianBlur(rng.uniform(0, 255, (160, 200)), (0, 0), 1.5)] * 3)
     ground = cv2.normalize(ground, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)

@@ -9,11 +9,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
-from fastvid.parallel.mpi import bell as bell_module
-from fastvid.parallel.mpi.bell import Bell, Ropes
+from fastvid.parallel.mpi.bell import Bell, Doorbells, take_off
 from support.places import REPOSITORY
 
 pytestmark = pytest.mark.skipif(
@@ -32,7 +32,8 @@ def bell() -> Iterator[Bell]:
 
 
 def ring(bell: Bell) -> None:
-    Ropes({0: bell.name}).ring(0)
+    with closing(Doorbells({0: bell.name})) as doorbells:
+        doorbells.ring(0)
 
 
 def test_a_ring_ends_a_sleep(bell: Bell) -> None:
@@ -77,36 +78,39 @@ def test_nothing_rings_a_short_sleep(bell: Bell) -> None:
 
 def test_more_rings_than_a_queue_holds(bell: Bell) -> None:
     """The one that rings neither waits nor fails, and the bell is silent again after some looks."""
-    ropes = Ropes({0: bell.name})
+    doorbells = Doorbells({0: bell.name})
     for _ in range(5000):
-        ropes.ring(0)
+        doorbells.ring(0)
         bell.set()
-    assert ropes.ranks == {0}
+    assert doorbells.ranks == {0}
     looks = 0
     while bell.wait(0.0):
         bell.drain()
         looks += 1
     assert 0 < looks <= 5000
+    doorbells.close()
 
 
 def test_a_bell_that_is_gone() -> None:
     bell, other = Bell(), Bell()
-    ropes = Ropes({3: bell.name, 4: other.name})
-    assert ropes.ranks == {3, 4}
+    doorbells = Doorbells({3: bell.name, 4: other.name})
+    assert doorbells.ranks == {3, 4}
     bell.close()
-    ropes.ring(3)
-    ropes.ring(3)
-    assert ropes.ranks == {4}
-    ropes.ring(4)
+    doorbells.ring(3)
+    doorbells.ring(3)
+    assert doorbells.ranks == {4}
+    doorbells.ring(4)
     assert other.drain()
     other.close()
+    doorbells.close()
+    assert doorbells.ranks == frozenset()
 
 
 def test_names_that_nobody_has() -> None:
-    ropes = Ropes({0: "", 1: "fastvid-nobody"})
-    assert ropes.ranks == frozenset()
-    ropes.ring(0)
-    ropes.ring(7)
+    doorbells = Doorbells({0: "", 1: "fastvid-nobody"})
+    assert doorbells.ranks == frozenset()
+    doorbells.ring(0)
+    doorbells.ring(7)
 
 
 def test_names_differ() -> None:
@@ -132,7 +136,7 @@ def test_a_flood_does_not_hold_a_look_up(bell: Bell) -> None:
         def recv(self, size: int) -> bytes:
             return b"!"
 
-    assert bell_module._drain(Flooded())  # type: ignore[arg-type]
+    assert take_off(Flooded())
 
 
 def test_a_fork_changes_nothing(bell: Bell) -> None:
@@ -150,14 +154,13 @@ def test_a_fork_changes_nothing(bell: Bell) -> None:
     os.close(writer)
 
 
-def test_bells_where_names_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bells_where_names_are_refused() -> None:
     """In a sandbox, say: own threads still end the sleep."""
 
     def refuse(name: str) -> str:
         raise PermissionError(name)
 
-    monkeypatch.setattr(bell_module, "_address", refuse)
-    bell = Bell()
+    bell = Bell(refuse)
     assert bell.name == ""
     bell.set()
     assert bell.wait(LONG_S)
@@ -173,22 +176,22 @@ def test_a_system_without_abstract_names(monkeypatch: pytest.MonkeyPatch) -> Non
     bell.close()
 
 
-def test_a_system_without_a_free_descriptor_for_ropes(
+def test_a_system_without_a_free_descriptor_for_doorbells(
     bell: Bell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> socket.socket:
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(socket, "socket", refuse)
-    assert Ropes({0: bell.name}).ranks == frozenset()
+    assert Doorbells({0: bell.name}).ranks == frozenset()
 
 
 def test_another_network_is_another_host(bell: Bell) -> None:
     """Two containers of one machine, with networks of their own, do not reach each other."""
     program = shutil.which("unshare")
     script = (
-        "import sys; from fastvid.parallel.mpi.bell import Ropes; "
-        "print(sorted(Ropes({0: sys.argv[1]}).ranks))"
+        "import sys; from fastvid.parallel.mpi.bell import Doorbells; "
+        "print(sorted(Doorbells({0: sys.argv[1]}).ranks))"
     )
     command = [sys.executable, "-c", script, bell.name]
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from fastvid.errors import InputError
-from fastvid.parallel.engine.engine import Engine, Failed, LastFrame, Task, still_computing
+from fastvid.parallel.engine.engine import Engine
+from fastvid.parallel.engine.task import LastFrame, Task
+from fastvid.parallel.engine.threads import Failed, still_computing
 from fastvid.stages.interface import Motion, Stage
 
 _PATIENCE_S = 30.0
@@ -29,7 +31,7 @@ class CountingStages:
         self.painting = threading.Semaphore(0)
         self._error = error
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion | None:
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion[None] | None:
         self.log.append(f"motion {frame[0, 0, 0]} {previous[0, 0, 0]}")
         return Motion(prepared=None)
 
@@ -41,9 +43,9 @@ class CountingStages:
         self.log.append(f"paint {frame[0, 0, 0]}")
         return frame + 100
 
-    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
+    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion[None]) -> np.ndarray:
         self.log.append(f"blend {painted[0, 0, 0]} {previous[0, 0, 0]}")
-        return painted + previous // 10
+        return np.asarray(painted + previous // 10)
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from fastvid.parallel.engine.engine import READY_FRAMES, Engine, LastFrame
-from fastvid.parallel.engine.task import Task
+from fastvid.parallel.engine.engine import Engine
+from fastvid.parallel.engine.recurrent import READY_FRAMES
+from fastvid.parallel.engine.task import LastFrame, Task
 from fastvid.stages.interface import Motion
 from fastvid.stages.overlap import Overlap
 
@@ -27,7 +28,7 @@ class CountingRecurrent:
     def __init__(self) -> None:
         self.log: list[str] = []
 
-    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int = 0) -> Motion:
+    def motion(self, frame: np.ndarray, previous: np.ndarray, number: int = 0) -> Motion[int]:
         return Motion(prepared=int(frame[0, 0, 0]))
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
@@ -36,16 +37,17 @@ class CountingRecurrent:
     def begin(self, frame: np.ndarray) -> np.ndarray:
         return frame[None] + 40
 
-    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion) -> np.ndarray:
+    def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion[int]) -> np.ndarray:
         assert motion.prepared == painted[0, 0, 0]
         self.log.append(f"{painted[0, 0, 0]} after {previous[0, 0, 0, 0]}")
-        return painted[None] + previous // 2
+        return np.asarray(painted[None] + previous // 2)
 
-    def carry(self, difference: np.ndarray, motion: Motion) -> np.ndarray:
-        assert motion.prepared is not None
+    def carry(self, difference: np.ndarray, motion: Motion[int]) -> np.ndarray:
         return difference
 
-    def temporal_error(self, finished: np.ndarray, previous: np.ndarray, motion: Motion) -> float:
+    def temporal_error(
+        self, finished: np.ndarray, previous: np.ndarray, motion: Motion[int]
+    ) -> float:
         return abs(float(finished[0, 0, 0, 0]) - float(previous[0, 0, 0, 0]))
 
 
@@ -68,7 +70,7 @@ def stretch(boundary: np.ndarray | None = None) -> tuple[Task, Task]:
         start=8,
         frames=[image(n) for n in range(8, 14)],
         halo=None,
-        lead=2,
+        warm_up=2,
         group=3,
         boundary=boundary,
     )
@@ -79,7 +81,7 @@ def stretch(boundary: np.ndarray | None = None) -> tuple[Task, Task]:
 
 
 def values(task: Task) -> list[int]:
-    return [int(frame[0, 0, 0, 0]) for frame in task.finished[task.lead :]]
+    return [int(frame[0, 0, 0, 0]) for frame in task.finished[task.warm_up :]]
 
 
 def next_event(engine: Engine) -> object:

@@ -158,7 +158,7 @@ def test_network_carries_each_frame_in_and_out_once(
     travelling = sum(
         (2 * int(row["stop"] - row["start"]) + int(index > 0)) * (rank != 0)
         + int(index > 0 and ranks[index - 1] != rank)
-        for index, (row, rank) in enumerate(zip(rows, ranks))
+        for index, (row, rank) in enumerate(zip(rows, ranks, strict=True))
     )
     allowed = 2 * FRAMES + 2 * len(rows)
     record_property("network_bytes_per_frame", sent / FRAMES)

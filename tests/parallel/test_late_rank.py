@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fastvid.errors import EXIT_RUN_AGAIN
-from fastvid.parallel.mpi.communicator import FAILED_PATIENCE_S
+from fastvid.parallel.mpi.lifetime import FAILED_PATIENCE_S
 from fastvid.runfile.reader import RunFile
 from support.job_clips import Clip
 from support.launching import RunningJob, run_program, wait_for_frames

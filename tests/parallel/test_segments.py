@@ -1,5 +1,7 @@
 """Cutting a video into segments: nothing is lost, nothing crosses a cut, nothing is stretched."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -56,7 +58,7 @@ def test_segments_come_as_soon_as_they_are_complete() -> None:
     """Memory is bounded: of a long video no more than the next frame has been read."""
     read = []
 
-    def endless():  # type: ignore[no-untyped-def]
+    def endless() -> Iterator[tuple[Frame, bool]]:
         index = 0
         while True:
             read.append(index)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fastvid.encode.encoded_parts import EncodedParts
+from fastvid.encode.encoder_thread import EncoderThread
 from fastvid.encode.output import plan_output
-from fastvid.encode.thread import EncoderThread
 from fastvid.parallel.engine.threads import Step, StepThread
 from support.encode_clips import info_of
 
@@ -68,9 +69,12 @@ class Image(np.ndarray):
 
 
 def test_a_waiting_encoder_keeps_no_frame(tmp_path: Path) -> None:
-    part = Part(tmp_path / "open")
     plan = plan_output(tmp_path / "out.mkv", info=info_of(2, 2), codec="ffv1")
-    encoder = EncoderThread(plan, tmp_path, threads=1, open_part=lambda *_: part)
+    parts = EncodedParts(plan)
+    parts.take_over(lambda start, stop: True)
+    part = Part(parts.folder / "open")
+    errors: list[BaseException] = []
+    encoder = EncoderThread(parts, 1, errors.append, open_part=lambda *_: part)
     encoder.start()
     image = np.zeros((2, 2, 3), np.uint8).view(Image)
     kept = weakref.ref(image)
@@ -83,3 +87,4 @@ def test_a_waiting_encoder_keeps_no_frame(tmp_path: Path) -> None:
         threading.Event().wait(0.01)
     assert kept() is None
     encoder.finish()
+    assert not errors and parts.next_frame == 1

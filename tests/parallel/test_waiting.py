@@ -30,7 +30,7 @@ def sleeps(waiting: Waiting, bell: SleeplessBell, count: int, moving: bool = Fal
 
 def made(rung_by_all: bool) -> tuple[Waiting, SleeplessBell]:
     bell = SleeplessBell()
-    return Waiting(bell, rung_by_all), bell  # type: ignore[arg-type]
+    return Waiting(bell, rung_by_all), bell
 
 
 def test_where_all_ring_nobody_looks_in_between() -> None:

@@ -1,5 +1,6 @@
 """Room on the disk is taken before it is needed, and the file keeps its size."""
 
+import ctypes
 import errno
 import os
 from collections.abc import Iterator
@@ -7,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fastvid.runfile import reserve as reserve_module
-from fastvid.runfile.reserve import give_back, reserve
+from fastvid.runfile.reserve import give_back, reserve, system_fallocate
 
 SIZE = 1 << 20
 
@@ -40,36 +40,33 @@ def test_blocks_are_there_before_they_are_written(descriptor: int) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.ENOSYS, None])
-def test_file_systems_without_such_a_call(
-    descriptor: int, number: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_systems_without_such_a_call(descriptor: int, number: int | None) -> None:
     def refuse(*_: int) -> int:
         assert number is not None
-        reserve_module.ctypes.set_errno(number)
+        ctypes.set_errno(number)
         return -1
 
-    monkeypatch.setattr(reserve_module, "_fallocate", None if number is None else refuse)
-    reserve(descriptor, SIZE)
+    fallocate = None if number is None else refuse
+    reserve(descriptor, SIZE, fallocate)
     check_content(descriptor)
     with pytest.raises(OSError):
-        reserve(descriptor, 1 << 60)
+        reserve(descriptor, 1 << 60, fallocate)
     check_content(descriptor)
 
 
-def test_a_signal_in_the_middle_is_no_error(
-    descriptor: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, calls = reserve_module._fallocate, []
+def test_a_signal_in_the_middle_is_no_error(descriptor: int) -> None:
+    real = system_fallocate()
+    calls: list[tuple[int, ...]] = []
 
     def interrupted(*arguments: int) -> int:
         calls.append(arguments)
         if len(calls) < 3:
-            reserve_module.ctypes.set_errno(errno.EINTR)
+            ctypes.set_errno(errno.EINTR)
             return -1
-        return int(real(*arguments))
+        assert real is not None
+        return real(*arguments)
 
-    monkeypatch.setattr(reserve_module, "_fallocate", interrupted)
-    reserve(descriptor, SIZE)
+    reserve(descriptor, SIZE, interrupted)
     assert len(calls) == 3 and room(descriptor) >= SIZE
 
 

@@ -18,18 +18,18 @@ def seeded_network(arch: str) -> torch.nn.Sequential:
     return network
 
 
-def norm(x, weight, bias):
+def norm(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     """Instance norm by its definition (biased variance, eps 1e-5)."""
     mean = x.mean((2, 3), keepdim=True)
     variance = ((x - mean) ** 2).mean((2, 3), keepdim=True)
     return (x - mean) / torch.sqrt(variance + 1e-5) * weight[:, None, None] + bias[:, None, None]
 
 
-def reflected(x, w, key, border):
+def reflected(x: torch.Tensor, w: dict[str, torch.Tensor], key: str, border: int) -> torch.Tensor:
     return F.conv2d(F.pad(x, (border,) * 4, mode="reflect"), w[f"{key}.weight"], w[f"{key}.bias"])
 
 
-def plain_forward(x, w):
+def plain_forward(x: torch.Tensor, w: dict[str, torch.Tensor]) -> torch.Tensor:
     """ARCH, layer by layer, with the positions of the checkpoint format written out."""
     x = F.relu(norm(reflected(x, w, "0", 4), w["1.weight"], w["1.bias"]))
     x = F.conv2d(x, w["3.weight"], w["3.bias"], stride=2, padding=1)
@@ -47,7 +47,7 @@ def plain_forward(x, w):
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_network_equals_the_layers_written_out(batch):
+def test_network_equals_the_layers_written_out(batch: int) -> None:
     network = seeded_network(ARCH)
     picture = torch.randn(batch, 3, 20, 28) * 60
     with torch.no_grad():
@@ -56,13 +56,13 @@ def test_network_equals_the_layers_written_out(batch):
         )
 
 
-def test_parameter_shapes_are_those_of_the_network():
+def test_parameter_shapes_are_those_of_the_network() -> None:
     shapes = {key: tuple(value.shape) for key, value in build_network(ARCH).state_dict().items()}
     assert parameter_shapes(parse_arch(ARCH)) == shapes
     assert downsampling(parse_arch(ARCH)) == 4
 
 
-def test_a_seven_channel_network_can_be_built():
+def test_a_seven_channel_network_can_be_built() -> None:
     assert build_network("c3s1-4,c3s1-3", in_channels=7)[0].weight.shape == (4, 7, 3, 3)
 
 
@@ -84,7 +84,7 @@ def test_a_seven_channel_network_can_be_built():
         ("c3s1-3," * 300 + "c3s1-3", "301 layers"),
     ],
 )
-def test_bad_lines_name_the_token(arch, named):
+def test_bad_lines_name_the_token(arch: str, named: str) -> None:
     with pytest.raises(InputError) as caught:
         build_network(arch)
     assert named in str(caught.value)

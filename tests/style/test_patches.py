@@ -7,12 +7,12 @@ import torch
 from fastvid.style import patches
 
 
-def picture(height, width, seed=0):
+def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(1, 3, height, width, generator=generator) * 255
 
 
-def all_patches(image, scale):
+def all_patches(image: torch.Tensor, scale: int) -> np.ndarray:
     """Every patch of an image (1, 3, H, W) shrunk by means over squares, flattened."""
     array = image[0].numpy()
     height, width = (side // scale * scale for side in array.shape[1:])
@@ -28,7 +28,7 @@ def all_patches(image, scale):
     )
 
 
-def test_the_target_holds_the_paintings_patches():
+def test_the_target_holds_the_paintings_patches() -> None:
     painting = picture(33, 40)
     target = patches.patch_target(painting)
     assert len(target.patches) == len(patches.SCALES)
@@ -40,7 +40,7 @@ def test_the_target_holds_the_paintings_patches():
         np.testing.assert_allclose(found, expected[order], atol=1e-3)
 
 
-def test_the_distance_is_that_of_sorted_projections(monkeypatch):
+def test_the_distance_is_that_of_sorted_projections(monkeypatch: pytest.MonkeyPatch) -> None:
     """With all places of both, drawn without repetition, it is the definition, patch by patch."""
     monkeypatch.setattr(patches, "SCALES", (2,))
     image, painting = picture(24, 26, seed=1), picture(24, 26, seed=2)
@@ -61,17 +61,17 @@ def test_the_distance_is_that_of_sorted_projections(monkeypatch):
     assert found.item() == pytest.approx(expected / len(directions) / 255, rel=1e-4)
 
 
-def test_directions_are_unit_vectors():
+def test_directions_are_unit_vectors() -> None:
     directions = patches.random_directions(torch.Generator().manual_seed(0))
     norms = directions.flatten(1).norm(dim=1)
     torch.testing.assert_close(norms, torch.ones(patches.DIRECTIONS))
 
 
-def test_a_picture_is_nearer_to_itself_and_gradients_lead_there():
+def test_a_picture_is_nearer_to_itself_and_gradients_lead_there() -> None:
     painting, other = picture(64, 64), picture(64, 64, seed=1) * 0.4 + 20
     target = patches.patch_target(painting)
 
-    def loss(image):
+    def loss(image: torch.Tensor) -> torch.Tensor:
         return patches.patch_loss(image, target, torch.Generator().manual_seed(3))
 
     assert loss(painting).item() < 0.1 * loss(other).item()
@@ -84,7 +84,7 @@ def test_a_picture_is_nearer_to_itself_and_gradients_lead_there():
     assert loss(moved.detach()).item() < 0.3 * loss(other).item()
 
 
-def test_sorting_keeps_gradients_in_place():
+def test_sorting_keeps_gradients_in_place() -> None:
     values = torch.tensor([[3.0, 1.0, 2.0]], requires_grad=True)
     ordered = patches.in_order(values)
     assert ordered.tolist() == [[1.0, 2.0, 3.0]]

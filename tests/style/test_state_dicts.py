@@ -3,6 +3,8 @@
 import os
 import pickle
 import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from fastvid.errors import InputError
 from fastvid.style.checkpoint import read_checkpoint
 from fastvid.style.loading import load_model
 from fastvid.style.model import set_threads
+from fastvid.style.recurrent import RecurrentModel
 from fastvid.style.variant import Variant
 from support.original_networks import (
     EXAMPLES_ARCH,
@@ -37,21 +40,25 @@ from support.state_dicts import (
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_the_port_of_fast_artistic_videos(legacy):
+def test_the_port_of_fast_artistic_videos(legacy: bool) -> None:
     set_threads(1)
     frame, warped, mask, seven = seven_channels()
     data = saved(PORT, legacy)
     checkpoint = read_checkpoint(data)
     assert checkpoint.arch == FAV_ARCH and checkpoint.variant == FAV_VIDEO
     assert checkpoint.source == "fast-artistic-videos-pytorch"
-    painted = load_model(data, "candy.pth").step(frame, warped, mask)
+    model = load_model(data, "candy.pth")
+    assert isinstance(model, RecurrentModel)
+    painted = model.step(frame, warped, mask)
     assert_same_picture(painted, frame_of(fav_network(seven, FAV_WEIGHTS)))
 
 
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("old_keys", [False, True])
 @pytest.mark.parametrize("size", [(44, 60), (37, 51)])
-def test_the_network_of_the_pytorch_examples(legacy, old_keys, size):
+def test_the_network_of_the_pytorch_examples(
+    legacy: bool, old_keys: bool, size: tuple[int, int]
+) -> None:
     """RGB 0..255 in and out; odd sides lose the surplus at the bottom and on the right."""
     set_threads(1)
     weights = examples_weights()
@@ -71,7 +78,7 @@ def test_the_network_of_the_pytorch_examples(legacy, old_keys, size):
     assert_same_picture(model.paint([frame])[0], expected)
 
 
-def test_an_image_model_of_the_port_with_transposed_convolutions():
+def test_an_image_model_of_the_port_with_transposed_convolutions() -> None:
     """`c9s1-4,d6,d8,R8,u6,u4,c9s1-3`: the padding is at place 0, ReLU takes a place of its own."""
     arch = "c9s1-4,d6,d8,R8,u6,u4,c9s1-3"
     variant = Variant(borders="as-trained", start_padding=8, convolution="zero", residual="crop")
@@ -90,15 +97,15 @@ def test_an_image_model_of_the_port_with_transposed_convolutions():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float64, torch.bfloat16])
-def test_weights_of_another_precision(dtype):
+def test_weights_of_another_precision(dtype: torch.dtype) -> None:
     state = {key: value.to(dtype) for key, value in PORT.items()}
     for legacy in (False, True):
         weights = read_checkpoint(saved(state, legacy)).weights
         assert torch.equal(weights["0.weight"], PORT["1.weight"].to(dtype).float())
 
 
-def test_views_and_parameters_in_a_legacy_file():
-    state = {key: torch.nn.Parameter(value) for key, value in PORT.items()}
+def test_views_and_parameters_in_a_legacy_file() -> None:
+    state: dict[str, torch.Tensor] = {key: torch.nn.Parameter(value) for key, value in PORT.items()}
     both = torch.stack([PORT["2.weight"], PORT["2.bias"]])
     state["2.weight"], state["2.bias"] = both[0], both[1]
     turned = PORT["4.weight"].permute(3, 2, 1, 0).contiguous().permute(3, 2, 1, 0)
@@ -108,14 +115,14 @@ def test_views_and_parameters_in_a_legacy_file():
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_every_truncation_is_refused(legacy):
+def test_every_truncation_is_refused(legacy: bool) -> None:
     data = saved(PORT, legacy)
     for length in [*range(1, 600, 23), *range(600, len(data), 997), len(data) - 1]:
-        with pytest.raises(InputError, match="^cut.pth: "):
+        with pytest.raises(InputError, match=r"^cut.pth: "):
             read_checkpoint(data[:length], "cut.pth")
 
 
-def test_flipped_bytes_never_raise_anything_else():
+def test_flipped_bytes_never_raise_anything_else() -> None:
     data = bytearray(saved(PORT, legacy=True))
     for position in [*range(0, 3000, 7), *range(3000, len(data), 311)]:
         damaged = bytearray(data)
@@ -128,8 +135,7 @@ def test_flipped_bytes_never_raise_anything_else():
 
 def changed(**changes: object) -> dict[str, object]:
     state: dict[str, object] = dict(PORT)
-    for key, value in changes.items():
-        state[key] = value
+    state.update(changes)
     return {key: value for key, value in state.items() if value is not None}
 
 
@@ -149,38 +155,40 @@ def changed(**changes: object) -> dict[str, object]:
         ({"layer.weight": torch.ones(4, 3, 9, 9)}, "no style model"),
     ],
 )
-def test_what_does_not_fit_is_named(state, reason, legacy):
+def test_what_does_not_fit_is_named(
+    state: dict[str, torch.Tensor | int] | dict[str, torch.Tensor], reason: str, legacy: bool
+) -> None:
     with pytest.raises(InputError, match=reason) as caught:
         read_checkpoint(saved(state, legacy), "wrong.pth")
     assert str(caught.value).startswith("wrong.pth: ") and len(str(caught.value)) < 400
 
 
 class Reducer:
-    def __init__(self, function, *arguments):
+    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
         self.call = function, arguments
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         return self.call
 
 
-def legacy_with(content: bytes, keys: list = [], storages: bytes = b"") -> bytes:
+def legacy_with(content: bytes, keys: Sequence[object] = (), storages: bytes = b"") -> bytes:
     """A legacy file whose object is the given pickle."""
     head = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
     pickles = [pickle.dumps(part, protocol=2) for part in head]
-    return b"".join(pickles) + content + pickle.dumps(keys, protocol=2) + storages
+    return b"".join(pickles) + content + pickle.dumps(list(keys), protocol=2) + storages
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
-def test_a_legacy_pickle_that_runs_a_command_is_refused(tmp_path, protocol):
+def test_a_legacy_pickle_that_runs_a_command_is_refused(tmp_path: Path, protocol: int) -> None:
     mark = tmp_path / "mark"
     bomb = pickle.dumps(Reducer(os.system, f"touch {mark}"), protocol=protocol)
     for data in (legacy_with(bomb), legacy_with(pickle.dumps({}, 2), storages=bomb)):
-        with pytest.raises(InputError, match="^evil.pth: "):
+        with pytest.raises(InputError, match=r"^evil.pth: "):
             read_checkpoint(data, "evil.pth")
     assert not mark.exists()
 
 
-def test_a_legacy_storage_that_asks_for_memory_is_refused():
+def test_a_legacy_storage_that_asks_for_memory_is_refused() -> None:
     data = saved(PORT, legacy=True)
     count = struct.pack("<q", PORT["1.weight"].numel())
     position = data.rindex(count)
@@ -188,15 +196,15 @@ def test_a_legacy_storage_that_asks_for_memory_is_refused():
         read_checkpoint(data[:position] + struct.pack("<q", 1 << 50) + data[position + 8 :], "huge")
 
 
-def test_tuples_that_hold_one_another_are_refused_at_once():
+def test_tuples_that_hold_one_another_are_refused_at_once() -> None:
     """40 levels of pairs are a billion leaves for whoever hashes or prints them."""
     nested = b"\x80\x02)" + b"".join(
         b"q" + bytes([level]) + b"h" + bytes([level]) + b"\x86" for level in range(60)
     )
     with pytest.raises(InputError, match="no text"):
         read_checkpoint(legacy_with(b"\x80\x02}" + nested[2:] + b"Ns."), "laughs.pth")
-    with pytest.raises(InputError, match="damaged|no style model"):
+    with pytest.raises(InputError, match=r"damaged|no style model"):
         read_checkpoint(legacy_with(nested + b"."), "laughs.pth")
     named = b"\x80\x02}(X\x04\0\0\0archX\x05\0\0\0c3s1-X\x08\0\0\0mean_bgr" + nested[2:] + b"u."
-    with pytest.raises(InputError, match="^laughs.pth: "):
+    with pytest.raises(InputError, match=r"^laughs.pth: "):
         read_checkpoint(legacy_with(named), "laughs.pth")

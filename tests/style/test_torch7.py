@@ -1,6 +1,7 @@
 """Torch7 files: what their definition says is read, in both formats; nothing else gets through."""
 
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from fastvid.errors import InputError
 from fastvid.style.checkpoint import read_checkpoint
 from fastvid.style.loading import load_model
 from fastvid.style.model import set_threads
+from fastvid.style.recurrent import RecurrentModel
 from fastvid.style.torch7 import TorchObject, TorchTensor, read_torch7
 from fastvid.style.variant import Variant
 from support.original_networks import (
@@ -40,13 +42,13 @@ from support.torch7_files import (
 WEIGHTS = random_weights(FAV_ARCH, FAV_VIDEO)
 
 
-def fav_file(ascii_format=False, **options) -> bytes:
+def fav_file(ascii_format: bool = False, **options: Any) -> bytes:
     modules = fav_modules(WEIGHTS, FAV_START_PX)
     return torch7_bytes(checkpoint_of(modules, **options), ascii_format)
 
 
 @pytest.mark.parametrize("ascii_format", [False, True])
-def test_plain_objects_are_read(ascii_format):
+def test_plain_objects_are_read(ascii_format: bool) -> None:
     shared = {"x": 1.5}
     thing = {
         "text": "a\nb",
@@ -58,7 +60,7 @@ def test_plain_objects_are_read(ascii_format):
         "same": shared,
         "object": Lua("nn.Thing", {"size": 3}),
     }
-    read = read_torch7(torch7_bytes(thing, ascii_format), "t")
+    read: Any = read_torch7(torch7_bytes(thing, ascii_format), "t")
     assert read["text"] == "a\nb" and read["yes"] is True and read["no"] is False
     assert read["number"] == -2.0 and read["list"] == {1.0: 1.0, 2.0: "two"}
     assert read["one"] is read["same"] and read["one"] == {"x": 1.5}
@@ -78,27 +80,28 @@ def test_plain_objects_are_read(ascii_format):
         ("f2", "CudaHalf"),
     ],
 )
-def test_tensors_of_every_kind_are_read(ascii_format, dtype, kind):
+def test_tensors_of_every_kind_are_read(ascii_format: bool, dtype: str, kind: str) -> None:
     array = np.arange(-11, 13).reshape(2, 3, 4).astype(f"<{dtype}") / 2
     array = array.astype(f"<{dtype}")
-    read = read_torch7(torch7_bytes({"t": Tensor(array, kind)}, ascii_format), "t")["t"]
+    whole: Any = read_torch7(torch7_bytes({"t": Tensor(array, kind)}, ascii_format), "t")
+    read = whole["t"]
     assert np.array_equal(read.array(), array) and read.array().dtype == array.dtype
 
 
-def test_strides_and_offset_are_those_of_the_file():
+def test_strides_and_offset_are_those_of_the_file() -> None:
     storage = np.arange(12, dtype=np.float32)
     tensor = TorchTensor((2, 3), (1, 4), 1, storage)
     assert np.array_equal(tensor.array(), [[1, 5, 9], [2, 6, 10]])
 
 
-def test_an_object_may_contain_itself():
+def test_an_object_may_contain_itself() -> None:
     thing = Lua("nn.Node", {})
     thing.fields["me"] = thing
-    read = read_torch7(torch7_bytes(thing), "t")
+    read: Any = read_torch7(torch7_bytes(thing), "t")
     assert read.fields["me"] is read
 
 
-def test_a_function_is_passed_over():
+def test_a_function_is_passed_over() -> None:
     nested = struct.pack("<iii", 8, 2, 4) + b"\x1bLua" + struct.pack("<iii", 3, 3, 0)
     table = struct.pack("<iii", 3, 1, 2)
     key = struct.pack("<ii", 2, 1)
@@ -107,15 +110,15 @@ def test_a_function_is_passed_over():
 
 
 @pytest.mark.parametrize("ascii_format", [False, True])
-def test_a_video_model_paints_as_the_original(ascii_format):
+def test_a_video_model_paints_as_the_original(ascii_format: bool) -> None:
     set_threads(1)
     frame, warped, mask, seven = seven_channels()
     model = load_model(fav_file(ascii_format), "candy.t7")
-    assert model.kind == "recurrent"
+    assert isinstance(model, RecurrentModel) and model.kind == "recurrent"
     assert_same_picture(model.step(frame, warped, mask), frame_of(fav_network(seven, WEIGHTS)))
 
 
-def test_what_is_read_is_named_in_the_grammar():
+def test_what_is_read_is_named_in_the_grammar() -> None:
     checkpoint = read_checkpoint(fav_file(), "candy.t7")
     assert checkpoint.arch == FAV_ARCH and checkpoint.variant == FAV_VIDEO
     assert checkpoint.scale == 150 and checkpoint.source == "Torch7"
@@ -124,7 +127,7 @@ def test_what_is_read_is_named_in_the_grammar():
 
 
 @pytest.mark.parametrize("ascii_format", [False, True])
-def test_weights_in_one_storage(ascii_format):
+def test_weights_in_one_storage(ascii_format: bool) -> None:
     """The layout of every model that was trained: the layers' weights follow one another."""
     modules = fav_modules(WEIGHTS, FAV_START_PX)
     flatten(modules)
@@ -134,7 +137,7 @@ def test_weights_in_one_storage(ascii_format):
     assert all((weights[key] == WEIGHTS[key]).all() for key in WEIGHTS)
 
 
-def test_an_image_model_with_reflections_and_transposed_convolutions():
+def test_an_image_model_with_reflections_and_transposed_convolutions() -> None:
     """`-padding_type reflect` and `-arch c9s1-4,d6,u4,c3s1-3`, without a bias here and there."""
     arch, variant = "c9s1-4,d6,u4,c3s1-3", Variant(borders="as-trained")
     w = random_weights(arch, variant)
@@ -181,14 +184,14 @@ def test_an_image_model_with_reflections_and_transposed_convolutions():
 
 
 @pytest.mark.parametrize("ascii_format", [False, True])
-def test_every_truncation_is_refused(ascii_format):
+def test_every_truncation_is_refused(ascii_format: bool) -> None:
     data = fav_file(ascii_format)
     for length in [*range(1, 400, 7), *range(400, len(data) - 1, 1499), len(data) - 2]:
-        with pytest.raises(InputError, match="^cut.t7: "):
+        with pytest.raises(InputError, match=r"^cut.t7: "):
             read_checkpoint(data[:length], "cut.t7")
 
 
-def test_flipped_bytes_never_raise_anything_else():
+def test_flipped_bytes_never_raise_anything_else() -> None:
     data = bytearray(fav_file())
     for position in [*range(0, 1500, 9), *range(1500, len(data), 911)]:
         damaged = bytearray(data)
@@ -239,20 +242,20 @@ THREE_ONES = torch7_bytes({"t": Tensor(np.ones(3, "f4"))}, ascii_format=True)
         (THREE_ONES.replace(b"\n3\n1 1", b"\n999999999\n1 1"), "not 999999999 numbers"),
     ],
 )
-def test_what_does_not_fit_is_named(data, reason):
+def test_what_does_not_fit_is_named(data: bytes, reason: str) -> None:
     with pytest.raises(InputError, match=reason) as caught:
         read_checkpoint(data, "wrong.t7")
     assert str(caught.value).startswith("wrong.t7: ") and len(str(caught.value)) < 400
 
 
-def test_five_channels_fit_no_kind_of_model():
+def test_five_channels_fit_no_kind_of_model() -> None:
     w = random_weights("c3s1-3", Variant(in_channels=5))
     data = torch7_bytes(sequential(padding(1), conv(w, "0"), Lua("nn.Tanh")))
-    with pytest.raises(InputError, match="takes 5 channels.*takes 3.*recurrent one 7"):
+    with pytest.raises(InputError, match=r"takes 5 channels.*takes 3.*recurrent one 7"):
         read_checkpoint(data, "five.t7")
 
 
-def test_a_storage_that_many_layers_name_is_refused():
+def test_a_storage_that_many_layers_name_is_refused() -> None:
     """Weights that are larger together than the file would multiply it in memory."""
     w = random_weights("c3s1-3", FAV_VIDEO)
     layer = conv(w, "0", padding=1)

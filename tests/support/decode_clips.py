@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+
+from fastvid.decode.film import VideoSource, open_source
+from fastvid.decode.frame import Frame
 
 # Kr, Kb of ITU-T H.273 table 4, by its code points.
 LUMA_WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
@@ -61,7 +65,7 @@ def to_yuv(rgb: np.ndarray, matrix: int, full_range: bool, bits: int) -> list[np
     def half(plane: np.ndarray) -> np.ndarray:
         height, width = plane.shape
         plane = np.pad(plane, ((0, height % 2), (0, width % 2)), mode="edge")
-        return plane.reshape(len(plane) // 2, 2, -1, 2).mean(axis=(1, 3))
+        return np.asarray(plane.reshape(len(plane) // 2, 2, -1, 2).mean(axis=(1, 3)))
 
     cb = half((blue - luma) / (2 * (1 - kb)))
     cr = half((red - luma) / (2 * (1 - kr)))
@@ -77,7 +81,7 @@ def yuv_frame(planes: Sequence[np.ndarray], pix_fmt: str) -> av.VideoFrame:
     """A frame of planar YUV from its three planes."""
     height, width = planes[0].shape
     frame = av.VideoFrame(width, height, pix_fmt)
-    for plane, data in zip(frame.planes, planes):
+    for plane, data in zip(frame.planes, planes, strict=True):
         size = data.dtype.itemsize
         padded = np.zeros((plane.height, plane.line_size // size), data.dtype)
         padded[: data.shape[0], : data.shape[1]] = data
@@ -109,11 +113,12 @@ def write_clip(
     height, width = images[0].shape[:2]
     with av.open(str(path), "w", options=container_options or {}) as output:
         stream = output.add_stream(codec, rate=rate)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         stream.codec_context.time_base = time_base
         stream.codec_context.thread_count = 1
         default = {"qp": "0", "bf": "2", "g": "12"} if codec == "libx264" else {}
-        stream.options = default | (options or {})
+        stream.options = {**default, **(options or {})}
         if tags is not None:
             context = stream.codec_context
             context.color_primaries, context.color_trc, context.colorspace = tags
@@ -133,9 +138,9 @@ def write_clip(
     return path
 
 
-def numbered_clip(path: Path, count: int, **options: object) -> Path:
+def numbered_clip(path: Path, count: int, **options: Any) -> Path:
     """A clip of `count` numbered pictures."""
-    return write_clip(path, [numbered_picture(i) for i in range(count)], **options)  # type: ignore[arg-type]
+    return write_clip(path, [numbered_picture(i) for i in range(count)], **options)
 
 
 def join_clips(
@@ -162,6 +167,18 @@ def spoil(path: Path, packet_number: int) -> None:
     with av.open(str(path)) as container:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
     position, size = packets[packet_number]
+    assert position is not None
     content = bytearray(path.read_bytes())
     content[position + 4 : position + size] = np.random.default_rng(1).bytes(size - 4)
     path.write_bytes(content)
+
+
+def read_all(path: Path, **options: Any) -> tuple[VideoSource, list[Frame]]:
+    """Every frame of a film. options: those of `open_source`."""
+    source = open_source(str(path), **options)
+    return source, list(source)
+
+
+def numbers(frames: list[Frame]) -> list[int]:
+    """What the frames of a numbered clip say of themselves."""
+    return [read_number(frame.image) for frame in frames]

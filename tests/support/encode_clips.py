@@ -9,10 +9,12 @@ import av
 import numpy as np
 
 from fastvid.decode.frame import ColorTags, VideoInfo
-from fastvid.encode.output import open_encoder
+from fastvid.encode.mux import mux
+from fastvid.encode.output import open_encoder, plan_output
 from fastvid.encode.plan import OutputPlan
 
 AUDIO_RATE = 48000
+TICK = Fraction(1, 12800)
 
 
 @dataclass(frozen=True)
@@ -184,3 +186,28 @@ def _write_cue(
     packet.duration = 300
     packet.is_keyframe = True
     output.mux(packet)
+
+
+def muxed(
+    folder: Path,
+    name: str,
+    source: Path | None = None,
+    *,
+    times: list[int] | None = None,
+    span: tuple[int, int] | None = None,
+    last: int = 512,
+    seams: tuple[int, ...] = (5, 6),
+    time_base: Fraction = TICK,
+    codec: str | None = None,
+) -> tuple[Path, list[str]]:
+    """A clip of so many frames at the given times, encoded in parts, with the streams of `source`;
+    its path and the notes.
+
+    last: the duration of the last frame. seams: where parts begin.
+    """
+    times = times if times is not None else list(range(0, 25 * 512, 512))
+    plan = plan_output(folder / name, info=info_of(64, 48, time_base), source=source, codec=codec)
+    work = folder / "parts"
+    work.mkdir(exist_ok=True)
+    parts = encode_parts(plan, work, moving(len(times)), times, last, seams)
+    return plan.path, mux(plan, list(parts), source=source, span=span)

@@ -1,5 +1,8 @@
 """Files of loss networks with random weights."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import torch
 
@@ -8,12 +11,15 @@ VGG19 = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512)
 VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512)
 
 
-def vgg_npz(path, change=None, plan=VGG19):
+def vgg_npz(
+    path: Path, change: dict[str, np.ndarray] | None = None, plan: Sequence[int | str] = VGG19
+) -> tuple[str, dict[str, np.ndarray]]:
     """The original weights' layout: (path, arrays). change: arrays to put in their place."""
     random = np.random.default_rng(0)
-    arrays, channels, block, number = {}, 3, 1, 0
+    arrays: dict[str, np.ndarray] = {}
+    channels, block, number = 3, 1, 0
     for entry in plan:
-        if entry == "M":
+        if isinstance(entry, str):
             block, number = block + 1, 0
             continue
         number += 1
@@ -23,16 +29,19 @@ def vgg_npz(path, change=None, plan=VGG19):
         arrays[f"conv{block}_{number}.b"] = random.normal(0, 0.1, entry).astype(np.float32)
         channels = entry
     arrays.update(change or {})
-    np.savez(path, **arrays)
+    np.savez(path, allow_pickle=False, **arrays)
     return str(path), arrays
 
 
-def vgg_state_dict(path, plan=VGG19):
+def vgg_state_dict(
+    path: Path, plan: Sequence[int | str] = VGG19
+) -> tuple[str, dict[str, torch.Tensor]]:
     """torchvision's layout: (path, state dict)."""
     generator = torch.Generator().manual_seed(0)
-    state, channels, position = {}, 3, 0
+    state: dict[str, torch.Tensor] = {}
+    channels, position = 3, 0
     for entry in plan:
-        if entry == "M":
+        if isinstance(entry, str):  # a pooling layer, which has no weights
             position += 1
             continue
         shape = (entry, channels, 3, 3)

@@ -83,7 +83,7 @@ class NetworkHosts:
             self._ip(f"link set host{number} master switch up")
             on_host = _enter(holder, "net")
             _run(*on_host, *f"ip addr add {address}/24 dev eth0".split())
-            _run(*on_host, *"ip link set eth0 up".split())
+            _run(*on_host, *["ip", "link", "set", "eth0", "up"])
             cases.append(f"    {address}) enter=({shlex.join(_enter(holder, *_KINDS))}) ;;")
         launcher = self._folder / "launcher"
         launcher.write_text(

@@ -88,7 +88,7 @@ def seven_channels() -> tuple[np.ndarray, np.ndarray, np.ndarray, torch.Tensor]:
 def frame_of(output: torch.Tensor) -> np.ndarray:
     """The inverse of `centred`, rounded and clipped."""
     levels = (output + MEAN)[0].permute(1, 2, 0).numpy()
-    return np.clip(np.rint(levels), 0, 255)[:, :, ::-1].astype(np.uint8)
+    return np.asarray(np.clip(np.rint(levels), 0, 255)[:, :, ::-1].astype(np.uint8))
 
 
 def assert_same_picture(painted: np.ndarray, expected: np.ndarray) -> None:

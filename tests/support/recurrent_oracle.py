@@ -1,6 +1,7 @@
 """The plain way to repaint a video with a recurrent model: one frame after the other, in one loop,
 as the original does it. It knows no segments, ranks, threads or files."""
 
+import itertools
 from collections.abc import Collection, Sequence
 
 import cv2
@@ -53,7 +54,7 @@ def overlapped(
     set_threads(1)
     bounds = [0, *sorted(cuts), len(frames)]
     finished: list[np.ndarray] = []
-    for start, stop in zip(bounds, bounds[1:]):
+    for start, stop in itertools.pairwise(bounds):
         first = [start]
         while stop - first[-1] >= overlap.segment + overlap.seam_frames:
             first.append(first[-1] + overlap.segment)
@@ -61,10 +62,10 @@ def overlapped(
             _computed_alone(
                 frames, begin, begin - overlap.warm_up if begin > start else begin, end, model
             )
-            for begin, end in zip(first, [*first[1:], stop])
+            for begin, end in zip(first, [*first[1:], stop], strict=True)
         ]
         finished += computed[0]
-        for begin, before, stretch in zip(first[1:], computed, computed[1:]):
+        for begin, before, stretch in zip(first[1:], computed[:-1], computed[1:], strict=True):
             finished += _corrected(frames, begin, before[-1], stretch, model, overlap)
     return np.stack(finished)
 

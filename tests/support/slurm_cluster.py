@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-NODES = 4
-# What a node says it has; the machine need not have as much.
-CPUS_PER_NODE = 8
+from support.slurm_configuration import CONFIGURATION, CPUS_PER_NODE, GRES, NODES
+
 PROGRAMS = (
     "munged",
     "slurmctld",
@@ -36,39 +36,6 @@ _MARK = "FASTVID_TEST_SLURM"
 _DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 _START_TIMEOUT_S = 60.0
 _POLL_S = 0.25
-
-_CONFIGURATION = """
-ClusterName=tiny
-SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={ctld_port}
-SlurmUser={user}
-SlurmdUser={user}
-AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
-StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool/%n
-SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.%n.pid
-SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.%n.log
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
-MpiDefault=none
-ReturnToService=2
-KillWait=30
-MinJobAge=3600
-SlurmdParameters=config_overrides
-GresTypes=gpu
-NodeName=n[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first_port}-{last_port}] \
-CPUs={cpus} RealMemory=64000 Gres=gpu:1 State=UNKNOWN
-PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=100 State=UP
-"""
-# Slurm wants a device for every GPU that it hands out; it does not open it.
-_GRES = "NodeName=n[1-{nodes}] Name=gpu File=/dev/null\n"
 
 
 class SlurmUnavailable(Exception):
@@ -113,7 +80,7 @@ class SlurmCluster:
             (self.folder / name).mkdir(parents=True)
         ctld_port, first_port = _free_ports(1), _free_ports(NODES)
         (self.folder / "slurm.conf").write_text(
-            _CONFIGURATION.format(
+            CONFIGURATION.format(
                 host=socket.gethostname(),
                 user=getpass.getuser(),
                 folder=self.folder,
@@ -124,7 +91,7 @@ class SlurmCluster:
                 cpus=CPUS_PER_NODE,
             )
         )
-        (self.folder / "gres.conf").write_text(_GRES.format(nodes=NODES))
+        (self.folder / "gres.conf").write_text(GRES.format(nodes=NODES))
         key = self.folder / "munge.key"
         key.touch(mode=0o600)
         key.write_bytes(os.urandom(1024))
@@ -206,7 +173,7 @@ class SlurmCluster:
             )
         return finished
 
-    def submit(self, *arguments: object, **environment: str) -> str:
+    def submit(self, *arguments: object, **environment: Any) -> str:
         """The number of a job submitted with `sbatch ARGUMENTS`."""
         return self.run("sbatch", "--parsable", *arguments, **environment).stdout.strip()
 
@@ -298,7 +265,7 @@ def _free_ports(count: int) -> int:
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            first = probe.getsockname()[1]
+            first: int = probe.getsockname()[1]
         try:
             for port in range(first, first + count):
                 with socket.socket() as probe:

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ class Lua:
     """An object of a class with its fields."""
 
     typename: str
-    fields: dict = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -37,9 +38,9 @@ class Writer:
         self.ascii = ascii_format
         self.data = b""
         self.indices: dict[int, int] = {}
-        self.kept: list = []
+        self.kept: list[object] = []
 
-    def write(self, thing) -> "Writer":
+    def write(self, thing: object) -> "Writer":
         if thing is None:
             self._numbers("i4", [0])
         elif isinstance(thing, bool):
@@ -60,10 +61,11 @@ class Writer:
                 self._text(thing.typename)
                 self.write(thing.fields)
             else:
+                assert isinstance(thing, Tensor)
                 self._tensor(thing)
         return self
 
-    def _begin(self, kind: int, thing) -> bool:
+    def _begin(self, kind: int, thing: object) -> bool:
         """Type and index; whether the content follows."""
         self._numbers("i4", [kind])
         new = id(thing) not in self.indices
@@ -72,7 +74,7 @@ class Writer:
         self._numbers("i4", [self.indices[id(thing)]])
         return new
 
-    def _table(self, thing: dict | list) -> None:
+    def _table(self, thing: dict[Any, Any] | list[Any]) -> None:
         if isinstance(thing, list):
             thing = {number + 1: value for number, value in enumerate(thing)}
         self._numbers("i4", [len(thing)])
@@ -100,7 +102,17 @@ class Writer:
             self._numbers("i8", [storage.size])
             self._numbers(storage.dtype.str[1:], storage.ravel())
 
-    def _numbers(self, dtype: str, numbers) -> None:
+    def _numbers(
+        self,
+        dtype: str,
+        numbers: list[float]
+        | list[int]
+        | np.ndarray
+        | tuple[int, ...]
+        | tuple[int, int, int]
+        | tuple[int, int]
+        | tuple[int],
+    ) -> None:
         if not self.ascii:
             self.data += np.asarray(numbers, f"<{dtype}").tobytes()
         elif len(numbers):
@@ -111,7 +123,7 @@ class Writer:
         self.data += text.encode() + (b"\n" if self.ascii else b"")
 
 
-def torch7_bytes(thing, ascii_format: bool = False) -> bytes:
+def torch7_bytes(thing: object, ascii_format: bool = False) -> bytes:
     """The file that holds a thing."""
     return Writer(ascii_format).write(thing).data
 
@@ -120,7 +132,14 @@ def sequential(*modules: Lua) -> Lua:
     return Lua("nn.Sequential", {"modules": list(modules), "train": False, "_type": "x"})
 
 
-def conv(w: dict[str, torch.Tensor], key: str, stride=1, padding=0, library="nn", **changes) -> Lua:
+def conv(
+    w: dict[str, torch.Tensor],
+    key: str,
+    stride: int = 1,
+    padding: int = 0,
+    library: str = "nn",
+    **changes: object,
+) -> Lua:
     weight = w[f"{key}.weight"].numpy()
     out_planes, in_planes, height, width = weight.shape
     fields = {
@@ -231,7 +250,7 @@ def tensors_of(module: Lua) -> list[Tensor]:
     ]
 
 
-def checkpoint_of(modules: list[Lua], **options) -> dict:
+def checkpoint_of(modules: list[Lua], **options: str) -> dict[str, Any]:
     """What the predecessors' training stores."""
     return {
         "model": sequential(*modules),

@@ -1,13 +1,16 @@
 """Trainings at toy size."""
 
 import argparse
+from pathlib import Path
 
 from fastvid.training.options import add_arguments
 
 ARCH = "c3s1-4,d8,R8,U2,c3s1-3"
 
 
-def arguments(folder, output, *more, paintings=("red",)):
+def arguments(
+    folder: Path, output: Path, *more: str, paintings: tuple[str, ...] = ("red",)
+) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     return parser.parse_args(

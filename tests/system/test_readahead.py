@@ -65,10 +65,9 @@ def test_an_error_arrives_after_the_items_before_it() -> None:
         yield 2
         raise ValueError("no third")
 
-    seen = []
+    seen: list[int] = []
     with pytest.raises(ValueError, match="no third"), ReadAhead(failing(), 8) as ahead:
-        for item in ahead:
-            seen.append(item)
+        seen.extend(ahead)
     assert seen == [1, 2] and not threads()
 
 

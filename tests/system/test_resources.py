@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-import fastvid.system.resources
 from fastvid.system.resources import (
     available_memory_bytes,
     free_disk_bytes,
@@ -55,9 +54,8 @@ def test_cores_are_cut_to_the_quota(
     quota: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(fastvid.system.resources, "_CGROUP", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
-    assert usable_cores() == cores
+    assert usable_cores(tmp_path) == cores
 
 
 @pytest.mark.parametrize(
@@ -70,14 +68,13 @@ def test_cores_are_cut_to_the_quota(
     ],
 )
 def test_memory_is_cut_to_the_limit(
-    limit: str, used: str, left: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    limit: str, used: str, left: int | None, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(fastvid.system.resources, "_CGROUP", tmp_path)
-    host = available_memory_bytes()
+    host = available_memory_bytes(tmp_path)
     assert host > 1 << 20
     (tmp_path / "memory.max").write_text(limit)
     (tmp_path / "memory.current").write_text(used)
-    found = available_memory_bytes()
+    found = available_memory_bytes(tmp_path)
     if left is None:
         assert found > host // 2
     else:

@@ -1,5 +1,7 @@
 """What trainings at toy size learn from."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from support.loss_networks import vgg_npz
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photographs of smooth colours, two paintings, and a random loss network."""
     torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("training")

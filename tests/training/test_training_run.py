@@ -2,7 +2,9 @@
 named."""
 
 import multiprocessing
+import os
 import socket
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,13 +18,14 @@ from fastvid.system import files
 from fastvid.training import command
 from fastvid.training.bank import StyleBank, pick_style
 from fastvid.training.photos import find_photos, read_painting
+from fastvid.training.sampling import Sample
 from fastvid.training.trainer import Trainer
 from fastvid.training.world import World
 from support.trainings import ARCH, arguments
 
 
-def test_losses_fall_and_the_result_is_a_style(folder, tmp_path):
-    lines = []
+def test_losses_fall_and_the_result_is_a_style(folder: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
     output = tmp_path / "red.pt"
     more = ("--steps", "40", "--learning-rate", "0.01", "--stability-start", "0.5")
     command.run(arguments(folder, output, *more), say=lines.append)
@@ -35,26 +38,27 @@ def test_losses_fall_and_the_result_is_a_style(folder, tmp_path):
     assert start["temporal"] == 0 and end["temporal"] > 0
     assert any("step 40/40" in line for line in lines)
     pictures = sorted((tmp_path / "red.pt.training").glob("pictures_*.png"))
-    assert cv2.imread(str(pictures[-1])).shape == (256, 2 * 256, 3)
+    shown = cv2.imread(str(pictures[-1]))
+    assert shown is not None and shown.shape == (256, 2 * 256, 3)
     (painted,) = load_style(str(output)).paint([np.zeros((30, 41, 3), np.uint8)])
     assert painted.shape == (30, 41, 3)
 
 
-def test_an_interrupted_run_goes_on_bit_for_bit(folder, tmp_path):
+def test_an_interrupted_run_goes_on_bit_for_bit(folder: Path, tmp_path: Path) -> None:
     more = ("--steps", "8", "--stability-start", "0.25")
     paintings = ("red", "blue")
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     command.run(arguments(folder, whole, *more, paintings=paintings))
-    lines = []
+    lines: list[str] = []
 
-    def stop_after_six(line):
+    def stop_after_six(line: str) -> None:
         lines.append(line)
         if "step 8/8" in line:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         command.run(arguments(folder, cut, *more, paintings=paintings), say=stop_after_six)
-    resumed = []
+    resumed: list[str] = []
     command.run(arguments(folder, cut, *more, paintings=paintings), say=resumed.append)
     assert "step 4 of 8" in resumed[0]
     for name in paintings:
@@ -64,18 +68,18 @@ def test_an_interrupted_run_goes_on_bit_for_bit(folder, tmp_path):
     for part in ("bank", "average"):
         for key, value in states[0][part].items():
             assert torch.equal(value, states[1][part][key])
-    for one, two in zip(*(s["adam"]["state"].values() for s in states)):
+    for one, two in zip(*(s["adam"]["state"].values() for s in states), strict=True):
         assert all(torch.equal(one[key], two[key]) for key in one)
 
 
-def _rank(folder, output, rank, port):
+def _rank(folder: Path, output: Path, rank: int, port: int) -> None:
     torch.set_num_threads(1)
     more = ("--steps", "2", "--accumulate", "1", "--stability-start", "1")
     world = World(rank, 2, "127.0.0.1", port)
     command.run(arguments(folder, output, *more), world)
 
 
-def test_two_ranks_train_what_one_rank_accumulates(folder, tmp_path):
+def test_two_ranks_train_what_one_rank_accumulates(folder: Path, tmp_path: Path) -> None:
     more = ("--steps", "2", "--accumulate", "2", "--stability-start", "1")
     command.run(arguments(folder, tmp_path / "one.pt", *more))
     with socket.socket() as free:
@@ -96,7 +100,7 @@ def test_two_ranks_train_what_one_rank_accumulates(folder, tmp_path):
         torch.testing.assert_close(one[key], two[key], atol=1e-5, rtol=1e-4)
 
 
-def test_an_exported_style_paints_as_the_bank_does():
+def test_an_exported_style_paints_as_the_bank_does() -> None:
     torch.manual_seed(0)
     bank = StyleBank(ARCH, 3)
     for parameter in bank.parameters():
@@ -115,13 +119,13 @@ def test_an_exported_style_paints_as_the_bank_does():
 
 
 @pytest.mark.parametrize("side", [70, 133, 200])
-def test_the_painting_has_the_size_asked_for(folder, side):
+def test_the_painting_has_the_size_asked_for(folder: Path, side: int) -> None:
     """Enlarged too: the size in pixels is the size of the strokes."""
     painting = read_painting(str(folder / "red.png"), side)
     assert painting.shape == (round(70 * side / 64), side, 3)
 
 
-def test_every_photograph_comes_once_in_a_pass(folder):
+def test_every_photograph_comes_once_in_a_pass(folder: Path) -> None:
     photos = find_photos(str(folder / "photos"), 32)
     count = len(photos.training)
     for start in (0, count):
@@ -156,7 +160,9 @@ def test_every_photograph_comes_once_in_a_pass(folder):
         (("-o", "{root}/red.png/x.pt"), "red.png"),
     ],
 )
-def test_bad_input_is_named(folder, tmp_path, more, reason):
+def test_bad_input_is_named(
+    folder: Path, tmp_path: Path, more: tuple[str, ...], reason: str
+) -> None:
     (folder / "empty").mkdir(exist_ok=True)
     (folder / "broken").mkdir(exist_ok=True)
     (folder / "broken" / "x.jpg").write_bytes(b"no image at all")
@@ -170,23 +176,25 @@ def test_bad_input_is_named(folder, tmp_path, more, reason):
     assert len(str(caught.value).splitlines()) <= 3
 
 
-def test_a_state_of_another_run_is_not_continued(folder, tmp_path):
+def test_a_state_of_another_run_is_not_continued(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "x.pt"
     command.run(arguments(folder, output, "--steps", "1"))
-    with pytest.raises(InputError, match="content_weight was 1.5, now 2.0"):
+    with pytest.raises(InputError, match=r"content_weight was 1.5, now 2.0"):
         command.run(arguments(folder, output, "--steps", "2", "--content-weight", "2"))
     (tmp_path / "x.pt.training" / "state.pt").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(InputError, match="damaged"):
         command.run(arguments(folder, output, "--steps", "2"))
 
 
-def test_divergence_is_one_message_and_keeps_the_last_state(folder, tmp_path, monkeypatch):
+def test_divergence_is_one_message_and_keeps_the_last_state(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     output = tmp_path / "x.pt"
     command.run(arguments(folder, output, "--steps", "4"))
     before = output.read_bytes()
     terms = Trainer._terms
 
-    def broken(trainer, sample):
+    def broken(trainer: Trainer, sample: Sample) -> dict[str, torch.Tensor]:
         return {name: value * float("nan") for name, value in terms(trainer, sample).items()}
 
     monkeypatch.setattr(Trainer, "_terms", broken)
@@ -197,14 +205,16 @@ def test_divergence_is_one_message_and_keeps_the_last_state(folder, tmp_path, mo
     assert all(torch.isfinite(value).all() for value in saved["bank"].values())
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "style.pt"
     files.write_atomically(path, b"old")
 
-    def full(_):
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match="No space left"):
         files.write_atomically(path, b"new")
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]

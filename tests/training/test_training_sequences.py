@@ -32,7 +32,9 @@ def ramp(slope_x: int, slope_y: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_every_frame_sampled_along_the_flow_is_the_next(seed, monkeypatch):
+def test_every_frame_sampled_along_the_flow_is_the_next(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Slow motion, so that nothing is seen from beyond the photograph, where it is mirrored."""
     monkeypatch.setattr(pairs, "MAX_SHIFT_PX", 1.0)
     monkeypatch.setattr(pairs, "MAX_ZOOM", 0.01)
@@ -42,20 +44,28 @@ def test_every_frame_sampled_along_the_flow_is_the_next(seed, monkeypatch):
     )
     assert len(clip.frames) == LENGTH and len(clip.backward_flows) == LENGTH - 1
     for before, after, flow, visible in zip(
-        clip.frames, clip.frames[1:], clip.backward_flows, clip.visible
+        clip.frames[:-1], clip.frames[1:], clip.backward_flows, clip.visible, strict=True
     ):
         assert visible.mean() > 0.5
         apart = np.abs(warp(before, flow) - after).max(axis=2)
         assert apart[visible].max() < 0.1
 
 
-def test_layers_hide_and_uncover_in_every_frame(monkeypatch):
-    monkeypatch.setattr(sequences, "LAYER_SHARE", 1.0)
-    monkeypatch.setattr(sequences, "STILL_SHARE", 0.0)
-    noise = [np.random.default_rng(seed).integers(0, 256, (60, 60, 3), np.uint8) for seed in (1, 2)]
+def test_layers_hide_and_uncover_in_every_frame() -> None:
+    noise, other = (
+        np.random.default_rng(seed).integers(0, 256, (60, 60, 3), np.uint8) for seed in (1, 2)
+    )
     hidden, wrong = np.zeros(LENGTH - 1), np.zeros(LENGTH - 1)
     for seed in range(8):
-        clip = sequences.moving_sequence(*noise, SIZE, LENGTH, np.random.default_rng(seed))
+        clip = sequences.moving_sequence(
+            noise,
+            other,
+            SIZE,
+            LENGTH,
+            np.random.default_rng(seed),
+            layer_share=1.0,
+            still_share=0.0,
+        )
         for number in range(LENGTH - 1):
             flow = clip.backward_flows[number]
             covered = pairs.within(flow) & ~clip.visible[number]
@@ -66,12 +76,12 @@ def test_layers_hide_and_uncover_in_every_frame(monkeypatch):
     assert (hidden > 50).all() and (wrong > 0.5 * hidden).all()
 
 
-def test_noise_and_exposure_stay_within_their_ranges():
+def test_noise_and_exposure_stay_within_their_ranges() -> None:
     clip = sequences.make_sequence(ramp(1, 0), ramp(0, 1), SIZE, 3, np.random.default_rng(4))
     again = sequences.make_sequence(ramp(1, 0), ramp(0, 1), SIZE, 3, np.random.default_rng(4))
     for one, two in zip((*clip.frames, clip.content), (*again.frames, again.content), strict=True):
         assert one.dtype == np.float32 and one.shape == (SIZE, SIZE, 3)
-        assert 0 <= one.min() and one.max() <= 255
+        assert one.min() >= 0 and one.max() <= 255
         assert np.array_equal(one, two)
     assert np.abs(clip.frames[-1] - clip.content).std() < 1.2 * pairs.MAX_NOISE_LEVELS
 
@@ -80,12 +90,12 @@ def test_noise_and_exposure_stay_within_their_ranges():
     "step, count",
     [(0, 1), (49_999, 1), (50_000, 2), (59_999, 2), (60_000, 4), (89_999, 4)],
 )
-def test_sequences_grow_as_in_the_original(step, count):
+def test_sequences_grow_as_in_the_original(step: int, count: int) -> None:
     assert following_frames(step, 90_000) == count
 
 
 @pytest.fixture(scope="module")
-def bank():
+def bank() -> RecurrentBank:
     set_threads(1)
     torch.manual_seed(0)
     bank = RecurrentBank(ARCH, 2)
@@ -94,7 +104,7 @@ def bank():
     return bank
 
 
-def test_an_exported_model_is_shown_what_the_bank_is_shown(bank):
+def test_an_exported_model_is_shown_what_the_bank_is_shown(bank: RecurrentBank) -> None:
     """Where margins do not reach, one step of the model that runs is one step of training."""
     random = np.random.default_rng(0)
     frame, warped = (random.integers(0, 256, (96, 96, 3), np.uint8) for _ in range(2))
@@ -113,7 +123,7 @@ def test_an_exported_model_is_shown_what_the_bank_is_shown(bank):
     assert not torch.equal(bank(bgr(frame), 1, past), bank(bgr(frame), 1))
 
 
-def test_the_past_is_painted_frame_by_frame(bank):
+def test_the_past_is_painted_frame_by_frame(bank: RecurrentBank) -> None:
     clip = sequences.make_sequence(ramp(1, 0), ramp(0, 1), SIZE, 3, np.random.default_rng(4))
     images = [as_images([frame], torch.device("cpu")) for frame in clip.frames]
     flows = tuple(torch.from_numpy(flow)[None] for flow in clip.backward_flows)
@@ -123,6 +133,7 @@ def test_the_past_is_painted_frame_by_frame(bank):
     )
     with torch.no_grad():
         past = past_of(bank, sample)
+        assert past is not None
         first = picture(bank(images[0], 1))
         moved = warp(first, clip.backward_flows[0])
         second = picture(bank(images[1], 1, Past(bgr(moved), masks[0])))
@@ -143,13 +154,12 @@ def picture(images: torch.Tensor) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory):
+def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
     return panning_clip(tmp_path_factory.mktemp("video") / "pan.mkv", frames=40, cut=29)
 
 
-def test_parts_of_a_video_follow_its_motion(clip, monkeypatch):
-    monkeypatch.setattr("fastvid.training.video_sequences.SEQUENCE_EVERY", 9)
-    videos = load_video_sequences([clip], 64)
+def test_parts_of_a_video_follow_its_motion(clip: str) -> None:
+    videos = load_video_sequences([clip], 64, sequence_every=9)
     # Sequences end at frames 4, 13, 22, 31 and 40 that is not there; the cut is in that at 31.
     assert len(videos.sequences) == 3
     for length in (2, 3, LENGTH):
@@ -163,7 +173,6 @@ def test_parts_of_a_video_follow_its_motion(clip, monkeypatch):
             assert moved < 0.4 * np.abs(before - after)[visible].mean()
 
 
-def test_a_video_without_a_scene_of_five_frames_is_named(clip, monkeypatch):
-    monkeypatch.setattr("fastvid.training.video_sequences.MIN_VISIBLE", 1.1)
-    with pytest.raises(InputError, match="pan.mkv: no 5 successive frames"):
-        load_video_sequences([clip], 64)
+def test_a_video_without_a_scene_of_five_frames_is_named(clip: str) -> None:
+    with pytest.raises(InputError, match=r"pan.mkv: no 5 successive frames"):
+        load_video_sequences([clip], 64, min_visible=1.1)

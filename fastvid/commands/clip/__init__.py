@@ -2,3 +2,5 @@
 
 from fastvid.commands.clip.clip import SyntheticClip
 from fastvid.commands.clip.writing import write_clip
+
+__all__ = ["SyntheticClip", "write_clip"]

@@ -8,6 +8,8 @@ import numpy as np
 
 from fastvid.commands.clip.layers import Layer, Motion
 
+# How far layers reach beyond the frame, in frame heights, so that no camera move bares an edge.
+MARGIN = 0.35
 Color = tuple[float, float, float]
 
 # Subpixel bits of the corners of polygons.
@@ -92,7 +94,7 @@ class Canvas:
         columns = (np.arange(self.shape[1], dtype=np.float32) + 0.5) / pixels_per_unit + left
         rows = (np.arange(self.shape[0], dtype=np.float32) + 0.5) / pixels_per_unit + top
         self.x, self.y = (grid.astype(np.float32) for grid in np.meshgrid(columns, rows))
-        self._rgb = np.zeros(self.shape + (3,), np.float32)
+        self._rgb = np.zeros((*self.shape, 3), np.float32)
         self._alpha = np.zeros(self.shape, np.float32)
 
     def near(self, x: float, y: float, reach: float) -> "Canvas":
@@ -157,14 +159,14 @@ class Canvas:
         return lit
 
     def paint(self, color: Color | np.ndarray, mask: np.ndarray | float = 1.0) -> None:
-        """Paint a colour, or an (h, w, 3) picture, over what is there, through the mask."""
+        """Paints a colour, or an (h, w, 3) picture, over what is there, through the mask."""
         cover = np.broadcast_to(np.asarray(mask, np.float32), self.shape)[..., None]
         self._rgb *= 1 - cover
         self._rgb += cover * np.asarray(color, np.float32)
         self._alpha += (1 - self._alpha) * cover[..., 0]
 
     def light(self, color: Color, amount: np.ndarray) -> None:
-        """Add light to what is painted, leaving its shape."""
+        """Adds light to what is painted, leaving its shape."""
         self._rgb += (amount * self._alpha)[..., None] * np.asarray(color, np.float32)
 
     def finish(self, motion: Motion) -> Layer:

@@ -44,9 +44,9 @@ class SyntheticClip:
         self, width: int = 640, height: int = 360, frame_count: int = 96, seed: int = 0
     ) -> None:
         if min(width, height) < 16 or max(width, height) > 8192:
-            raise InputError(f"a generated clip of {width}x{height} is outside 16..8192 pixels")
+            raise InputError(f"A generated clip of {width}x{height} is outside 16..8192 pixels.")
         if frame_count < 1:
-            raise InputError(f"a clip of {frame_count} frames is none; give 1 or more")
+            raise InputError(f"A clip of {frame_count} frames is none; give 1 or more.")
         self.width, self.height, self.frame_count = width, height, frame_count
         self.rate = FRAME_RATE
         self._seed = seed

@@ -38,8 +38,10 @@ def build(aspect: float, pixels_per_unit: float, rng: np.random.Generator) -> li
         layers.append(_stalk(x, y, radius, pixels_per_unit, rng, camera.seeing(near)))
         head = _turn(x, y, period, rng.uniform(-0.1, 0.1))
         layers.append(_sunflower(x, y, radius, pixels_per_unit, rng, camera.seeing(near, head)))
-    for side in (-1, 1):
-        layers.append(_wing(side, pixels_per_unit * 1.2, camera.seeing(1.4, _flap(aspect, side))))
+    layers.extend(
+        _wing(side, pixels_per_unit * 1.2, camera.seeing(1.4, _flap(aspect, side)))
+        for side in (-1, 1)
+    )
     layers.append(_body(pixels_per_unit * 1.2, camera.seeing(1.4, _flight(aspect))))
     return layers
 
@@ -51,7 +53,7 @@ def _turn(x: float, y: float, period_s: float, phase: float) -> Motion:
         swell = 1 + 0.07 * wave(time_s, abs(period_s) * 0.6, phase)
         angle = np.sign(period_s) * 0.8 * wave(time_s, abs(period_s), phase)
         sway = translation(0.025 * wave(time_s, 4.3, phase), 0.015 * wave(time_s, 3.1, -phase))
-        return sway @ turning(float(angle), x, y, swell, swell)
+        return np.asarray(sway @ turning(float(angle), x, y, swell, swell))
 
     return motion
 
@@ -60,7 +62,7 @@ def _flight(aspect: float) -> Motion:
     def motion(time_s: float) -> np.ndarray:
         x = aspect * (0.50 - 0.34 * wave(time_s, 7.5, 0.12))
         y = 0.24 + 0.10 * wave(time_s, 2.9, 0.1) + 0.02 * wave(time_s, 0.9)
-        return translation(x, y) @ turning(0.45 + 0.25 * wave(time_s, 3.7), 0, 0)
+        return np.asarray(translation(x, y) @ turning(0.45 + 0.25 * wave(time_s, 3.7), 0, 0))
 
     return motion
 
@@ -71,7 +73,8 @@ def _flap(aspect: float, side: int) -> Motion:
 
     def motion(time_s: float) -> np.ndarray:
         open_share = 0.66 + 0.30 * wave(time_s, 0.55)
-        return flight(time_s) @ turning(0.10 * side * open_share, 0, 0, open_share, 1.0)
+        wing = turning(0.10 * side * open_share, 0, 0, open_share, 1.0)
+        return np.asarray(flight(time_s) @ wing)
 
     return motion
 

@@ -67,6 +67,6 @@ class Camera:
                     @ tilted
                     @ (translation(-self.center[0], -self.center[1]) @ view)
                 )
-            return view if motion is None else view @ motion(time_s)
+            return view if motion is None else np.asarray(view @ motion(time_s))
 
         return moved

@@ -61,7 +61,7 @@ def _tone(
 def _add(
     music: np.ndarray, tone: np.ndarray, start_s: float, pan: float, sample_rate_hz: int
 ) -> None:
-    """Mix a tone in; pan 0 is left, 1 is right, at equal power."""
+    """Mixes a tone in; pan 0 is left, 1 is right, at equal power."""
     first = round(start_s * sample_rate_hz)
     part = tone[: max(0, len(music) - first)]
     music[first : first + len(part), 0] += part * np.cos(pan * np.pi / 2)

@@ -17,7 +17,7 @@ _BT709 = 1
 
 
 def write_clip(path: str | os.PathLike[str], clip: SyntheticClip) -> None:
-    """Write a clip with its sound as H.264 and AAC; the name's ending chooses the container.
+    """Writes a clip with its sound as H.264 and AAC; the name's ending chooses the container.
 
     Odd sizes are stored with full colour resolution (4:4:4), which H.264 needs for them. Raises
     OSError where the file can't be written.

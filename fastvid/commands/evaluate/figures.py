@@ -138,7 +138,7 @@ def evaluate(
         if index in starts:
             history.clear()
         count += 1
-        for total, image in zip(totals, row):
+        for total, image in zip(totals, row, strict=True):
             total.sharpness.add(sharpness(image))
             total.contrast.add(contrast(image))
         if history:
@@ -165,15 +165,15 @@ def _rows(columns: Sequence[Iterable[np.ndarray]]) -> Iterator[tuple[np.ndarray,
     for index, row in enumerate(zip_longest(*columns)):
         if any(image is None for image in row):
             raise InputError(
-                f"one video ends before frame {index}, another goes on; give the video that the"
-                " result was made of, and the same --frames"
+                f"One video ends before frame {index}, another goes on; give the video that the"
+                " result was made of, and the same --frames."
             )
         sizes = {image.shape for image in row}
         if len(sizes) > 1:
             described = " and ".join(f"{shape[1]}x{shape[0]}" for shape in sorted(sizes))
             raise InputError(
-                f"frame {index}: the videos differ in size, {described}; give the video that the"
-                " result was made of, and the same --size"
+                f"Frame {index}: the videos differ in size, {described}; give the video that the"
+                " result was made of, and the same --size."
             )
         yield row
 
@@ -187,8 +187,10 @@ def _judge_neighbours(
     backward, forward = flow(film, film_before), flow(film_before, film)
     reliable = consistency_mask(backward, forward)
     clear = consistency_mask(forward, backward) & ~motion_boundaries(forward)
-    errors = [temporal_rmse(*images, backward, reliable) for images in zip(row, before)]
-    for total, error, image, image_before in zip(totals, errors, row, before):
+    errors = [
+        temporal_rmse(*images, backward, reliable) for images in zip(row, before, strict=True)
+    ]
+    for total, error, image, image_before in zip(totals, errors, row, before, strict=True):
         total.rmse.add(error)
         total.difference.add(temporal_difference(image, image_before, backward, reliable))
         total.fav.add(fav_temporal_error(image, image_before, backward, reliable))
@@ -202,7 +204,7 @@ def _judge_far(
     film, film_before = row[1], before[1]
     backward, forward = flow(film, film_before), flow(film_before, film)
     reliable = consistency_mask(backward, forward)
-    for total, image, image_before in zip(totals, row, before):
+    for total, image, image_before in zip(totals, row, before, strict=True):
         total.long_range_rmse.add(temporal_rmse(image, image_before, backward, reliable))
 
 

@@ -1,6 +1,5 @@
 """Judging a finished run: its frames beside the input and beside frame-by-frame painting."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -86,8 +85,9 @@ class _Tee:
         self.latest = np.empty((0, 0, 3), dtype=np.uint8)
 
     def originals(self) -> Iterator[np.ndarray]:
-        for self.latest in self._frames:
-            yield self.latest
+        for frame in self._frames:
+            self.latest = frame
+            yield frame
 
 
 class _Painter:
@@ -95,19 +95,21 @@ class _Painter:
 
     def __init__(self, run: RunFile, style: str | None, threads: int) -> None:
         from fastvid.stages.choice import choose_stages
-        from fastvid.style.loading import load_style, read_style
+        from fastvid.style.loading import load_model, read_style
 
-        name, data = read_style(style or str(run.attributes["style"]))
-        if hashlib.sha256(data).hexdigest() != run.settings.get("style_sha256"):
+        file = read_style(style or str(run.attributes["style"]))
+        if file.sha256 != run.settings.get("style_sha256"):
             raise InputError(
-                f"The style {style or name} is not the one that {run.path} was "
+                f"The style {style or file.name} is not the one that {run.path} was "
                 "painted with. Say where that is with --style."
             )
         names = PictureSettings.__dataclass_fields__
         recorded = PictureSettings(
             **{setting: value for setting, value in run.settings.items() if setting in names}
         )
-        stages = choose_stages([load_style(data, name)], replace(recorded, threads=threads))
+        stages = choose_stages(
+            [load_model(file.data, file.name)], replace(recorded, threads=threads)
+        )
         self._paint_alone = paints_alone(stages)
 
     def paint(self, frame: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from fastvid.encode.thread import PART_FRAMES
+from fastvid.encode.encoded_parts import PART_FRAMES
 from fastvid.stages.overlap import Overlap
 
 

@@ -68,7 +68,7 @@ def first_frames(shots: Sequence[int], frames: int) -> list[int]:
 def shot_lengths(frames: int, cuts: Sequence[int]) -> list[int]:
     """The lengths of the shots of a film with cuts before these frames; others do not count."""
     starts = [0, *sorted({cut for cut in cuts if 0 < cut < frames})]
-    return [stop - start for start, stop in zip(starts, [*starts[1:], frames])]
+    return [stop - start for start, stop in zip(starts, [*starts[1:], frames], strict=True)]
 
 
 def own_cores(ranks: int, threads: int, dealing: Dealing) -> Cluster:

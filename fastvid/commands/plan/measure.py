@@ -6,35 +6,30 @@ charged by the wall clock.
 """
 
 import itertools
-import statistics
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fastvid.commands.plan.costs import FrameCosts
+from fastvid.commands.plan.side_costs import time_encoding, time_relaying, time_storing
+from fastvid.commands.plan.stopwatch import Stopwatch
 from fastvid.decode.cuts import mark_cuts
 from fastvid.decode.frame import Frame
 from fastvid.decode.source import VideoSource
-from fastvid.encode.output import open_encoder
+from fastvid.encode.encoder_thread import encoder_threads
 from fastvid.encode.plan import OutputPlan
-from fastvid.encode.thread import encoder_threads
 from fastvid.job.estimate import frame_bytes
 from fastvid.job.options import StylizeOptions
-from fastvid.runfile.writer import RunWriter, SegmentRecord
 from fastvid.stages.interface import (
     BatchStages,
     Motion,
     RecurrentStages,
     Stage,
     Stages,
-    kept_flow,
-    kept_occlusion,
     paints_alone,
 )
 
@@ -45,36 +40,6 @@ FRAMES_A_PLACE = 4
 _READING_LIMIT_S = 30.0
 # Computing ends after the place at which so much time has gone.
 _COMPUTING_LIMIT_S = 60.0
-# Rank 0 copies a frame that it sends or receives, and so does MPI.
-_RELAY_COPIES = 2
-
-
-@dataclass
-class Stopwatch:
-    """Seconds of named stages, each as often as it was timed."""
-
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    wall_s: float = 0.0
-    processor_s: float = 0.0
-
-    @contextmanager
-    def timing(self, stage: str, by_wall_clock: bool = False) -> Iterator[None]:
-        """Times what is done inside."""
-        wall, processor = time.perf_counter(), time.process_time()
-        yield
-        wall, processor = time.perf_counter() - wall, time.process_time() - processor
-        self.wall_s += wall
-        self.processor_s += processor
-        taken = wall if by_wall_clock else min(wall, processor)
-        self.seconds.setdefault(stage, []).append(taken)
-
-    def median(self, stage: str) -> float:
-        """Of one stage; 0 if it was never timed."""
-        return statistics.median(self.seconds.get(stage, [0.0]))
-
-    def mean(self, stage: str) -> float:
-        """Of one stage; 0 if it was never timed."""
-        return statistics.fmean(self.seconds.get(stage, [0.0]))
 
 
 @dataclass(frozen=True)
@@ -91,7 +56,7 @@ def measure_film(
     options: StylizeOptions,
     threads: int,
     source: VideoSource,
-    stages: Stages,
+    stages: Stages[Any],
     output: OutputPlan,
     on_gpu: bool = False,
 ) -> Measurement:
@@ -104,7 +69,7 @@ def measure_film(
     """
     watch = Stopwatch()
     painted: list[np.ndarray] = []
-    kept: Motion | None = None
+    kept: Motion[Any] | None = None
     marked = mark_cuts(_timed_frames(source, watch), options.cuts)
     began = time.monotonic()
     # As in a run, not in the main thread: malloc gives that one its memory in another way, and
@@ -119,9 +84,9 @@ def measure_film(
             if time.monotonic() - began > _COMPUTING_LIMIT_S:
                 break
     styles = len(options.styles)
-    _encode(painted, output, encoder_threads(threads, styles), watch)
-    _store(painted, kept, options, watch)
-    _relay(painted[0], watch)
+    time_encoding(painted, output, encoder_threads(threads, styles), watch)
+    time_storing(painted, kept, options, watch)
+    time_relaying(painted[0], watch)
     copy_s = watch.median("relay") / painted[0].nbytes
     kept_bytes = frame_bytes(source.info, options.keep) - painted[0].nbytes
     costs = FrameCosts(
@@ -190,7 +155,7 @@ def _groups(
             yield group
 
 
-def _warm_up(stages: Stages, frames: Sequence[tuple[Frame, bool]]) -> None:
+def _warm_up(stages: Stages[Any], frames: Sequence[tuple[Frame, bool]]) -> None:
     """Every stage once, as far as the frames go: first calls are slow."""
     first, second = frames[0][0], frames[min(1, len(frames) - 1)]
     batches = _in_batches(stages)
@@ -205,14 +170,14 @@ def _warm_up(stages: Stages, frames: Sequence[tuple[Frame, bool]]) -> None:
         stages.blend(painted if batches else stages.paint(second[0].image), painted, motion)
 
 
-def _in_batches(stages: Stages) -> BatchStages | None:
+def _in_batches(stages: Stages[Any]) -> BatchStages[Any] | None:
     """The stages, if they paint several frames at a time."""
     return stages if isinstance(stages, BatchStages) and stages.batch_size > 1 else None
 
 
 def _compute(
-    stages: Stages, frames: Sequence[tuple[Frame, bool]], watch: Stopwatch, on_gpu: bool
-) -> tuple[list[np.ndarray], Motion | None]:
+    stages: Stages[Any], frames: Sequence[tuple[Frame, bool]], watch: Stopwatch, on_gpu: bool
+) -> tuple[list[np.ndarray], Motion[Any] | None]:
     """The finished frames of a place, (H, W, 3) uint8 RGB, of the first style, and the motion of
     the last one that has any."""
     recurrent = isinstance(stages, RecurrentStages)
@@ -220,7 +185,7 @@ def _compute(
     if (batches := _in_batches(stages)) is not None:
         batch = _paint_batches(batches, [frame.image for frame, _ in frames], watch)
     finished: list[np.ndarray] = []
-    last_motion: Motion | None = None
+    last_motion: Motion[Any] | None = None
     before: Frame | None = None
     for number, (frame, begins) in enumerate(frames):
         motion = None
@@ -243,7 +208,7 @@ def _compute(
 
 
 def _paint_batches(
-    stages: BatchStages, images: Sequence[np.ndarray], watch: Stopwatch
+    stages: BatchStages[Any], images: Sequence[np.ndarray], watch: Stopwatch
 ) -> list[np.ndarray]:
     """Paints as a run does on a GPU. A frame is charged "paint", the processor time of this rank,
     and "batch", the time until it is painted."""
@@ -262,63 +227,3 @@ def _paint_batches(
         ):
             watch.seconds.setdefault(stage, []).append(seconds / stages.batch_size)
     return painted
-
-
-def _encode(
-    painted: Sequence[np.ndarray], output: OutputPlan, threads: int, watch: Stopwatch
-) -> None:
-    """Encodes the frames as a part of their own; an encoder looks ahead, so all together count."""
-    with tempfile.TemporaryDirectory(prefix="fastvid-plan-") as folder:
-        step = max(1, round(1 / (output.average_rate * output.time_base)))
-        whole = Stopwatch()
-        with whole.timing("encode"):
-            encoder = open_encoder(output, Path(folder) / "part", threads)
-            for index, image in enumerate(painted):
-                encoder.write(image, index * step, step)
-            encoder.close()
-    watch.seconds["encode"] = [whole.mean("encode") / len(painted)]
-
-
-def _store(
-    painted: Sequence[np.ndarray], motion: Motion | None, options: StylizeOptions, watch: Stopwatch
-) -> None:
-    """Stores segments, with what is kept besides of `motion`."""
-    height, width = painted[0].shape[:2]
-    length = options.segment_length
-    flows, occlusions = [], []
-    if "flow" in options.keep:
-        flows = [kept_flow(motion, painted[0])] * length
-    if "occlusion" in options.keep:
-        occlusions = [kept_occlusion(motion, painted[0])] * length
-    frames = itertools.cycle(painted)
-    with tempfile.TemporaryDirectory(prefix="fastvid-plan-") as folder:
-        writer = RunWriter.create(
-            Path(folder) / "run.h5", height, width, {}, options.keep, options.compression
-        )
-        for number in range(PLACES):
-            start = number * length
-            record = SegmentRecord(
-                number,
-                start,
-                start + length,
-                0,
-                0,
-                0,
-                "",
-                range(start, start + length),
-                [1] * length,
-                {},
-            )
-            segment = Stopwatch()
-            with segment.timing("store"):
-                writer.store(record, list(itertools.islice(frames, length)), flows, occlusions)
-            watch.seconds.setdefault("store", []).append(segment.mean("store") / length)
-        writer.close()
-
-
-def _relay(image: np.ndarray, watch: Stopwatch) -> None:
-    """Passes a frame on, as often as makes a median."""
-    for _ in range(FRAMES_A_PLACE):
-        with watch.timing("relay"):
-            for _ in range(_RELAY_COPIES):
-                image.copy()

@@ -2,24 +2,23 @@
 
 import os
 import socket
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from fastvid.commands.plan.costs import Cluster, Dealing
+from fastvid.commands.plan.costs import Cluster, Dealing, FrameCosts
 from fastvid.commands.plan.forecast import (
     Forecast,
-    best_value,
     forecast,
     own_cores,
     shared_cores,
     shot_lengths,
 )
-from fastvid.commands.plan.measure import Measurement, Stopwatch, measure_film
+from fastvid.commands.plan.measure import Measurement, measure_film
 from fastvid.commands.plan.reading import own_reading
-from fastvid.commands.plan.script import submission_script
+from fastvid.commands.plan.stopwatch import Stopwatch
 from fastvid.decode.cuts import read_cuts
 from fastvid.encode.plan import OutputPlan
 from fastvid.errors import InputError
@@ -29,6 +28,10 @@ from fastvid.parallel.mpi.peer import Peer
 from fastvid.parallel.mpi.waiting import LEADER_SLEEP_S
 from fastvid.stages.settings import PictureSettings
 from fastvid.system.resources import available_memory_bytes, free_disk_bytes, usable_cores
+
+if TYPE_CHECKING:
+    from fastvid.job.opening import OpenedJob
+    from fastvid.stages.interface import Stages
 
 # What a job takes beside what is measured here: Python, MPI, joining the output.
 _START_S = 1.5
@@ -99,44 +102,21 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
     start = Stopwatch()
     with ExitStack() as stack:
         with start.timing("start"):
-            # As in a run, loading torch is a part of the start.
-            from fastvid.job.opening import open_job, settle
-            from fastvid.parallel.setup import real_stages
-            from fastvid.style.device import gpu_count
-
-            job = open_job(options, stack)
-            alone = Peer(0, socket.gethostname(), 1, available_memory_bytes(), os.getpid())
-            settings = settle(job, [alone], stack).settings
-            stages = real_stages(job.setup(settings, range(len(job.names))))
-        source, info = job.source, job.source.info
-        gpus = gpu_count(settings.device)
-        decoded, notes = own_reading(options, source, ranks)
+            job, settings, stages = _open(options, stack)
+        gpus = _gpus(settings)
+        decoded, notes = own_reading(options, job.source, ranks)
+        output = job.styles[0].plan
         measurement = measure_film(
-            options, settings.threads, source, stages, job.plans[0], on_gpu=gpus > 0
+            options, settings.threads, job.source, stages, output, on_gpu=gpus > 0
         )
-        frames = source.frame_count
+        info, frames = job.source.info, job.source.frame_count
     shots, about_shots = _shots(options, frames)
-    notes += about_shots + _about_measuring(measurement, settings, gpus)
     start_s = _START_S + start.median("start")
-    dealing = Dealing(
-        options.segment_length,
-        options.held_at_most(job.recurrent),
-        LEADER_SLEEP_S + 3 * info.width * info.height / _NETWORK_BYTES_PER_S,
-        overlap=options.overlap,
+    reckoning = _Reckoning(
+        shots, measurement.costs, settings.threads, start_s, decoded, options.cuts != "auto"
     )
+    dealing = _dealing(options, job.recurrent, info.width * info.height)
     cores = usable_cores()
-
-    def foretell(cluster_of: Callable[[int], Cluster]) -> tuple[Forecast, ...]:
-        found = []
-        for count in ranks:
-            costs = measurement.costs
-            if count in decoded:
-                costs = costs.read_by_ranks(decoded[count], cuts_known=options.cuts != "auto")
-            found.append(
-                forecast(shots, costs, cluster_of(count), threads=settings.threads, start_s=start_s)
-            )
-        return tuple(found)
-
     each = rank_bytes(info, options, job.paint_bytes, job.recurrent)
     return JobPlan(
         frames=frames,
@@ -144,19 +124,80 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
         settings=settings,
         gpus=gpus,
         recurrent=job.recurrent,
-        output=job.plans[0],
+        output=output,
         decoded=decoded,
         cores_here=cores,
         measurement=measurement,
         start_s=start_s,
-        forecasts=foretell(lambda count: own_cores(count, settings.threads, dealing)),
-        here=foretell(lambda count: shared_cores(count, settings.threads, cores, dealing)),
+        forecasts=reckoning.forecasts(own_cores(n, settings.threads, dealing) for n in ranks),
+        here=reckoning.forecasts(shared_cores(n, settings.threads, cores, dealing) for n in ranks),
         rank_bytes=each,
         rank0_bytes=each + rank0_extra_bytes(info, options),
         disk_bytes=run_file_bytes(info, options),
         disk_free_bytes=free_disk_bytes(options.run_path),
-        notes=tuple(notes),
+        notes=(*notes, *about_shots, *_about_measuring(measurement, settings, gpus)),
     )
+
+
+def _open(
+    options: StylizeOptions, stack: ExitStack
+) -> "tuple[OpenedJob, PictureSettings, Stages[Any]]":
+    """The job as one rank on this machine opens it, and its stages."""
+    # As in a run, loading torch is a part of the start, which is timed.
+    from fastvid.job.opening import open_job, settle
+    from fastvid.parallel.setup import real_stages
+
+    job = open_job(options, stack)
+    alone = Peer(0, socket.gethostname(), 1, available_memory_bytes(), os.getpid())
+    settings = settle(job, [alone], stack).settings
+    return job, settings, real_stages(job.setup(settings, job.styles))
+
+
+def _gpus(settings: PictureSettings) -> int:
+    """GPUs of this machine that the job paints on, 0 if it paints on the CPU."""
+    from fastvid.style.device import gpu_count
+
+    return gpu_count(settings.device)
+
+
+def _dealing(options: StylizeOptions, recurrent: bool, pixels: int) -> Dealing:
+    """How segments are dealt, and what a frame takes from one rank to another."""
+    return Dealing(
+        options.segment_length,
+        options.held_at_most(recurrent),
+        LEADER_SLEEP_S + 3 * pixels / _NETWORK_BYTES_PER_S,
+        overlap=options.stretches,
+    )
+
+
+@dataclass(frozen=True)
+class _Reckoning:
+    """What a job is reckoned from. shots: the lengths of them. decoded: as in `JobPlan`."""
+
+    shots: Sequence[int]
+    costs: FrameCosts
+    threads: int
+    start_s: float
+    decoded: dict[int, float]
+    cuts_known: bool
+
+    def forecasts(self, clusters: Iterable[Cluster]) -> tuple[Forecast, ...]:
+        """The job on each of these."""
+        return tuple(
+            forecast(
+                self.shots,
+                self._costs_on(cluster.ranks),
+                cluster,
+                threads=self.threads,
+                start_s=self.start_s,
+            )
+            for cluster in clusters
+        )
+
+    def _costs_on(self, ranks: int) -> FrameCosts:
+        if ranks not in self.decoded:
+            return self.costs
+        return self.costs.read_by_ranks(self.decoded[ranks], cuts_known=self.cuts_known)
 
 
 def _about_measuring(measurement: Measurement, settings: PictureSettings, gpus: int) -> list[str]:
@@ -182,29 +223,3 @@ def _shots(options: StylizeOptions, frames: int) -> tuple[list[int], list[str]]:
     if options.cuts == "auto":
         return [frames], ["cuts are not looked for: reckoned as one shot, the hardest case"]
     return shot_lengths(frames, sorted(read_cuts(Path(options.cuts)))), []
-
-
-def write_script(path: Path, plan: JobPlan, options: StylizeOptions, overwrite: bool) -> None:
-    """Writes the submission script for the best value. Raises InputError if it can't be written or
-    if there is a file already."""
-    if path.exists() and not overwrite:
-        raise InputError(
-            f"{path} exists already. Use --overwrite to replace it, or another --script."
-        )
-    best, _ = best_value(plan.forecasts)
-    jobs = Path(__file__).resolve().parents[3] / "jobs"
-    text = submission_script(
-        options,
-        ranks=best.ranks,
-        threads=plan.threads,
-        gpus=plan.gpus,
-        seconds=best.seconds,
-        rank_bytes=plan.rank0_bytes,
-        python=sys.executable,
-        jobs=jobs if (jobs / "lib.sh").is_file() else None,
-    )
-    try:
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o755)
-    except OSError as error:
-        raise InputError(f"{path}: can't be written: {error.strerror}.") from error

@@ -23,7 +23,7 @@ def format_plan(plan: JobPlan, options: StylizeOptions) -> str:
         f"{'ranks':>6} {'time':>14} {'frames/s':>9} {'efficiency':>11} {'core hours':>11} "
         f"{'memory, all':>12} {'here, ' + str(plan.cores_here) + ' cores':>15}",
     ]
-    for one, here in zip(plan.forecasts, plan.here):
+    for one, here in zip(plan.forecasts, plan.here, strict=True):
         memory = plan.rank0_bytes + (one.ranks - 1) * plan.rank_bytes
         lines.append(
             f"{one.ranks:>6} {human_seconds(one.seconds):>14} "

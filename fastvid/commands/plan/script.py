@@ -1,20 +1,22 @@
-"""A submission script for Slurm that runs what was planned. Pure functions."""
+"""A submission script for Slurm that runs what was planned."""
 
 import math
-import os
 import shlex
-from dataclasses import fields, replace
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+from fastvid.commands.plan.forecast import best_value
+from fastvid.commands.plan.plan import JobPlan
+from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
+from fastvid.system.forms import absolute
+from fastvid.system.options import option_words
 
 # Room for a slower processor and for waiting disks; a job that needs more requeues itself.
 _TIME_RESERVE = 1.5
 _SHORTEST_MINUTES = 10
 _MEGABYTE = 1 << 20
-_POSITIONAL = ("input", "output")
-# The script says these itself.
-_LEFT_OUT = ("threads", "device")
 
 _HEADER = """#!/usr/bin/env bash
 # Written by `fastvid plan`: {ranks} ranks of {threads} threads, about {minutes:.0f} minutes.
@@ -52,6 +54,32 @@ _RESTART_ONCE = """restart=(--restart)
 """
 
 
+def write_script(path: Path, plan: JobPlan, options: StylizeOptions, overwrite: bool) -> None:
+    """Writes the submission script for the best value. Raises InputError if it can't be written or
+    if there is a file already."""
+    if path.exists() and not overwrite:
+        raise InputError(
+            f"{path} exists already. Use --overwrite to replace it, or another --script."
+        )
+    best, _ = best_value(plan.forecasts)
+    jobs = Path(__file__).resolve().parents[3] / "jobs"
+    text = submission_script(
+        options,
+        ranks=best.ranks,
+        threads=plan.threads,
+        gpus=plan.gpus,
+        seconds=best.seconds,
+        rank_bytes=plan.rank0_bytes,
+        python=sys.executable,
+        jobs=jobs if (jobs / "lib.sh").is_file() else None,
+    )
+    try:
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+    except OSError as error:
+        raise InputError(f"{path}: can't be written: {error.strerror}.") from error
+
+
 def submission_script(
     options: StylizeOptions,
     *,
@@ -79,10 +107,10 @@ def submission_script(
         memory_mb=-(-rank_bytes // (threads * _MEGABYTE)),
         limit=f"{minutes // 60:02d}:{minutes % 60:02d}:00",
     )
-    places = [_absolute(options.input), _output_text(options)]
+    places = [absolute(options.input), _output_text(options)]
     device = f"--device={'cuda' if gpus else 'cpu'}"
     if jobs is not None:
-        words = [*places, device, *stylize_arguments(options)]
+        words = [*places, device, *option_words(options)]
         return header + _WITH_LIBRARY.format(
             jobs=shlex.quote(str(jobs)), arguments=shlex.join(words)
         )
@@ -91,7 +119,7 @@ def submission_script(
         "-o",
         places[1],
         device,
-        *stylize_arguments(replace(options, restart=False)),
+        *option_words(replace(options, restart=False)),
     ]
     restart = (_RESTART_ONCE, ' "${restart[@]}"') if options.restart else ("", "")
     return (
@@ -114,51 +142,7 @@ def _tasks(ranks: int, gpus: int) -> str:
     return _GPU_TASKS.format(nodes=nodes, ranks=ranks, per_node=math.ceil(ranks / nodes))
 
 
-def stylize_arguments(options: StylizeOptions) -> list[str]:
-    """What differs from the defaults, as arguments of `fastvid stylize`, places made absolute; not
-    what the script says itself."""
-    default = StylizeOptions(options.input, options.output)
-    words: list[str] = []
-    for name in (field.name for field in fields(options)):
-        value = getattr(options, name)
-        if name in (*_POSITIONAL, *_LEFT_OUT) or value == getattr(default, name):
-            continue
-        option = "--" + name.replace("_", "-")
-        # The = keeps a size like -1x360, or a style called -x, from being taken for an option.
-        if name == "style":
-            words += [f"{option}={_style(style)}" for style in options.styles]
-        elif value is True:
-            words.append(option)
-        else:
-            words.append(f"{option}={_text(name, value)}")
-    return words
-
-
-def _style(name_or_path: str) -> str:
-    return _absolute(name_or_path) if Path(name_or_path).is_file() else name_or_path
-
-
-def _text(name: str, value: object) -> str:
-    if name == "frames" and isinstance(value, tuple):
-        return ":".join("" if part is None else str(part) for part in value)
-    if name == "size" and isinstance(value, tuple):
-        return "x".join(str(part) for part in value)
-    if name == "first_frame_model":
-        return _style(str(value))
-    if name == "cuts" and value not in ("auto", "none"):
-        return _absolute(str(value))
-    if isinstance(value, tuple):
-        return ",".join(value)
-    if isinstance(value, Path):
-        return _absolute(value)
-    return str(value)
-
-
-def _absolute(path: str | Path) -> str:
-    return os.path.abspath(path)
-
-
 def _output_text(options: StylizeOptions) -> str:
     """The output; a folder of images keeps the slash that says so."""
-    text = _absolute(options.output)
+    text = absolute(options.output)
     return text + "/" if options.codec == "png" else text

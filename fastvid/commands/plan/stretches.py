@@ -13,7 +13,10 @@ def stretches_of(shots: Sequence[int], overlap: Overlap) -> list[tuple[int, bool
     found = []
     for length in shots:
         starts = [0, *seams(0, length, overlap)]
-        found += [(stop - start, start > 0) for start, stop in zip(starts, [*starts[1:], length])]
+        found += [
+            (stop - start, start > 0)
+            for start, stop in zip(starts, [*starts[1:], length], strict=True)
+        ]
     return found
 
 

@@ -7,12 +7,12 @@ spare.
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 
 from fastvid.commands.plan.costs import Cluster, FrameCosts
+from fastvid.commands.plan.simulated import Rank, Segment, Step, Task, segments_of
 from fastvid.parallel.dealer import NOBODY, Dealer, HandOver
 
 # These mirror the program: see `parallel.worker`, `parallel.coordinator` and `job`.
@@ -23,66 +23,12 @@ _COMPUTE_BELOW_LOAD = 0.5
 _LOAD_SINCE_S = 1.0
 
 
-@dataclass(frozen=True)
-class _Segment:
-    index: int
-    length: int
-    begins_shot: bool
-
-
-@dataclass
-class _Task:
-    """A segment at work; how many of its frames have come how far."""
-
-    segment: _Segment
-    has_boundary: bool
-    moved: int = 0
-    painted: int = 0
-    finished: int = 0
-
-    def can_blend(self) -> bool:
-        return self.finished < self.painted and (self.finished > 0 or self.has_boundary)
-
-
-@dataclass
-class _Step:
-    """A heavy step at work: what of `task` it counts up, when it ends; paused, what is left."""
-
-    task: _Task
-    counter: str
-    left_s: float
-    ends_s: float = 0.0
-    paused: bool = True
-
-
-@dataclass
-class _Rank:
-    number: int
-    speed: float
-    tasks: list[_Task] = field(default_factory=list)
-    blending: bool = False
-    heavy: _Step | None = None
-    asked: bool = False
-    held: int = 0
-    owed_s: float = 0.0
-
-    def heavy_frames_left(self) -> int:
-        return sum(task.segment.length - task.painted for task in self.tasks)
-
-
 def simulate(shots: Sequence[int], costs: FrameCosts, cluster: Cluster) -> float:
     """Seconds from the first decoded frame to the last encoded one.
 
     shots: the number of frames of each. Pure; the same every time.
     """
     return _Simulation(shots, costs, cluster).run()
-
-
-def segments_of(shots: Iterable[int], length: int) -> Iterator[tuple[int, bool]]:
-    """(frames, whether it begins its shot) of each segment of shots of so many frames."""
-    for frames in shots:
-        for start in range(0, frames, length):
-            yield min(length, frames - start), start == 0
 
 
 class _Simulation:
@@ -92,12 +38,12 @@ class _Simulation:
         self._costs = costs
         self._cluster = cluster
         self._segments = [
-            _Segment(index, length, begins)
+            Segment(index, length, begins)
             for index, (length, begins) in enumerate(
                 segments_of(shots, cluster.dealing.segment_length)
             )
         ]
-        self._ranks = [_Rank(number, speed) for number, speed in enumerate(cluster.speeds)]
+        self._ranks = [Rank(number, speed) for number, speed in enumerate(cluster.speeds)]
         self._now = 0.0
         self._order = count()
         self._due: list[tuple[float, int, Callable[[], None]]] = []
@@ -112,7 +58,7 @@ class _Simulation:
         self._successors: dict[int, int] = {}
         self._ended: set[int] = set()
         self._early: set[int] = set()
-        self._unencoded: dict[int, _Segment] = {}
+        self._unencoded: dict[int, Segment] = {}
         self._next_encoded = 0
 
     def run(self) -> float:
@@ -160,7 +106,7 @@ class _Simulation:
         self._deal()
         self._decode()
 
-    def _request(self, rank: _Rank) -> None:
+    def _request(self, rank: Rank) -> None:
         if rank.number == 0:
             self._own_request = True
         else:
@@ -189,7 +135,7 @@ class _Simulation:
         for hand_over in hand_overs:
             self._after(self._hop(hand_over.owner), partial(self._successor, hand_over))
 
-    def _gather(self, segment: _Segment) -> None:
+    def _gather(self, segment: Segment) -> None:
         costs = self._costs
         self._side_work(segment.length * (costs.fetch + costs.store + costs.encode))
         self._stored_until = max(self._stored_until, self._now) + segment.length * costs.store
@@ -203,22 +149,22 @@ class _Simulation:
 
     # -- every rank: take, compute, hand over ----------------------------------------------------
 
-    def _ask(self, rank: _Rank) -> None:
+    def _ask(self, rank: Rank) -> None:
         if rank.asked or rank.held >= self._cluster.dealing.lookahead:
             return
         if rank.heavy_frames_left() <= _PREFETCH_FRAMES:
             rank.asked = True
             self._after(self._hop(rank.number), lambda: self._request(rank))
 
-    def _take(self, rank: _Rank, segment: _Segment) -> None:
+    def _take(self, rank: Rank, segment: Segment) -> None:
         rank.asked = False
         rank.held += 1
         has_boundary = segment.begins_shot or segment.index in self._early
-        rank.tasks.append(_Task(segment, has_boundary))
+        rank.tasks.append(Task(segment, has_boundary))
         self._ask(rank)
         self._compute(rank)
 
-    def _compute(self, rank: _Rank) -> None:
+    def _compute(self, rank: Rank) -> None:
         """Begins the most urgent step, if the rank may begin one."""
         if rank.blending:
             return
@@ -231,7 +177,7 @@ class _Simulation:
         if rank.heavy is not None and rank.heavy.paused:
             self._resume(rank, rank.heavy)
 
-    def _blend(self, rank: _Rank, task: _Task) -> None:
+    def _blend(self, rank: Rank, task: Task) -> None:
         if rank.heavy is not None:
             rank.heavy.left_s = rank.heavy.ends_s - self._now
             rank.heavy.paused = True
@@ -248,7 +194,7 @@ class _Simulation:
 
         self._after(0.0 if first else self._costs.blend / rank.speed, done)
 
-    def _next_heavy(self, rank: _Rank) -> _Step | None:
+    def _next_heavy(self, rank: Rank) -> Step | None:
         """The next heavy step, with what rank 0 owes to its own work on top."""
         costs = self._costs
         for task in rank.tasks:
@@ -262,10 +208,10 @@ class _Simulation:
                 continue
             seconds = (seconds + rank.owed_s) / rank.speed
             rank.owed_s = 0.0
-            return _Step(task, counter, seconds)
+            return Step(task, counter, seconds)
         return None
 
-    def _resume(self, rank: _Rank, step: _Step) -> None:
+    def _resume(self, rank: Rank, step: Step) -> None:
         step.paused = False
         step.ends_s = self._now + step.left_s
         ends_s = step.ends_s
@@ -280,7 +226,7 @@ class _Simulation:
 
         self._after(step.left_s, done)
 
-    def _complete(self, rank: _Rank, task: _Task) -> None:
+    def _complete(self, rank: Rank, task: Task) -> None:
         rank.tasks.remove(task)
         index = task.segment.index
         self._ended.add(index)
@@ -307,7 +253,7 @@ class _Simulation:
             rank = self._ranks[successor]
             self._after(self._cluster.dealing.hop_s, lambda: self._boundary(rank, segment + 1))
 
-    def _boundary(self, rank: _Rank, segment: int) -> None:
+    def _boundary(self, rank: Rank, segment: int) -> None:
         self._early.add(segment)
         for task in rank.tasks:
             if task.segment.index == segment:

@@ -1,10 +1,13 @@
-"""Painting in batches: a device paints some frames while the engine's thread goes on with flow and
-the temporal pass."""
+"""Painting in batches: a device of its own paints some frames while the thread of the heavy stages
+goes on with motion."""
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
+from typing import Any
 
+from fastvid.parallel.engine.schedule import Report, Schedule
 from fastvid.parallel.engine.task import Task
 from fastvid.parallel.engine.threads import Step
 from fastvid.stages.interface import BatchStages, PendingBatch, Stage
@@ -17,7 +20,7 @@ class BatchPainting:
     depends on what has arrived, its frames do not depend on that (see `BatchStages`).
     """
 
-    def __init__(self, stages: BatchStages) -> None:
+    def __init__(self, stages: BatchStages[Any]) -> None:
         self._stages = stages
         self._tasks: list[Task] = []  # of each frame of the batch
         self._pending: PendingBatch | None = None
@@ -58,6 +61,27 @@ class BatchPainting:
         """Shares the time that this thread has spent among the frames of the batch."""
         for task in self._tasks:
             task.times[Stage.PAINT].add(began, seconds / len(self._tasks))
+
+
+class BatchSchedule(Schedule):
+    """Batches are begun and collected between the heavy steps, which are those of motion then."""
+
+    def __init__(
+        self, stages: BatchStages[Any], lock: AbstractContextManager[bool], report: Report
+    ) -> None:
+        super().__init__(stages, lock, report)
+        self.prefetch_frames = stages.batch_size
+        self._painting = BatchPainting(stages)
+
+    def next_heavy(self) -> Step | None:
+        """The next step of motion or paint, None if there is none yet."""
+        step = self._painting.next_step(self._tasks)
+        if step is not None:
+            return step
+        for task in self._tasks:
+            if task.needs_motion():
+                return self._motion_step(task)
+        return self._painting.last_step()
 
 
 def _places(batch: Sequence[Task]) -> list[tuple[Task, int]]:

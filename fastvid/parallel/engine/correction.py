@@ -2,7 +2,7 @@
 without it (see `fastvid.stages.overlap`)."""
 
 import logging
-import time
+from typing import Any
 
 import numpy as np
 
@@ -16,17 +16,17 @@ _log = logging.getLogger(__name__)
 class Seam:
     """The first task of a stretch, which waits here for the finished frame before it.
 
-    task: its frames are computed, from a past that began with its lead; it has kept what that took.
-    Its `boundary` is the true past, once that is there. Each style meets its past for itself, so
-    that it comes out as it would alone.
+    task: its frames are computed, from a past that began with its warm-up; it has kept what that
+    took. Its `boundary` is the true past, once that is there. Each style meets its past for itself,
+    so that it comes out as it would alone.
     """
 
-    def __init__(self, task: Task, overlap: Overlap, stages: RecurrentStages) -> None:
+    def __init__(self, task: Task, overlap: Overlap, stages: RecurrentStages[Any]) -> None:
         self.task = task
         self.done = False
         self._overlap = overlap
         self._stages = stages
-        self._position = task.lead
+        self._position = task.warm_up
         # Of each style: after how many frames its past is no longer recomputed, 0 if it still is;
         # from there on what the true frame is more than the computed one, (styles, H, W, 3) float32
         # levels, moved along with the film.
@@ -44,8 +44,11 @@ class Seam:
 
     def step(self) -> None:
         """Corrects the next frame; with the last one the seam is `done`."""
-        began, clock = time.time(), time.perf_counter()
-        task, number = self.task, self._position - self.task.lead + 1
+        with self.task.times[Stage.BLEND].measure():
+            self._correct()
+
+    def _correct(self) -> None:
+        task, number = self.task, self._position - self.task.warm_up + 1
         computed = task.finished[self._position]
         true = self._faded(computed, number)
         if not all(self._met):
@@ -62,7 +65,6 @@ class Seam:
             # The first frame that stays as it was has another one before it now.
             self._measure()
             self.done = True
-        task.times[Stage.BLEND].add(began, time.perf_counter() - clock)
 
     def _meet(self, style: int, true: np.ndarray, computed: np.ndarray, number: int) -> None:
         """Ends recomputing if the two are alike, or if it has gone on for long enough."""
@@ -73,7 +75,7 @@ class Seam:
             self._met[style] = number
             _log.info(
                 "seam at frame %d: %d frames recomputed, then %.2f levels apart",
-                self.task.start + self.task.lead,
+                self.task.start + self.task.warm_up,
                 number,
                 gap,
             )
@@ -96,14 +98,14 @@ class Seam:
             task.finished[position], self._before(), self._motion()
         )
 
-    def _motion(self) -> Motion:
+    def _motion(self) -> Motion[Any]:
         motion = self.task.motions[self._position]
         assert motion is not None
         return motion
 
     def _before(self) -> np.ndarray:
         """The true frame before the one at hand."""
-        if self._position > self.task.lead:
+        if self._position > self.task.warm_up:
             return self.task.finished[self._position - 1]
         assert self.task.boundary is not None
         return self.task.boundary

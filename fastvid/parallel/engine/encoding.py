@@ -13,14 +13,15 @@ from functools import partial
 import numpy as np
 
 from fastvid.encode.encoder import VideoEncoder
+from fastvid.encode.parts import PartFile
 from fastvid.encode.plan import OutputPlan
 from fastvid.parallel.engine.threads import Failed, SideThread, Step
 
 # Frames that are asked for in one go, and how many may be on their way or wait here.
 _ASKED_FRAMES = 4
-_AHEAD_FRAMES = 8
+AHEAD_FRAMES = 8
 # Bytes that are passed on in one go, unless they are the last.
-_PASSED_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class PartOrder:
 
 
 @dataclass(frozen=True)
-class Passage:
+class EncodedChunk:
     """Encoded bytes of a part in their order. last: the part is complete with them. problem: it
     will not be, and why."""
 
@@ -49,15 +50,23 @@ class Passage:
     problem: str = ""
 
 
-class Encoding:
+class PartEncodingThread:
     """Encodes the part that it was given.
 
     thread: takes its frames. wake: called when there is something to pass on or to ask for.
+    chunk_bytes: passed on in one go. open_encoder: opens an encoder that writes to memory.
     """
 
-    def __init__(self, wake: Callable[[], object]) -> None:
-        self.passages: queue.SimpleQueue[Passage] = queue.SimpleQueue()
+    def __init__(
+        self,
+        wake: Callable[[], object],
+        chunk_bytes: int = CHUNK_BYTES,
+        open_encoder: Callable[[OutputPlan, str, int, PartFile], VideoEncoder] = VideoEncoder,
+    ) -> None:
+        self.chunks: queue.SimpleQueue[EncodedChunk] = queue.SimpleQueue()
         self._wake = wake
+        self._chunk_bytes = chunk_bytes
+        self._open_encoder = open_encoder
         # Of what follows, the main thread reads what the other one writes.
         self._lock = threading.Lock()
         self._order: PartOrder | None = None
@@ -80,7 +89,7 @@ class Encoding:
             order = self._order
             if order is None or self._asked == order.stop:
                 return None
-            if self._asked + _ASKED_FRAMES > self._encoded + _AHEAD_FRAMES:
+            if self._asked + _ASKED_FRAMES > self._encoded + AHEAD_FRAMES:
                 return None
             start = self._asked
             self._asked = min(start + _ASKED_FRAMES, order.stop)
@@ -103,11 +112,11 @@ class Encoding:
         if self._encoder is None:
             assert self._order is not None and self._plan is not None
             order = self._at_hand = self._order
-            self._encoder = VideoEncoder(
+            self._encoder = self._open_encoder(
                 self._plan,
                 f"frames {order.first} to {order.stop - 1}",
                 order.threads,
-                _Outbox(partial(self._pass_on, order)),
+                _Outbox(partial(self._pass_on, order), self._chunk_bytes),
             )
         assert self._at_hand is not None
         self._encoder.write(image, pts, duration)
@@ -123,13 +132,13 @@ class Encoding:
         self._wake()  # it may want frames
 
     def _pass_on(self, order: PartOrder, content: bytes, last: bool) -> None:
-        self.passages.put(Passage(order, content, last))
+        self.chunks.put(EncodedChunk(order, content, last))
         self._wake()
 
     def _fail(self, failed: Failed) -> None:
         """This rank can't help, but rank 0 can do without."""
         assert self._at_hand is not None
-        self.passages.put(Passage(self._at_hand, b"", problem=failed.message))
+        self.chunks.put(EncodedChunk(self._at_hand, b"", problem=failed.message))
         with self._lock:
             self._order = None
         self._wake()
@@ -138,15 +147,16 @@ class Encoding:
 class _Outbox:
     """A part's bytes on their way to rank 0 (`fastvid.encode.parts.PartFile`)."""
 
-    def __init__(self, pass_on: Callable[[bytes, bool], None]) -> None:
+    def __init__(self, pass_on: Callable[[bytes, bool], None], chunk_bytes: int) -> None:
         self._pass_on = pass_on
+        self._chunk_bytes = chunk_bytes
         self._pieces: list[bytes] = []
         self._size = 0
 
     def write(self, data: bytes) -> None:
         self._pieces.append(data)
         self._size += len(data)
-        if self._size >= _PASSED_BYTES:
+        if self._size >= self._chunk_bytes:
             self._flush(last=False)
 
     def finish(self) -> None:

@@ -1,7 +1,10 @@
 """A segment at work on a rank: how far it has come, and how long it took."""
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -20,12 +23,19 @@ class StageTime:
         self.start = self.start or began
         self.seconds += seconds
 
+    @contextmanager
+    def measure(self) -> Iterator[None]:
+        """Counts the block as a step, if it raises nothing."""
+        began, clock = time.time(), time.perf_counter()
+        yield
+        self.add(began, time.perf_counter() - clock)
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where a segment belongs, as it travels to its rank.
+    """Where a segment belongs.
 
-    Frames [start, stop) are its own. Before them come `lead` frames for it to warm up or, with
+    Frames [start, stop) are its own. Before them come `warm_up` frames for it to warm up or, with
     `has_halo`, the one before it. group: see `Task`.
     """
 
@@ -33,34 +43,32 @@ class Place:
     start: int
     stop: int
     has_halo: bool = False
-    lead: int = 0
+    warm_up: int = 0
     group: int = -1
 
     @property
     def first(self) -> int:
         """The first of the frames that the segment takes."""
-        return self.start - self.lead - self.has_halo
-
-    def numbers(self) -> list[int]:
-        """As the header of a message."""
-        return [int(number) for number in astuple(self)]
-
-    @classmethod
-    def from_numbers(cls, header: Sequence[int]) -> "Place":
-        """The inverse of `numbers`."""
-        index, start, stop, has_halo, lead, group = header
-        return cls(index, start, stop, bool(has_halo), lead, group)
+        return self.start - self.warm_up - self.has_halo
 
     def task(self, images: Sequence[np.ndarray]) -> "Task":
         """The task with these images, from frame `first` on."""
         return Task(
             self.index,
-            self.start - self.lead,
+            self.start - self.warm_up,
             images[self.has_halo :],
             images[0] if self.has_halo else None,
-            lead=self.lead,
+            warm_up=self.warm_up,
             group=self.group,
         )
+
+
+@dataclass(frozen=True)
+class LastFrame:
+    """The last frame of a segment is finished: the next segment of the shot may want it."""
+
+    segment: int
+    image: np.ndarray
 
 
 @dataclass
@@ -68,7 +76,7 @@ class Task:
     """A segment at work on a rank.
 
     frames: its input images. halo: the input image before them, None where the segment begins its
-    shot. boundary: the finished frame before the segment, once it is there. lead: so many of the
+    shot. boundary: the finished frame before the segment, once it is there. warm_up: so many of the
     frames come before the segment, for it to warm up without its past, and the segment waits for
     its correction; `start` is the first of all frames. group: segments of one stretch have the
     same. errors: temporal errors of the finished frames, if somebody wants them.
@@ -79,9 +87,9 @@ class Task:
     frames: Sequence[np.ndarray]
     halo: np.ndarray | None
     boundary: np.ndarray | None = None
-    lead: int = 0
+    warm_up: int = 0
     group: int = -1
-    motions: list[Motion | None] = field(default_factory=list)
+    motions: list[Motion[Any] | None] = field(default_factory=list)
     painted: list[np.ndarray | None] = field(default_factory=list)
     finished: list[np.ndarray] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)

@@ -44,6 +44,11 @@ class Failed:
     order_needed: bool = False
 
 
+def still_computing() -> bool:
+    """Whether a stopped engine of this process has not come to the end of its step."""
+    return any(thread.name == THREAD_NAME for thread in threading.enumerate())
+
+
 class StepThread(threading.Thread):
     """Takes step after step from `next_step`, until that has none left to give."""
 
@@ -63,6 +68,11 @@ class StepThread(threading.Thread):
     def step_seconds(self) -> float:
         """How long the step at hand has been going on, 0 between steps."""
         return 0.0 if self.doing == WAITING else time.monotonic() - self._step_began
+
+    def wait(self, changed: threading.Condition) -> None:
+        """Waits for `changed`, which this thread holds; for `next_step`."""
+        self.doing = WAITING
+        changed.wait()
 
     def run(self) -> None:
         """Steps until stopped; the first exception ends the thread and comes out as `Failed`."""
@@ -160,8 +170,7 @@ class SideThread(Generic[T]):
     def _next_step(self, thread: StepThread) -> Step | None:
         with self._condition:
             while not self._items and not self._stopping:
-                thread.doing = WAITING
-                self._condition.wait()
+                thread.wait(self._condition)
             if not self._stopping:
                 return self._step(self._items.popleft())
         self._close()

@@ -11,6 +11,9 @@ import select
 import socket
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
 
 _NAME_BYTES = 16
 # Datagrams taken off at a time: more than a queue holds by default (net.unix.max_dgram_qlen), few
@@ -20,17 +23,22 @@ _DRAINED_AT_ONCE = 64
 _SHORTEST_POLL_S = 0.001
 
 
+def abstract_address(name: str) -> str:
+    """The address of a name in the abstract name space (man 7 unix)."""
+    return f"\0{name}"
+
+
 class Bell:
     """What a rank sleeps on: its own bell, and an alarm for its own threads and signal handlers.
 
-    name: by which others ring it; empty where the system gives it no such name. Raises OSError if
-    there is not even a pair of sockets.
+    name: by which others ring it; empty where the system gives it no such name. address: where a
+    name is bound; may raise OSError. Raises OSError if there is not even a pair of sockets.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: Callable[[str], str] = abstract_address) -> None:
         self._inside, self._alarm = socket.socketpair()
-        self._ear, self.name = _named_socket()
-        self._ends = [end for end in (self._inside, self._ear) if end is not None]
+        self._outside, self.name = _named_socket(address)
+        self._ends = [end for end in (self._inside, self._outside) if end is not None]
         self._poll = select.poll()
         for end in (*self._ends, self._alarm):
             end.setblocking(False)
@@ -39,10 +47,8 @@ class Bell:
 
     def set(self) -> None:
         """Ends the sleep of this rank, or its next one; from any thread or signal handler."""
-        try:
+        with suppress(BlockingIOError):  # it is set many times over
             self._alarm.send(b"!")
-        except BlockingIOError:
-            pass  # it is set many times over
 
     def wait(self, timeout_s: float) -> bool:
         """Sleeps until somebody rings or sets this bell, at most `timeout_s`; whether it was that.
@@ -59,8 +65,8 @@ class Bell:
 
         To be called before one looks whether there is anything to do: what comes later rings again.
         """
-        _drain(self._inside)
-        return self._ear is not None and _drain(self._ear)
+        take_off(self._inside)
+        return self._outside is not None and take_off(self._outside)
 
     def close(self) -> None:
         """Nobody can ring it any more."""
@@ -68,76 +74,83 @@ class Bell:
             end.close()
 
 
-class Ropes:
+class Datagrams(Protocol):
+    """The end of a socket to which datagrams come."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Takes one off; raises BlockingIOError if there is none."""
+
+
+class Doorbells:
     """The bells of other ranks, as far as they can be rung from here.
 
     names: of the bells, by rank.
     """
 
     def __init__(self, names: dict[int, str]) -> None:
-        self._ropes: dict[int, socket.socket] = {}
+        self._doorbells: dict[int, socket.socket] = {}
         for rank, name in names.items():
-            rope = _connected_socket(name) if name else None
-            if rope is not None:
-                self._ropes[rank] = rope
+            doorbell = _connected_socket(name) if name else None
+            if doorbell is not None:
+                self._doorbells[rank] = doorbell
 
     @property
     def ranks(self) -> frozenset[int]:
         """The ranks whose bells can be rung."""
-        return frozenset(self._ropes)
+        return frozenset(self._doorbells)
 
     def ring(self, rank: int) -> None:
         """Ends the sleep of a rank, if its bell can be rung."""
-        rope = self._ropes.get(rank)
-        if rope is None:
+        doorbell = self._doorbells.get(rank)
+        if doorbell is None:
             return
         try:
-            rope.send(b"!")
+            doorbell.send(b"!")
         except BlockingIOError:
             pass  # its queue is full: it has been rung, and has not looked yet
         except OSError:  # it is gone
-            self._ropes.pop(rank).close()
+            self._doorbells.pop(rank).close()
+
+    def close(self) -> None:
+        """No bell can be rung from here any more."""
+        while self._doorbells:
+            self._doorbells.popitem()[1].close()
 
 
-def _named_socket() -> tuple[socket.socket | None, str]:
+def _named_socket(address: Callable[[str], str]) -> tuple[socket.socket | None, str]:
     """A socket to ring at and its name; None and an empty name where the system or a sandbox has
     none to give."""
     if not sys.platform.startswith("linux"):
         return None, ""
     name = f"fastvid-{secrets.token_hex(_NAME_BYTES)}"
     try:
-        ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        named = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     except OSError:
         return None, ""
     try:
-        ear.bind(_address(name))
+        named.bind(address(name))
     except OSError:
-        ear.close()
+        named.close()
         return None, ""
-    return ear, name
+    return named, name
 
 
 def _connected_socket(name: str) -> socket.socket | None:
     """A socket to ring with; None if nobody of that name is on this host."""
     try:
-        rope = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        doorbell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     except OSError:
         return None
     try:
-        rope.setblocking(False)
-        rope.connect(_address(name))
+        doorbell.setblocking(False)
+        doorbell.connect(abstract_address(name))
     except OSError:
-        rope.close()
+        doorbell.close()
         return None
-    return rope
+    return doorbell
 
 
-def _address(name: str) -> str:
-    """The address of a name in the abstract name space (man 7 unix)."""
-    return f"\0{name}"
-
-
-def _drain(end: socket.socket) -> bool:
+def take_off(end: Datagrams) -> bool:
     """Takes off what has arrived; whether there was anything."""
     for number in range(_DRAINED_AT_ONCE):
         try:

@@ -1,51 +1,156 @@
-"""What the ranks tell each other."""
+"""What a message is: its kind, and a body that becomes whole numbers and arrays, and back.
 
+The mailbox knows of a body no more than that. The bodies of a job are in
+`fastvid.parallel.messages`; here are those with which the mailbox itself stops and leaves.
+"""
+
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import ClassVar, Self
 
 import numpy as np
 
 
 class Kind(IntEnum):
-    """What a message is; it is also the MPI tag of the message."""
+    """What a message is; it is also the MPI tag of the message. Each kind has a `Body`."""
 
-    SETUP = 1  # rank 0 -> all: a job begins (settings, style)
-    QUIT = 2  # rank 0 -> all: leave, with this exit status
-    END = 3  # rank 0 -> all: this job is over
-    REQUEST = 4  # rank -> 0: I can take a segment
-    SEGMENT = 5  # 0 -> rank: frames to work on
-    SUCCESSOR = 6  # 0 -> rank: who needs the last frame of your segment
-    BOUNDARY = 7  # rank -> rank: the last finished frame of the segment before yours
-    FINISHED = 8  # rank -> 0: a segment is ready to be fetched
-    FETCH = 9  # 0 -> rank: send it
-    RESULT = 10  # rank -> 0: finished frames and how long they took
-    FAILURE = 11  # rank -> 0: what went wrong, as text
-    HEARTBEAT = 12  # rank -> 0, 0 -> rank: alive, and what it is doing
-    STOP = 13  # rank -> 0: this rank was asked to stop, and by what
-    TRAIN = 14  # rank 0 -> all: a training begins, and where its ranks meet
-    COMING = 15  # rank -> rank: your boundary frame will be here soon
-    FAREWELL = 16  # rank -> 0: told to leave, and leaving
-    LOOK = 17  # rank 0 -> all: what do you see of this input?
-    SEEN = 18  # rank -> 0: its fingerprint, or why it can't be read
-    FILM = 19  # rank 0 -> all: read your frames yourself, by this index
-    READ = 20  # 0 -> rank: the numbers of frames to read and work on
-    ENCODE = 21  # 0 -> rank: encode a part of the video, this way
-    WANT = 22  # rank -> 0: send these frames of the part
-    PICTURES = 23  # 0 -> rank: finished frames to encode, and their times
-    ENCODED = 24  # rank -> 0: bytes of the part, whether these are the last, or what went wrong
+    SETUP = 1
+    QUIT = 2
+    END = 3
+    REQUEST = 4
+    SEGMENT = 5
+    SUCCESSOR = 6
+    BOUNDARY = 7
+    FINISHED = 8
+    FETCH = 9
+    RESULT = 10
+    FAILURE = 11
+    HEARTBEAT = 12
+    STOP = 13
+    TRAIN = 14
+    COMING = 15
+    FAREWELL = 16
+    LOOK = 17
+    SEEN = 18
+    FILM = 19
+    READ = 20
+    ENCODE = 21
+    WANT = 22
+    PICTURES = 23
+    ENCODED = 24
 
 
 @dataclass(frozen=True)
-class Message:
-    """A message that has arrived: its kind, the rank it came from, the job that it belongs to (a
-    process may run several, one after the other), header integers and arrays."""
+class Content:
+    """A body as it travels: whole numbers, and arrays of uint8, int64, float32 or float64."""
 
-    kind: Kind
-    source: int
-    job: int
-    header: tuple[int, ...]
+    header: tuple[int, ...] = ()
     arrays: tuple[np.ndarray, ...] = ()
 
     def text(self, position: int = 0) -> str:
         """The array at `position`, read as UTF-8."""
         return self.arrays[position].tobytes().decode("utf-8", errors="replace")
+
+
+def text_array(text: str) -> np.ndarray:
+    """A text as UTF-8, (N,) uint8; the inverse of `Content.text`."""
+    return bytes_array(text.encode("utf-8"))
+
+
+def bytes_array(data: bytes) -> np.ndarray:
+    """Bytes as (N,) uint8, not copied."""
+    return np.frombuffer(data, dtype=np.uint8)
+
+
+class Body(ABC):
+    """What a message says. A subclass names its kind in its class statement; there is one a kind.
+
+    any_job: it counts whatever job it was sent in; others are dropped once that is over.
+    turning_point: behind it the receiver does something else, so that what the same rank has sent
+    after it waits for the next poll. A rank that was slow to start may find the whole of a short
+    job in its mailbox.
+    """
+
+    kind: ClassVar[Kind]
+    any_job: ClassVar[bool]
+    turning_point: ClassVar[bool]
+
+    def __init_subclass__(
+        cls, *, kind: Kind | None = None, any_job: bool = False, turning_point: bool = False
+    ) -> None:
+        super().__init_subclass__()
+        if kind is None:  # a base of others
+            return
+        if kind in BODIES:
+            raise TypeError(f"{kind.name} is the kind of {BODIES[kind].__name__} already")
+        cls.kind, cls.any_job, cls.turning_point = kind, any_job, turning_point
+        BODIES[kind] = cls
+
+    @abstractmethod
+    def pack(self) -> Content:
+        """As it travels; its arrays are those of the body where these are large."""
+
+    @classmethod
+    @abstractmethod
+    def unpack(cls, content: Content) -> Self:
+        """The inverse of `pack`."""
+
+
+class Signal(Body):
+    """A body that says no more than its kind does."""
+
+    def pack(self) -> Content:
+        return Content()
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls()
+
+
+# Filled by the class statements of the bodies.
+BODIES: dict[Kind, type[Body]] = {}
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that has arrived: the rank it came from, the job that it was sent in (a process may
+    run several, one after the other), and what it says."""
+
+    source: int
+    job: int
+    body: Body
+
+
+@dataclass(frozen=True)
+class Quit(Body, kind=Kind.QUIT, any_job=True, turning_point=True):
+    """Rank 0 -> all: leave, with this exit status. reason: for the user, if it is an error."""
+
+    exit_status: int
+    reason: str = ""
+
+    def pack(self) -> Content:
+        return Content((self.exit_status,), (text_array(self.reason),) if self.reason else ())
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls(content.header[0], content.text() if content.arrays else "")
+
+
+@dataclass(frozen=True)
+class Farewell(Signal, kind=Kind.FAREWELL, any_job=True):
+    """Rank -> 0: told to leave, and leaving."""
+
+
+@dataclass(frozen=True)
+class Stop(Body, kind=Kind.STOP, any_job=True):
+    """Rank -> 0: this rank was asked to stop, and by what."""
+
+    reason: str
+
+    def pack(self) -> Content:
+        return Content((), (text_array(self.reason),))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls(content.text())

@@ -15,6 +15,9 @@ class Peer:
     memory_bytes: int
     pid: int
 
+    def __str__(self) -> str:
+        return f"rank {self.rank} on {self.host}"
+
 
 def local_rank(peers: Sequence[Peer], rank: int) -> int:
     """The number of a rank among those of its host, from 0. peers: one a rank, in rank order."""

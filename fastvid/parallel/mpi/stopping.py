@@ -9,7 +9,8 @@ from types import FrameType
 from typing import Protocol
 
 from fastvid.errors import Stopped
-from fastvid.parallel.mpi.communicator import ABORT_PATIENCE_S, Communicator
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.transport import ABORT_PATIENCE_S
 
 # Batch systems warn with one of these, often more than once; mpirun forwards both to every rank.
 WARNING_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)

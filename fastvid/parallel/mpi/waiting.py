@@ -1,6 +1,6 @@
 """How long a rank sleeps between two looks at its messages."""
 
-from fastvid.parallel.mpi.bell import Bell
+from typing import Protocol
 
 # Where nobody rings: the first sleep, and the longest one of rank 0 and of the others; the longest
 # one while arrays are on their way, which need both ranks to look. To wake up and look costs about
@@ -15,16 +15,26 @@ LONGEST_SLEEP_S = 0.02
 RUNG_SLEEP_S = 0.2
 
 
+class Sleeper(Protocol):
+    """What a rank sleeps on (see `fastvid.parallel.mpi.bell.Bell`)."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Sleeps until it is rung or set, at most `timeout_s`; whether it was that."""
+
+
 class Waiting:
     """The sleeps of one rank.
 
     rung_by_all: whether every rank that may send something rings; else it is looked for in sleeps
-    that begin short and double.
+    that begin short and double. rung_sleep_s: the longest one where all ring.
     """
 
-    def __init__(self, bell: Bell, rung_by_all: bool) -> None:
+    def __init__(
+        self, bell: Sleeper, rung_by_all: bool, rung_sleep_s: float = RUNG_SLEEP_S
+    ) -> None:
         self._bell = bell
         self._rung_by_all = rung_by_all
+        self._rung_sleep_s = rung_sleep_s
         self._sleep_s = FIRST_SLEEP_S
         self._rung_early = False
 
@@ -44,7 +54,7 @@ class Waiting:
         moving: whether arrays are on their way, in or out. longest_s: the longest sleep where not
         everybody rings.
         """
-        limit = RUNG_SLEEP_S if self._rung_by_all else longest_s
+        limit = self._rung_sleep_s if self._rung_by_all else longest_s
         if moving:
             seconds = min(self._sleep_s, TRANSFER_SLEEP_S, limit)
         elif self._rung_by_all and not self._rung_early:

@@ -32,7 +32,7 @@ def read_run(path: Path) -> None:
     describe_run(path)
     with RunFile(path) as run:
         run.times()
-        run.settings
+        _ = run.settings
         for index in range(min(run.frame_count, 3)):
             run.frame(index)
 

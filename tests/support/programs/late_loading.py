@@ -10,10 +10,12 @@ leave by themselves. Rank 0 paints slowly: it does not get through alone.
 import os
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
 import fastvid.__main__ as program
+import fastvid.commands.serve as serving
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.launch import launched_rank
 from fastvid.stages.repaint import Repaint
@@ -23,7 +25,7 @@ PAINT_S = 0.4
 
 _paint = Repaint.paint
 _send_home = Communicator.send_home
-_serve = program.serve
+_serve = serving.serve
 _seconds, _, _name = os.environ["FASTVID_TEST_LATE"].partition(" ")
 _sent_home, _left = Path(_name) / "sent-home", Path(_name) / "left"
 
@@ -49,8 +51,8 @@ def _paint_slowly(stages: Repaint, frame: np.ndarray) -> np.ndarray:
 
 if __name__ == "__main__":
     if launched_rank(os.environ):
-        program.serve = _serve_late
+        mock.patch.object(serving, "serve", _serve_late).start()
     else:
-        setattr(Repaint, "paint", _paint_slowly)
-        setattr(Communicator, "send_home", _send_home_and_tell)
+        mock.patch.object(Repaint, "paint", _paint_slowly).start()
+        mock.patch.object(Communicator, "send_home", _send_home_and_tell).start()
     program.run()

@@ -5,10 +5,14 @@ mpirun -n 3 python late_rank.py
 
 import sys
 import time
+from typing import cast
 
 from fastvid.commands.serve import serve
-from fastvid.parallel.mpi.communicator import Kind, connect
+from fastvid.parallel import messages
+from fastvid.parallel.mpi.lifetime import connect
+from fastvid.parallel.mpi.message import Quit
 from fastvid.parallel.setup import JobSetup
+from fastvid.stages.interface import Stages
 from fastvid.stages.settings import PictureSettings
 
 STATUS = 7
@@ -34,13 +38,13 @@ def main() -> int:
     comm = connect()
     if comm.rank != 0:
         time.sleep(LATE_S)
-        return serve(comm, lambda setup: NoStages())
+        return serve(comm, lambda setup: cast(Stages[None], NoStages()))
     setup = JobSetup(SETTINGS, ("tiny",), (b"no style",), lookahead=1, keep=(), rank_timeout_s=60.0)
     for _ in range(2):
-        comm.job += 1
-        comm.send_all(Kind.SETUP, arrays=setup.arrays())
-        comm.send_all(Kind.END)
-    comm.send_all(Kind.QUIT, [STATUS])
+        comm.begin_job()
+        comm.send_all(messages.Setup(setup))
+        comm.send_all(messages.End())
+    comm.send_all(Quit(STATUS))
     return STATUS if comm.drain(patience_s=60.0) else 1
 
 

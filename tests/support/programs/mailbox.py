@@ -16,9 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fastvid.parallel.mpi import bell, waiting
-from fastvid.parallel.mpi.communicator import Communicator, Kind, Message, connect
+from fastvid.parallel import messages, segment_messages
+from fastvid.parallel.engine.task import Place
+from fastvid.parallel.messages import Pictures, Want
+from fastvid.parallel.mpi.bell import Bell
+from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.launch import launched_rank
+from fastvid.parallel.mpi.lifetime import connect
+from fastvid.parallel.mpi.message import Body, Message, Quit
+from fastvid.parallel.mpi.waiting import RUNG_SLEEP_S
 
 SIZES = (0, 1, 7, 4096, 65537, 1_000_003, 6_000_000)
 DTYPES = ("uint8", "int64", "float32", "float64")
@@ -34,13 +40,13 @@ def payload(source: int, number: int, size: int, dtype: str) -> np.ndarray:
 _early: list[Message] = []
 
 
-def collect(comm: Communicator, count: int, *kinds: Kind) -> list[Message]:
-    """The next `count` messages of these kinds, in the order of their arrival; others, from ranks
-    that are ahead of this one, are kept for later."""
+def collect(comm: Communicator, count: int, *bodies: type[Body]) -> list[Message]:
+    """The next `count` messages with these bodies, in the order of their arrival; others, from
+    ranks that are ahead of this one, are kept for later."""
     found: list[Message] = []
     while True:
         for message in list(_early):
-            if message.kind in kinds and len(found) < count:
+            if isinstance(message.body, bodies) and len(found) < count:
                 _early.remove(message)
                 found.append(message)
         if len(found) == count:
@@ -54,11 +60,11 @@ def collect(comm: Communicator, count: int, *kinds: Kind) -> list[Message]:
 def meet(comm: Communicator) -> None:
     """Returns when every rank has come here (QUIT counts in whatever job)."""
     for rank in range(comm.size):
-        comm.send(rank, Kind.QUIT)
+        comm.send(rank, Quit(0))
     present: set[int] = set()
     for_the_next: list[Message] = []
     while len(present) < comm.size:
-        (message,) = collect(comm, 1, Kind.QUIT)
+        (message,) = collect(comm, 1, Quit)
         if message.source in present:
             for_the_next.append(message)
         present.add(message.source)
@@ -70,27 +76,24 @@ def check_everything_arrives(comm: Communicator) -> str:
     plan = [(size, DTYPES[position % len(DTYPES)]) for position, size in enumerate(SIZES)]
     for number, (size, dtype) in enumerate(plan):
         for dest in range(comm.size):
-            comm.send(
-                dest,
-                Kind.RESULT,
-                [number, -number],
-                [
-                    payload(comm.rank, number, size, dtype),
-                    np.zeros((0, 3), np.uint8),
-                    payload(comm.rank, number, 6, dtype).reshape(1, 2, 3),
-                ],
+            images = (
+                payload(comm.rank, number, size, dtype),
+                np.zeros((0, 3), np.uint8),
+                payload(comm.rank, number, 6, dtype).reshape(1, 2, 3),
             )
-    by_source: dict[int, list[Message]] = {}
-    for message in collect(comm, len(plan) * comm.size, Kind.RESULT):
-        by_source.setdefault(message.source, []).append(message)
+            comm.send(dest, segment_messages.Segment(Place(number, -number, 0), images))
+    by_source: dict[int, list[segment_messages.Segment]] = {}
+    for message in collect(comm, len(plan) * comm.size, segment_messages.Segment):
+        assert isinstance(message.body, segment_messages.Segment)
+        by_source.setdefault(message.source, []).append(message.body)
     assert sorted(by_source) == list(range(comm.size))
-    for source, messages in by_source.items():
-        assert [m.header for m in messages] == [(n, -n) for n in range(len(plan))]
-        for number, (message, (size, dtype)) in enumerate(zip(messages, plan)):
-            flat, empty, cube = message.arrays
+    for source, bodies in by_source.items():
+        assert [body.place for body in bodies] == [Place(n, -n, 0) for n in range(len(plan))]
+        for number, (body, (size, dtype)) in enumerate(zip(bodies, plan, strict=True)):
+            flat, empty, cube = body.images
             assert np.array_equal(flat, payload(source, number, size, dtype))
             assert flat.dtype == np.dtype(dtype) == cube.dtype and cube.shape == (1, 2, 3)
-            assert empty.shape == (0, 3) and message.kind is Kind.RESULT
+            assert empty.shape == (0, 3) and empty.dtype == np.uint8
     assert comm.drain(120, _early.append)
     return "ok"
 
@@ -101,36 +104,39 @@ def check_many_to_one(comm: Communicator) -> str:
     if comm.rank != 0:
         for number in range(count):
             size = 300_000 if number % 10 == 0 else number
-            comm.send(0, Kind.RESULT, [number], [np.full(size, number % 256, np.uint8)])
-        comm.send_text(0, Kind.FAILURE, f"grüße von {comm.rank}")
+            comm.send(0, segment_messages.Boundary(number, np.full(size, number % 256, np.uint8)))
+        comm.send(0, messages.Failure(f"grüße von {comm.rank}", 1))
         assert comm.drain(120, _early.append)
         return "ok"
-    last = {source: -1 for source in range(1, comm.size)}
-    for message in collect(comm, (count + 1) * (comm.size - 1), Kind.RESULT, Kind.FAILURE):
-        if message.kind is Kind.FAILURE:
-            assert message.text() == f"grüße von {message.source}"
+    last = dict.fromkeys(range(1, comm.size), -1)
+    total = (count + 1) * (comm.size - 1)
+    for message in collect(comm, total, segment_messages.Boundary, messages.Failure):
+        body = message.body
+        if isinstance(body, messages.Failure):
+            assert body.text == f"grüße von {message.source}"
             assert last[message.source] == count - 1
             continue
-        (number,) = message.header
-        assert number == last[message.source] + 1
-        last[message.source] = number
-        assert (message.arrays[0] == number % 256).all()
+        assert isinstance(body, segment_messages.Boundary)
+        assert body.segment == last[message.source] + 1
+        last[message.source] = body.segment
+        assert (body.image == body.segment % 256).all()
     return "ok"
 
 
 def check_old_jobs_are_dropped(comm: Communicator) -> str:
     """What is left over from an earlier job never reaches a later one."""
     neighbour = (comm.rank + 1) % comm.size
-    comm.job += 1
+    old = comm.job
+    comm.begin_job()
     meet(comm)
-    comm.job -= 1
-    comm.send(neighbour, Kind.BOUNDARY, [1])
-    comm.job += 1
-    comm.send(neighbour, Kind.BOUNDARY, [2])
-    (message,) = collect(comm, 1, Kind.BOUNDARY)
-    assert message.header == (2,) and message.job == comm.job
+    comm.join_job(old)
+    comm.send(neighbour, segment_messages.Finished(1))
+    comm.begin_job()
+    comm.send(neighbour, segment_messages.Finished(2))
+    (message,) = collect(comm, 1, segment_messages.Finished)
+    assert message.body == segment_messages.Finished(2) and message.job == comm.job == old + 1
     meet(comm)
-    assert all(message.kind is Kind.QUIT for message in _early)
+    assert all(isinstance(message.body, Quit) for message in _early)
     assert comm.drain(120, _early.append)
     return "ok"
 
@@ -140,28 +146,30 @@ def check_waiting_is_cheap(comm: Communicator) -> float:
     if comm.rank == 0:
         time.sleep(IDLE_S)
         for rank in range(1, comm.size):
-            comm.send(rank, Kind.SEGMENT)
+            comm.send(rank, Want(0, 1))
         used = [
-            float(message.arrays[0][0]) for message in collect(comm, comm.size - 1, Kind.RESULT)
+            message.body.times.item()
+            for message in collect(comm, comm.size - 1, Pictures)
+            if isinstance(message.body, Pictures)
         ]
         return max(used, default=0.0)
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
-    collect(comm, 1, Kind.SEGMENT)
+    collect(comm, 1, Want)
     after, seconds = resource.getrusage(resource.RUSAGE_SELF), time.monotonic() - began
     used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    comm.send(0, Kind.RESULT, [], [np.array([used_s / seconds])])
+    comm.send(0, Pictures(np.array([used_s / seconds]), ()))
     assert comm.drain(120, _early.append)
     return used_s / seconds
 
 
 def check_rung_by_all(comm: Communicator) -> bool:
     """Whether a rank need not look; all ranks say the same."""
-    comm.send(0, Kind.SEEN, [int(comm.rung_by_all)])
+    comm.send(0, messages.Seen(comm.job, comm.rung_by_all, ""))
     if comm.rank != 0:
         return comm.rung_by_all
-    found = {message.header[0] for message in collect(comm, comm.size, Kind.SEEN)}
-    assert len(found) == 1
-    return bool(found.pop())
+    found = {message.body for message in collect(comm, comm.size, messages.Seen)}
+    assert found == {messages.Seen(comm.job, comm.rung_by_all, "")}
+    return comm.rung_by_all
 
 
 def check_stop_is_heard(comm: Communicator) -> str:
@@ -206,13 +214,17 @@ CHECKS = {
 }
 
 
+def refuse(name: str) -> str:
+    """As a system does that gives a bell no name."""
+    raise PermissionError(name)
+
+
 def main() -> None:
     deaf = [int(rank) for rank in sys.argv[2].split(",") if rank]
-    if not deaf:
-        waiting.RUNG_SLEEP_S = 1e6
-    elif launched_rank(os.environ) in deaf:
-        bell._named_socket = lambda: (None, "")
-    comm = connect()
+    comm = connect(
+        Bell(refuse) if launched_rank(os.environ) in deaf else Bell(),
+        RUNG_SLEEP_S if deaf else 1e6,
+    )
     found: dict[str, object] = {}
     for name, check in CHECKS.items():
         try:

@@ -8,6 +8,7 @@ so that all get something to do).
 import os
 import sys
 import time
+from unittest import mock
 
 import numpy as np
 
@@ -48,10 +49,10 @@ if __name__ == "__main__":
     rank, what = sys.argv[1:3]
     del sys.argv[1:3]
     if what == "drift":
-        setattr(Repaint, "paint", _paint_slowly)
+        mock.patch.object(Repaint, "paint", _paint_slowly).start()
     if launched_rank(os.environ) == int(rank):
         if what == "drift":
-            setattr(random_access.FilmReader, "read", _drift)
+            mock.patch.object(random_access.FilmReader, "read", _drift).start()
         else:
-            same_input.sample_fingerprint = _EYES[what]
+            mock.patch.object(same_input, "sample_fingerprint", _EYES[what]).start()
     run()

@@ -22,8 +22,9 @@ import fastvid.stages.recurrent
 import fastvid.stages.repaint
 from fastvid.__main__ import run
 from fastvid.encode.encoder import VideoEncoder
-from fastvid.encode.thread import EncoderThread
 from fastvid.errors import InputError
+from fastvid.job.run import run_job
+from fastvid.job.steps import Tuning
 from fastvid.parallel.mpi.launch import launched_rank
 
 
@@ -55,8 +56,8 @@ _ACTIONS: dict[str, Callable[[dict[str, Any]], None]] = {
 def install(rule: dict[str, Any]) -> None:
     """Puts a rule in front of the stage that it names."""
     if "part_frames" in rule:
-        parts = functools.partial(EncoderThread, part_frames=rule["part_frames"])
-        setattr(fastvid.job.run, "EncoderThread", parts)
+        tuned = functools.partial(run_job, tuning=Tuning(part_frames=rule["part_frames"]))
+        fastvid.job.run.run_job = tuned
         return
     if launched_rank(os.environ) not in rule.get("ranks", range(1000)):
         return

@@ -15,7 +15,8 @@ from typing import Any
 
 from fastvid.commands.cli import run_command_line
 from fastvid.commands.serve import serve
-from fastvid.parallel.mpi.communicator import Kind, connect
+from fastvid.parallel.mpi.lifetime import connect
+from fastvid.parallel.mpi.message import Quit
 from fastvid.stages.recurrent import RecurrentRepaint
 from fastvid.stages.repaint import Repaint
 
@@ -48,7 +49,7 @@ def main() -> int:
     except BaseException as error:
         sys.stderr.write(f"{error!r}\n")
         comm.abort(1)
-    comm.send_all(Kind.QUIT, [status])
+    comm.send_all(Quit(status))
     comm.drain()
     return status
 

@@ -1,0 +1,65 @@
+"""What moves in a job that is played through: segments, tasks, steps and ranks."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment of the film."""
+
+    index: int
+    length: int
+    begins_shot: bool
+
+
+@dataclass
+class Task:
+    """A segment at work; how many of its frames have come how far."""
+
+    segment: Segment
+    has_boundary: bool
+    moved: int = 0
+    painted: int = 0
+    finished: int = 0
+
+    def can_blend(self) -> bool:
+        """Whether its next frame can be finished: painted, and the one before is known."""
+        return self.finished < self.painted and (self.finished > 0 or self.has_boundary)
+
+
+@dataclass
+class Step:
+    """A heavy step at work: what of `task` it counts up, when it ends; paused, what is left."""
+
+    task: Task
+    counter: str
+    left_s: float
+    ends_s: float = 0.0
+    paused: bool = True
+
+
+@dataclass
+class Rank:
+    """A rank and what it holds. speed: of its core. owed_s: work of rank 0 for all others that is
+    still to be taken from its steps."""
+
+    number: int
+    speed: float
+    tasks: list[Task] = field(default_factory=list)
+    blending: bool = False
+    heavy: Step | None = None
+    asked: bool = False
+    held: int = 0
+    owed_s: float = 0.0
+
+    def heavy_frames_left(self) -> int:
+        """Frames that are still to be painted."""
+        return sum(task.segment.length - task.painted for task in self.tasks)
+
+
+def segments_of(shots: Iterable[int], length: int) -> Iterator[tuple[int, bool]]:
+    """(frames, whether it begins its shot) of each segment of shots of so many frames."""
+    for frames in shots:
+        for start in range(0, frames, length):
+            yield min(length, frames - start), start == 0

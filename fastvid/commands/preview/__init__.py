@@ -1,0 +1,1 @@
+"""A contact sheet: a few frames of a film in every style, to choose from."""

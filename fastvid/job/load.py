@@ -1,0 +1,45 @@
+"""Whether rank 0 computes along, beside what it alone does."""
+
+import time
+
+from fastvid.job.gather import Gatherer
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.system.stopwatch import Stopwatch
+
+# Rank 0 computes as long as decoding, messages, storing and encoding take less than this share of
+# its cores; beyond it would hold up all others.
+COMPUTE_BELOW_LOAD = 0.5
+# For so long nothing is known yet.
+_FIRST_S = 1.0
+
+
+class Rank0Load:
+    """What rank 0 has to do besides, since this was made in its main thread.
+
+    decoding: counts its decoding. compute_below: the load, in shares of its cores, beyond which it
+    does not compute where others do.
+    """
+
+    def __init__(
+        self,
+        comm: Communicator,
+        decoding: Stopwatch,
+        gatherer: Gatherer,
+        compute_below: float = COMPUTE_BELOW_LOAD,
+    ) -> None:
+        self._alone = comm.size == 1
+        self._cores = comm.peers[comm.rank].cores
+        self._decoding = decoding
+        self._gatherer = gatherer
+        self._compute_below = compute_below
+        self._began, self._main_began = time.monotonic(), time.thread_time()
+
+    def may_compute(self) -> bool:
+        """Whether rank 0 may be dealt a segment; asked in its main thread."""
+        if self._alone:
+            return True
+        # By the processor: on a busy machine, or a slow disk, these threads mostly wait.
+        busy = self._decoding.cpu_seconds + self._gatherer.cpu_seconds()
+        busy += time.thread_time() - self._main_began
+        elapsed = max(time.monotonic() - self._began, _FIRST_S)
+        return busy < self._compute_below * self._cores * elapsed

@@ -1,0 +1,242 @@
+"""The steps of a job, each with what it takes and what it hands to the next."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from types import TracebackType
+
+from fastvid.decode.film_index import SourceIndex
+from fastvid.decode.frame import Frame
+from fastvid.encode.encoded_parts import PART_FRAMES, EncodedParts
+from fastvid.encode.encoder_thread import encoder_threads
+from fastvid.errors import Stopped
+from fastvid.job.decoding import marked_frames
+from fastvid.job.gather import Gatherer
+from fastvid.job.lead import Leader
+from fastvid.job.load import COMPUTE_BELOW_LOAD, Rank0Load
+from fastvid.job.outputs import opened_parts, put_together
+from fastvid.job.prepare import Prepared
+from fastvid.job.progress import Progress, shares
+from fastvid.job.result import JobResult
+from fastvid.parallel import messages
+from fastvid.parallel.coordinator import Coordinator
+from fastvid.parallel.engine.engine import Engine
+from fastvid.parallel.heartbeat import Heartbeats
+from fastvid.parallel.logs import log_to
+from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.parallel.mpi.lifetime import FAILED_PATIENCE_S
+from fastvid.parallel.mpi.stopping import Deadline
+from fastvid.parallel.segments import Segment, cut_into_segments
+from fastvid.parallel.setup import StageFactory
+from fastvid.parallel.stretches import cut_into_stretches
+from fastvid.parallel.worker import Worker
+from fastvid.stages.seam_report import SeamReport
+from fastvid.system.readahead import ReadAhead
+from fastvid.system.stopwatch import Stopwatch, timed
+
+# Segments decoded ahead: enough to hide a slow key frame, few enough for the memory of rank 0.
+_DECODE_AHEAD_SEGMENTS = 4
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What is right for every job, and turned by tests and benchmarks alone.
+
+    part_frames: the length of an encoded part. compute_below_load: see `fastvid.job.load`.
+    """
+
+    part_frames: int = PART_FRAMES
+    compute_below_load: float = COMPUTE_BELOW_LOAD
+
+
+USUAL = Tuning()
+
+
+def end_ranks(comm: Communicator) -> None:
+    """Tells the other ranks that the job is over."""
+    comm.send_all(messages.End())
+    comm.drain(FAILED_PATIENCE_S)
+
+
+class Run:
+    """The steps of a job that is ready to begin, in their order. A context manager, at the end of
+    which all that a step has begun ends, the last first.
+
+    index: by which every rank reads its own frames, None where rank 0 decodes for all.
+    """
+
+    def __init__(
+        self,
+        job: Prepared,
+        index: SourceIndex | None,
+        comm: Communicator,
+        progress: Progress,
+        tuning: Tuning,
+    ) -> None:
+        self._job = job
+        self._index = index
+        self._comm = comm
+        self._progress = progress
+        self._tuning = tuning
+        self._overlap = job.setup.settings.overlap
+        self._decoding = Stopwatch()
+        self._ends = ExitStack()
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ends.__exit__(kind, error, trace)
+
+    def call_the_ranks(self) -> None:
+        """Tells every rank what the job is, and what film it may read."""
+        for painting in self._job.paintings:
+            if painting.writer.stored:
+                self._progress.say(
+                    f"continuing {painting.run_path}: {len(painting.writer.stored)} of "
+                    f"{self._job.source.frame_count} frames are there"
+                )
+        setup = self._job.setup
+        self._ends.enter_context(log_to(setup.log_dir, setup.log_level, self._comm))
+        self._comm.send_all(messages.Setup(setup))
+        if self._index is not None:
+            self._comm.send_all(messages.Film(self._index))
+
+    def decode(self) -> Iterator[tuple[Frame, bool]]:
+        """The frames, each with whether a shot begins with it; as they are asked for."""
+        marked = marked_frames(
+            self._job.source, self._job.options.cuts, ranks_read=self._index is not None
+        )
+        return timed(marked, self._decoding)
+
+    def cut(self, frames: Iterable[tuple[Frame, bool]]) -> Iterator[Segment]:
+        """The frames as segments, in one piece or in stretches."""
+        length = self._job.options.segment_length
+        if self._overlap is None:
+            return cut_into_segments(frames, length)
+        return cut_into_stretches(frames, length, self._overlap)
+
+    def read_ahead(self, segments: Iterable[Segment]) -> ReadAhead[Segment]:
+        """The segments as they are to be dealt, decoded ahead in a thread."""
+        return self._ends.enter_context(
+            ReadAhead(segments, _DECODE_AHEAD_SEGMENTS, self._comm.wake)
+        )
+
+    def open_parts(self) -> list[EncodedParts]:
+        """What is encoded already of each style."""
+        return [
+            self._ends.enter_context(opened_parts(painting, self._tuning.part_frames))
+            for painting in self._job.paintings
+        ]
+
+    def gather(self, parts: Sequence[EncodedParts]) -> Gatherer:
+        """Begins to store and to encode what is finished, in threads."""
+        paintings = self._job.paintings
+        gatherer = Gatherer(
+            [(one.writer, its) for one, its in zip(paintings, parts, strict=True)],
+            encoder_threads(self._job.setup.settings.threads, len(paintings)),
+            discard=self._job.options.discard_frames,
+            wake=self._comm.wake,
+            may_share=self._comm.size > 1,
+        )
+        self._ends.callback(gatherer.cancel)
+        gatherer.start()
+        return gatherer
+
+    def compute_along(self, make_stages: StageFactory) -> Engine:
+        """Begins with what rank 0 computes itself, in threads."""
+        setup = replace(self._job.setup, local_rank=self._comm.local_rank)
+        engine = Engine(make_stages(setup), self._comm.wake, self._overlap)
+        self._ends.callback(engine.stop)
+        engine.start()
+        return engine
+
+    def lead(
+        self, segments: ReadAhead[Segment], engine: Engine, gatherer: Gatherer, deadline: Deadline
+    ) -> Coordinator:
+        """Deals the segments until every frame is stored and encoded. Raises what `Leader.lead`
+        does."""
+        comm, options, overlap = self._comm, self._job.options, self._overlap
+        load = Rank0Load(comm, self._decoding, gatherer, self._tuning.compute_below_load)
+        coordinator = Coordinator(
+            comm,
+            segments,
+            gatherer,
+            load.may_compute,
+            ranks_read=self._index is not None,
+            seams=None if overlap is None else SeamReport(overlap.seam_frames),
+        )
+        worker = Worker(
+            comm, engine, self._job.setup.lookahead, options.keep, with_errors=overlap is not None
+        )
+        if self._index is not None:
+            worker.read_film(self._index)
+        leader = Leader(
+            comm, coordinator, worker, Heartbeats(comm, engine, options.rank_timeout), gatherer
+        )
+        show = partial(self._show, gatherer, coordinator)
+        try:
+            leader.lead(deadline, show)
+        except Stopped as stop:
+            gatherer.cancel()
+            raise Stopped(self._how_to_go_on(stop)) from None
+        finally:
+            show()
+            self._progress.close()
+        return coordinator
+
+    def finish(
+        self, parts: Sequence[EncodedParts], gatherer: Gatherer, coordinator: Coordinator
+    ) -> JobResult:
+        """Puts the outputs together and marks the run files as complete."""
+        self._tell_of_seams(coordinator)
+        end_ranks(self._comm)  # putting the output together may take long; nobody has to wait
+        source, paintings = self._job.source, self._job.paintings
+        for note in (*source.late_notes, *source.damage):
+            self._progress.warn(note)
+        seconds = _seconds_by_stage(coordinator)
+        seconds.update(decode=self._decoding.seconds, **gatherer.seconds())
+        for painting, its in zip(paintings, parts, strict=True):
+            put_together(self._job, painting, its, seconds, self._progress.note)
+        return JobResult(
+            tuple(painting.output for painting in paintings),
+            tuple(painting.run_path for painting in paintings),
+            gatherer.frames_stored,
+            gatherer.frames_continued,
+            coordinator.shots,
+            0.0,
+            seconds,
+        )
+
+    def _show(self, gatherer: Gatherer, coordinator: Coordinator) -> None:
+        total = self._job.source.frame_count
+        done, spent = gatherer.frames_stored, _seconds_by_stage(coordinator)
+        self._progress.update(done, total, shares(spent))
+
+    def _how_to_go_on(self, stop: Stopped) -> str:
+        paintings = self._job.paintings
+        done = min(len(painting.writer.stored) for painting in paintings)
+        return (
+            f"{stop}: {done} of {self._job.source.frame_count} frames are in "
+            f"{', '.join(str(painting.run_path) for painting in paintings)}.\n"
+            "The same command goes on from there."
+        )
+
+    def _tell_of_seams(self, coordinator: Coordinator) -> None:
+        """How the film was shared out, and how well its stretches were joined."""
+        size, dealt = self._comm.size, coordinator.groups_dealt
+        if dealt < size:
+            what = "segments" if self._overlap is None else "stretches (--overlap-segment)"
+            self._progress.note(f"{size} ranks had only {dealt} {what} to share; some stayed idle")
+        if coordinator.seams is not None and (seams := coordinator.seams.describe()):
+            self._progress.note(seams)
+
+
+def _seconds_by_stage(coordinator: Coordinator) -> dict[str, float]:
+    return {stage.value: spent for stage, spent in coordinator.stage_seconds.items()}

@@ -1,0 +1,119 @@
+"""The times of the frames in the finished file: every time stamp of the source, or a note."""
+
+import itertools
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from fastvid.encode.track import decoding_times
+from support.encode_clips import (
+    TICK,
+    decoded,
+    muxed,
+    packets,
+)
+from support.places import VIDEOS
+
+
+def _uneven(count: int, start: int, longest: int = 3000) -> list[int]:
+    steps = np.random.default_rng(count).integers(100, longest, count)
+    return [start + int(step) for step in np.cumsum(steps) - steps[0]]
+
+
+@pytest.mark.parametrize("extension", ["mp4", "mov"])
+@pytest.mark.parametrize(
+    ("time_base", "start", "longest"),
+    [
+        (TICK, 0, 3000),
+        (TICK, 406, 3000),
+        (Fraction(1001, 30000), 7, 200),
+        (Fraction(1, 90000), 123457, 9000),
+        (Fraction(1, 1000000), 3, 99999),
+        (Fraction(1, 1000), 1, 150),
+    ],
+)
+def test_variable_rate_and_a_late_start_are_exact(
+    tmp_path: Path, extension: str, start: int, time_base: Fraction, longest: int
+) -> None:
+    times = _uneven(30, start, longest)
+    path, notes = muxed(
+        tmp_path, f"out.{extension}", times=times, last=777, seams=(1, 9, 20), time_base=time_base
+    )
+    assert decoded(path)[0] == [pts * time_base for pts in times]
+    stored = packets(path, "video")
+    dts = [packet.dts for packet in stored]
+    assert all(first < second for first, second in itertools.pairwise(dts))  # type: ignore[operator]
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        length = (stream.duration or 0) * (stream.time_base or 0)
+    # With B-frames and a start soon after 0 the length is true to some frames only.
+    assert abs(length - (times[-1] + 777 - times[0]) * time_base) <= (
+        0 if start in (0, 123457) else 2 * longest * time_base
+    )
+    assert notes == []
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_tiny_parts_at_the_end_lose_no_frame(tmp_path: Path, codec: str) -> None:
+    times = [0, 2567, 5235, 10221, 13582, 15247, 16934, 17290]
+    path, _ = muxed(tmp_path, "out.mp4", times=times, last=77, seams=(5, 6, 7), codec=codec)
+    assert decoded(path)[0] == [pts * TICK for pts in times]
+
+
+def test_matroska_rounds_to_milliseconds_and_says_so(tmp_path: Path) -> None:
+    times = _uneven(30, 12345)
+    path, notes = muxed(tmp_path, "out.mkv", times=times)
+    assert decoded(path)[0] == [Fraction(round(pts * TICK * 1000), 1000) for pts in times]
+    assert "rounded by up to 0." in notes[0]
+    assert muxed(tmp_path, "even.mkv")[1] == []
+
+
+def test_a_video_that_begins_before_zero_begins_at_zero(tmp_path: Path) -> None:
+    path, notes = muxed(tmp_path, "out.mp4", times=[-1024, -512, 0, 512])
+    assert decoded(path)[0] == [Fraction(index, 25) for index in range(4)]
+    assert "began at -0.080 s" in notes[0]
+
+
+def test_decoding_times() -> None:
+    assert decoding_times([0, 3, 1, 2], 4) == [-1, 0, 1, 2]
+    assert decoding_times([0, 1, 2], 3) == [0, 1, 2]
+    assert decoding_times([7], 9) == [7]
+    # Two parts with a reordering of two frames each, the second one slow.
+    pts, end = [0, 40, 20, 10, 30, 50, 900, 700, 600, 800], 1000
+    dts = decoding_times(pts, end)
+    assert all(first < second for first, second in itertools.pairwise(dts))
+    assert all(early <= late for early, late in zip(dts, pts, strict=False))
+    assert dts[-1] + 100 - dts[0] == end
+    # A key frame just before the end: the packet after it is decoded before the end is reached.
+    dts = decoding_times([0, 400, 100, 200, 300, 500, 520], 530, frozenset({0, 500}))
+    assert dts[-2] < dts[-1] < dts[-2] + 530 - 500
+    with pytest.raises(ValueError):
+        decoding_times([1, 1], 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("bikes", 250), ("bigbuckbunny", 132), ("carphone_pristine", 120)]
+)
+def test_real_videos_keep_every_time_and_their_sound(tmp_path: Path, name: str, count: int) -> None:
+    source = VIDEOS / f"{name}.mp4"
+    if not source.exists():
+        pytest.skip("the real videos are not here")
+    times = sorted(packet.pts for packet in packets(source, "video"))
+    with av.open(str(source)) as container:
+        unit = container.streams.video[0].time_base
+    assert unit is not None
+    path, notes = muxed(
+        tmp_path,
+        "out.mp4",
+        source,
+        times=[int(time / unit) for time in times],
+        last=int(packets(source, "video")[-1].duration / unit),
+        time_base=unit,
+    )
+    assert decoded(path)[0] == times and len(times) == count
+    if name == "bigbuckbunny":
+        assert packets(path, "audio") == packets(source, "audio")
+    assert notes == []
