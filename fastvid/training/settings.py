@@ -80,6 +80,9 @@ class TrainingSettings:
         """What must be equal for a run to be continued: all but its length."""
         values = asdict(self)
         del values["steps"], values["minutes"]
+        if not self.recurrent:
+            # States that were saved before there were recurrent models lack it.
+            del values["recurrent"]
         return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
     def _check_recurrent(self) -> None:
