@@ -1,4 +1,18 @@
-"""fastvid: repaints a whole video in the style of a painting, without flicker, in parallel."""
+"""fastvid: repaints a whole video in the style of a painting, without flicker, in parallel.
+
+The rooms, from the door down; an import only goes further down (docs/architecture.md):
+
+__main__    the door: starts MPI, leads or serves, one message for whatever goes wrong
+commands    what can be asked for, from the command line or from Python
+job         one run as rank 0 leads it; `training`: styles learned from paintings
+parallel    the ranks: deal, work, hand over, heartbeats; its mailbox and its threads
+encode      film out
+runfile     everything gathers here: HDF5
+stages      what is done to a frame: motion, paint, blend
+style       networks that paint; `motion`: flow, occlusion, warp; `decode`: film in;
+            `system`: the machine
+errors      what is raised on purpose, and its exit status
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

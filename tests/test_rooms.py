@@ -1,6 +1,7 @@
 """The rooms of the package: imports go one way, and nothing is loaded that is not asked for."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,3 +101,25 @@ def test_mpi_is_called_from_one_module() -> None:
     """What the ranks say to each other goes through one mailbox."""
     callers = {module for module in MODULES if "mpi4py" in foreign_imports(module)}
     assert callers == {"fastvid.parallel.mpi.transport"}
+
+
+ROOM_FOLDERS = sorted(
+    str(path.parent.relative_to(PACKAGE)) for path in PACKAGE.glob("*/**/__init__.py")
+)
+
+
+@pytest.mark.parametrize("folder", ROOM_FOLDERS)
+def test_the_map_of_a_room_names_all_that_is_in_it(folder: str) -> None:
+    place = PACKAGE / folder
+    tree = ast.parse((place / "__init__.py").read_text(encoding="utf-8"))
+    words = re.findall(r"\w+", ast.get_docstring(tree) or "")
+    modules = {path.stem for path in place.glob("*.py")} - {"__init__"}
+    rooms = {path.parent.name for path in place.glob("*/__init__.py")}
+    assert sorted((modules | rooms) - set(words)) == []
+
+
+@pytest.mark.parametrize("folder", ROOM_FOLDERS)
+def test_a_room_imports_nothing_by_itself(folder: str) -> None:
+    """Else whoever wants one module of it loads others."""
+    tree = ast.parse((PACKAGE / folder / "__init__.py").read_text(encoding="utf-8"))
+    assert [ast.unparse(node) for node in tree.body[1:]] == []

@@ -1,1 +1,7 @@
-"""What can be asked for: a module or folder for each command, the Python interface, and serving."""
+"""What can be asked for.
+
+cli               which command is meant; stylize, styles, convert, encode, export_flow, status,
+                  train, and in folders plan, preview, evaluate, clip: one face each
+api               the same from Python
+serve             what the other ranks do meanwhile, however they were started
+"""

@@ -1,6 +1,7 @@
 """Style models: from a name, a path or bytes to a network that paints.
 
-cards, loading    which styles there are, and from one to its model; the weights in `bundled/`
+cards, loading    which styles there are, and from one to its model; the weights in `bundled/`;
+                  `describe`: what a model is, in words
 checkpoint        the project's own files, from anybody: `archive`, `pickle_machine`
 torch7, state_dicts, legacy_archive
                   other programs' files: `torch7_source`, `torch7_model`; `layer_list` makes

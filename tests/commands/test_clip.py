@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from fastvid.commands.clip import SyntheticClip, bay, flowers, village, write_clip
+from fastvid.commands.clip import bay, flowers, village
+from fastvid.commands.clip.clip import SyntheticClip
 from fastvid.commands.clip.layers import Layer, exact_flow, render, unseen
 from fastvid.commands.clip.motions import translation
+from fastvid.commands.clip.writing import write_clip
 from fastvid.errors import InputError
 from fastvid.motion.warp import warp
 

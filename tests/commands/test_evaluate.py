@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastvid.commands.clip import SyntheticClip
+from fastvid.commands.clip.clip import SyntheticClip
 from fastvid.commands.evaluate.figures import LONG_RANGE_FRAMES, evaluate, format_table, judge_for
 from fastvid.commands.evaluate.metrics import (
     fav_temporal_error,

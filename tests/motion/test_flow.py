@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fastvid.commands.clip import SyntheticClip
+from fastvid.commands.clip.clip import SyntheticClip
 from fastvid.errors import InputError
 from fastvid.motion.flo import read_flo, write_flo
 from fastvid.motion.flow import FLOW_METHODS, FlowEstimator

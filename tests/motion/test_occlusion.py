@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fastvid.commands.clip import SyntheticClip
+from fastvid.commands.clip.clip import SyntheticClip
 from fastvid.motion.flow import FlowEstimator
 from fastvid.motion.occlusion import (
     consistency_mask,

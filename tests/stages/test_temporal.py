@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fastvid.commands.clip import SyntheticClip
+from fastvid.commands.clip.clip import SyntheticClip
 from fastvid.commands.evaluate.metrics import temporal_rmse
 from fastvid.errors import InputError
 from fastvid.motion.flow import FlowEstimator

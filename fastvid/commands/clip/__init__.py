@@ -1,6 +1,9 @@
-"""A generated film whose motion and occlusions are known exactly, for the demo and the tests."""
+"""A generated film whose motion and occlusions are known exactly, for the demo and the tests.
 
-from fastvid.commands.clip.clip import SyntheticClip
-from fastvid.commands.clip.writing import write_clip
-
-__all__ = ["SyntheticClip", "write_clip"]
+command           `fastvid clip`
+clip, writing     the clip, and its file
+bay, village, flowers
+                  the shots; `bay_things`, `village_things`: what stands and floats there
+layers, motions   painted layers that move, and how
+canvas, sound     what layers are painted on; the music
+"""

@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from fastvid.commands.clip import SyntheticClip, write_clip
+from fastvid.commands.clip.clip import SyntheticClip
+from fastvid.commands.clip.writing import write_clip
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.stopping import signals_kill
 from fastvid.system.forms import parse_size

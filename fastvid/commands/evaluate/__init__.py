@@ -1,1 +1,6 @@
-"""Measuring a finished run, beside the film and frame-by-frame painting."""
+"""Measuring a finished run, beside the film and frame-by-frame painting.
+
+command           `fastvid evaluate`
+run               the frames of a run beside those that it is measured against
+figures, metrics  what is told of them, and the formulas
+"""

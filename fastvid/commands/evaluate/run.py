@@ -114,7 +114,8 @@ class _Painter:
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
         """The frame painted on its own, looks included."""
-        return self._paint_alone(frame)[0]
+        painted: np.ndarray = self._paint_alone(frame)[0]
+        return painted
 
 
 def _open_input(path: Path, settings: dict[str, Any]) -> VideoSource:

@@ -1,1 +1,5 @@
-"""A contact sheet: a few frames of a film in every style, to choose from."""
+"""A contact sheet: a few frames of a film in every style, to choose from.
+
+command           `fastvid preview`
+frames, sheet     which frames are shown, and the sheet
+"""

@@ -1,1 +1,8 @@
-"""A rank's threads: they compute, read and encode. No message passes here."""
+"""A rank's threads. No message passes here.
+
+engine            the two that compute: the heavy stages, and the temporal pass
+schedule          what they do next, frame by frame; `batches` on a GPU, `recurrent` models
+task              a segment at work; `correction` of a stretch's first frames
+reading, encoding side threads: own frames read, parts of the video encoded
+threads           what they all are
+"""
