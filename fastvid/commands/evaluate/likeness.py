@@ -4,6 +4,7 @@ All pictures are (H, W, 3) uint8 BGR. The painting is first resized so that its 
 picture's: strokes are as large in the picture as they are in a painting of that height.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -63,6 +64,32 @@ def likeness(
         texture=patch_distances(picture, painting, with_means=False),
         colour=patch_distances(picture, painting, with_means=True),
     )
+
+
+def mean_likeness(figures: Sequence[Likeness]) -> Likeness:
+    """The mean of the figures of several pictures, at least one."""
+
+    def mean(values: Iterable[float]) -> float:
+        return float(np.mean(list(values)))
+
+    return Likeness(
+        mean(one.style_error for one in figures),
+        mean(one.content_kept for one in figures),
+        tuple(map(mean, zip(*(one.texture for one in figures), strict=True))),
+        tuple(map(mean, zip(*(one.colour for one in figures), strict=True))),
+    )
+
+
+def format_likeness(found: Likeness) -> str:
+    """The figures as lines of plain text, without a line break at the end."""
+    scales = "  ".join(f"{value:.2f}" for value in found.texture)
+    rows = (
+        ("style error", f"{found.style_error:.3f}"),
+        ("content kept", f"{found.content_kept:.2f}"),
+        ("texture distance, levels", f"{np.mean(found.texture):.2f}  ({scales})"),
+        ("colour distance, levels", f"{found.colour[0]:.2f}"),
+    )
+    return "\n".join(f"{label:<28}{value}" for label, value in rows)
 
 
 def resized_to_height(image: np.ndarray, height: int) -> np.ndarray:
