@@ -5,6 +5,7 @@ import numpy as np
 
 _HEIGHT_PX = 240
 _GAP_PX = 6
+_NAME_PX = 20
 
 
 def draw_sheet(
@@ -28,15 +29,8 @@ def draw_sheet(
 def _cell(name: str, picture: np.ndarray) -> np.ndarray:
     width = round(picture.shape[1] * _HEIGHT_PX / picture.shape[0])
     small = cv2.resize(picture, (width, _HEIGHT_PX), interpolation=cv2.INTER_AREA)
-    for colour, thickness in ((0, 3), (255, 1)):
-        cv2.putText(
-            small,
-            name,
-            (6, 16),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.45,
-            (colour,) * 3,
-            thickness,
-            cv2.LINE_AA,
-        )
+    # Dark on a light strip, so that it can be read on any picture.
+    small[:_NAME_PX] = 255
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(small, name, (6, _NAME_PX - 6), font, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
     return np.pad(small, ((0, 0), (0, _GAP_PX), (0, 0)), constant_values=255)
