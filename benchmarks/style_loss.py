@@ -9,6 +9,7 @@ the photograph (100 steps of 5 levels, 256x256). Prints medians over the photogr
 
 import argparse
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 
 from fastvid.style.cards import bundled_styles
 from fastvid.style.loading import load_style
-from fastvid.style.losses import StyleTarget, content_loss, style_loss, style_target
+from fastvid.style.losses import content_loss, style_loss, style_target
 from fastvid.style.lossnet import LossNetwork, load_loss_network
 from fastvid.style.model import set_threads
 from fastvid.training.photos import find_photos, read_painting, read_photo
@@ -30,26 +31,29 @@ ADAM_STEPS = 100
 ADAM_STEP_LEVELS = 5.0
 CPU = torch.device("cpu")
 
+# Features or Gram matrices by layer.
+Features = Mapping[str, torch.Tensor]
+
 
 def loss_of(
     network: LossNetwork,
     images: torch.Tensor,
-    wanted: torch.Tensor,
-    target: StyleTarget,
+    wanted: Features,
+    target: Features,
     settings: TrainingSettings,
 ) -> torch.Tensor:
     """Content + style loss with the weights of the settings."""
     features = network(images)
-    content = content_loss(features[network.layers.content], wanted)
-    style = style_loss(features, images, target)
+    content = content_loss(features, wanted, network.layers.content)
+    style = style_loss(features, target)
     return settings.content_weight * content + settings.style_weights[0] * style
 
 
 def optimised(
     network: LossNetwork,
     photo: torch.Tensor,
-    wanted: torch.Tensor,
-    target: StyleTarget,
+    wanted: Features,
+    target: Features,
     settings: TrainingSettings,
 ) -> float:
     """The loss after Adam on the pixels, started from the photograph."""
@@ -72,14 +76,14 @@ def compare(
 ) -> tuple[float, float]:
     """Median losses over the photographs: of the style's paintings, of direct optimisation."""
     model = load_style(style)
-    picture = read_painting(str(painting), settings.painting_side)
+    picture = read_painting(str(painting), settings.painting_sides[0])
     target = style_target(network, as_images([picture], CPU))
     ours, direct = [], []
     for photo in photos:
         image = as_images([photo], CPU)
         (painted,) = model.paint([np.ascontiguousarray(photo[..., ::-1])])
         with torch.no_grad():
-            wanted = network(image)[network.layers.content]
+            wanted = network(image)
             result = as_images([painted[..., ::-1]], CPU)
             ours.append(float(loss_of(network, result, wanted, target, settings)))
         direct.append(optimised(network, image, wanted, target, settings))

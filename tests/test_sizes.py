@@ -9,9 +9,7 @@ MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
 # What is longer today. A name that need not be here any more must go: the lists only get shorter.
 LONG_FILES: set[str] = set()
-LONG_FUNCTIONS: set[str] = {
-    "fastvid/training/command.py:add_arguments",
-}
+LONG_FUNCTIONS: set[str] = set()
 
 
 def sources() -> Iterator[tuple[str, str]]:

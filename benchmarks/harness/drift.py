@@ -1,13 +1,13 @@
 """Whether the temporal pass drifts: the style loss of a still photograph after many frames."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
-from fastvid.style.losses import StyleTarget, style_loss, style_target
+from fastvid.style.losses import style_loss, style_target
 from fastvid.style.lossnet import LossNetwork
 from fastvid.training.photos import read_painting, read_photo
 from fastvid.training.sampling import as_images
@@ -52,7 +52,7 @@ def drift(
 ) -> tuple[float, float]:
     """Style loss of the last frame over that of the first: finished, and painted frame by frame."""
     stages = stages_of(style, temporal_strength, threads)
-    picture = read_painting(str(painting), TrainingSettings().painting_side)
+    picture = read_painting(str(painting), TrainingSettings().painting_sides[0])
     target = style_target(network, as_images([picture], _CPU))
     image = np.ascontiguousarray(read_photo(photo, _PHOTO_SIDE_PX)[..., ::-1])
     finished = previous = first = last = None
@@ -76,7 +76,7 @@ def find_painting(style: str, folder: Path) -> Path | None:
     return next(iter(exact + paths), None)
 
 
-def _loss(network: LossNetwork, painted: np.ndarray, target: StyleTarget) -> float:
+def _loss(network: LossNetwork, painted: np.ndarray, target: Mapping[str, torch.Tensor]) -> float:
     images = as_images([painted[..., ::-1]], _CPU)
     with torch.no_grad():
-        return float(style_loss(network(images), images, target))
+        return float(style_loss(network(images), target))

@@ -3,7 +3,7 @@
 import argparse
 
 from fastvid.parallel.mpi.communicator import Communicator
-from fastvid.training.command import add_arguments as add_training_arguments
+from fastvid.training.options import add_arguments as add_training_arguments
 from fastvid.training.ranks import lead_training
 
 

@@ -240,4 +240,6 @@ def _refuse_overlap(options: StylizeOptions) -> None:
 
 
 def _with_style(path: Path, name: str) -> Path:
+    # A colon, as mixtures have it, would make the start of a file's name a protocol to FFmpeg.
+    name = name.replace(":", "_")
     return path.with_name(f"{path.stem}.{name}{path.suffix}")

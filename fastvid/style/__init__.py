@@ -9,5 +9,6 @@ torch7, state_dicts, legacy_archive
 network, variant  the grammar of networks, and departures from it; `layers`, `upsampling`
 model, recurrent  what paints a frame, alone or with its past; `margins`, `device`
 looks             the painting mixed with the film
-losses, lossnet   how far a painting is from its style and its frame
+losses, lossnet   how far a painting is from its style and its frame; `patches`
+mixing            what tells the styles of one network apart, and mixtures of them
 """

@@ -86,9 +86,13 @@ def checkpoint_bytes(
     mean_bgr: tuple[float, ...] = MEAN_BGR,
     scale: float = SCALE,
     variant: Variant = Variant(),
+    dtype: torch.dtype = torch.float32,
 ) -> bytes:
-    """The file content of a checkpoint: what `read_checkpoint` reads back with equal weights."""
-    stored = {key: weights[key].detach().to("cpu", torch.float32).clone() for key in weights}
+    """The file content of a checkpoint: what `read_checkpoint` reads back with equal weights.
+
+    dtype: of the stored weights; float16 halves the file and rounds them to 11 digits of binary.
+    """
+    stored = {key: weights[key].detach().to("cpu", dtype).clone() for key in weights}
     content: dict[str, object] = {
         "arch": arch,
         "state_dict": stored,

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from fastvid.errors import InputError
 from fastvid.style.cards import find_style
-from fastvid.style.checkpoint import read_checkpoint, read_checkpoint_bytes
+from fastvid.style.checkpoint import checkpoint_bytes, read_checkpoint, read_checkpoint_bytes
+from fastvid.style.mixing import (
+    PARTS,
+    SHARE,
+    check_same_network,
+    is_mixture,
+    mixed,
+    parse_mixture,
+)
 from fastvid.style.model import StyleModel
 from fastvid.style.recurrent import RecurrentModel
 
@@ -61,15 +69,38 @@ def load_recurrent(data: bytes, name: str) -> RecurrentModel:
 
 
 def read_style(name_or_path: str) -> StyleFile:
-    """The checkpoint of a bundled name or a path. Raises InputError if there is no such style."""
+    """The checkpoint of a bundled name, a path, or a mixture of these (fastvid.style.mixing).
+
+    Raises InputError if there is no such style, or if styles can't be mixed.
+    """
+    if is_mixture(name_or_path):
+        return _read_mixture(name_or_path)
     path = find_style(name_or_path)
     return StyleFile(Path(path).stem, read_checkpoint_bytes(path))
 
 
 def load_style(name_or_path: str) -> StyleModel:
-    """The model of a bundled name or a path: a RecurrentModel if it takes 7 channels.
+    """The model of a bundled name, a path, or a mixture of these: a RecurrentModel if it takes 7
+    channels.
 
     Raises InputError if there is no such style or its file is no verified model.
     """
     style = read_style(name_or_path)
-    return load_model(style.data, style.name, find_style(name_or_path))
+    where = None if is_mixture(name_or_path) else find_style(name_or_path)
+    return load_model(style.data, style.name, where)
+
+
+def _read_mixture(text: str) -> StyleFile:
+    """A mixture as a checkpoint; its name has the files without their folders."""
+    parts = parse_mixture(text)
+    paths = [find_style(part.style) for part in parts]
+    checkpoints = [read_checkpoint(path) for path in paths]
+    check_same_network(checkpoints, [part.style for part in parts])
+    style = mixed(checkpoints, [part.share for part in parts])
+    stems = [Path(path).stem for path in paths]
+    shares = [f"{part.share:.3g}" for part in parts]
+    name = PARTS.join(f"{stem}{SHARE}{share}" for stem, share in zip(stems, shares, strict=True))
+    data = checkpoint_bytes(
+        style.arch, style.weights, name, style.mean_bgr, style.scale, style.variant
+    )
+    return StyleFile(name, data)

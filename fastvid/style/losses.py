@@ -1,77 +1,106 @@
 """The losses, each a pure function of tensors. Images are (N, 3, H, W) float32 BGR 0..255.
 
-Content, style and total variation follow Johnson, Alahi, Fei-Fei 2016, but differences of features
-are taken relative to the size of the target's, so that one set of weights serves all loss networks,
-layers and paintings. The palette loss (sliced Wasserstein distance of colours) and the Gram matrix
-of small pixel patches hold on to what the first feature layers see badly: colour and sharpness.
+Style and total variation follow Johnson, Alahi, Fei-Fei 2016, but differences of Gram matrices are
+taken relative to the size of the target's, and features of the content are standardised, so that
+one set of weights serves all loss networks, layers and paintings. What Gram matrices see badly,
+colour and the finest strokes, is compared in fastvid.style.patches.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from fastvid.style.lossnet import LossNetwork
 
-# Side of the pixel patches whose Gram matrix is matched.
-PATCH = 3
-# Colours are compared on pictures shrunk to about this side: areas count, not single pixels.
-PALETTE_SIDE = 48
-# Directions in colour space on which the palettes are compared.
-PALETTE_DIRECTIONS = 16
 LEVELS = 255.0
 EPSILON = 1e-6
+# Of the mean over the channels.
+LEAST_VARIANCE = 1e-3
 
 
-@dataclass(frozen=True)
-class StyleTarget:
-    """What a painting asks for: a Gram matrix per layer, and its sorted colours per direction."""
+class _Gram(torch.autograd.Function):
+    """Products of channels, summed over positions: G = F^T F, dF = F (dG + dG^T).
 
-    grams: dict[str, torch.Tensor]
-    palette: torch.Tensor
+    Autograd would take the two factors for different ones, and copy each of its two gradients.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: torch.Tensor) -> torch.Tensor:
+        count, channels, height, width = features.shape
+        flat = features.permute(0, 2, 3, 1).reshape(count, height * width, channels)
+        ctx.save_for_backward(flat)
+        ctx.size = height, width
+        # One product per picture: batched ones in bfloat16 are 13 times slower on a processor.
+        return torch.stack([picture.t() @ picture for picture in flat]).float()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+        (flat,), (gradient,) = ctx.saved_tensors, gradients
+        both = (gradient + gradient.transpose(1, 2)).to(flat.dtype)
+        products = torch.stack(
+            [picture @ matrix for picture, matrix in zip(flat, both, strict=True)]
+        )
+        found: torch.Tensor = products.unflatten(1, ctx.size).permute(0, 3, 1, 2)
+        return found
 
 
 def gram(features: torch.Tensor) -> torch.Tensor:
-    """(N, C, H, W) to (N, C, C): mean over positions of the products of channels, over C."""
-    count, channels, height, width = features.shape
-    flat = features.float().reshape(count, channels, height * width)
-    return flat @ flat.transpose(1, 2) / (channels * height * width)
+    """(N, C, H, W) to (N, C, C) float32: mean over positions of the products of channels, over C.
+
+    Products have the features' type, their sums single precision.
+    """
+    _, channels, height, width = features.shape
+    # torch says nothing of the type of `apply`.
+    apply: Callable[[torch.Tensor], torch.Tensor] = _Gram.apply
+    return apply(features) / (channels * height * width)
 
 
-def patch_features(images: torch.Tensor) -> torch.Tensor:
-    """PATCH x PATCH neighbourhoods of pixels as channels: (N, 27, H - 2, W - 2), about -1..1."""
-    height, width = images.shape[2] - PATCH + 1, images.shape[3] - PATCH + 1
-    centred = images / (LEVELS / 2) - 1
-    shifted = [
-        centred[:, :, y : y + height, x : x + width] for y in range(PATCH) for x in range(PATCH)
-    ]
-    return torch.cat(shifted, 1)
-
-
-def style_target(network: LossNetwork, painting: torch.Tensor) -> StyleTarget:
-    """The targets of a painting, (1, 3, H, W)."""
+def style_target(network: LossNetwork, painting: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The Gram matrices of a painting, (1, 3, H, W), by layer."""
     with torch.no_grad():
         features = network(painting)
-        grams = {layer: gram(features[layer]) for layer in network.layers.style}
-        grams["patches"] = gram(patch_features(painting))
-        return StyleTarget(grams, sorted_colors(painting))
+        return {layer: gram(features[layer]) for layer in network.layers.style}
 
 
-def content_loss(features: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Squared difference of features over the mean square of the target's."""
-    features, target = features.float(), target.float()
-    return F.mse_loss(features, target) / (target.square().mean() + EPSILON)
+def content_loss(
+    features: Mapping[str, torch.Tensor],
+    target: Mapping[str, torch.Tensor],
+    layers: Sequence[str],
+) -> torch.Tensor:
+    """Mean over the layers of the squared difference of standardised features, 0..4.
+
+    Each channel is brought to mean 0 and variance 1 over positions: how strong it is in all is the
+    painting's business, where it is strong is the content (Park, Lee 2019). Half of it is 1 minus
+    the mean correlation of channels.
+    """
+    losses = [
+        F.mse_loss(standardised(features[layer]), standardised(target[layer])) for layer in layers
+    ]
+    return torch.stack(losses).mean()
+
+
+def standardised(features: torch.Tensor) -> torch.Tensor:
+    """(N, C, H, W) to (N, H W, C) float32, mean 0 and variance 1 in each picture and channel.
+
+    Channels that hardly vary, compared with the others, stay near 0.
+    """
+    flat = features.permute(0, 2, 3, 1).flatten(1, 2).float()
+    variance, mean = torch.var_mean(flat, dim=1, keepdim=True, correction=0)
+    least = LEAST_VARIANCE * variance.mean(2, keepdim=True).detach() + EPSILON
+    return (flat - mean) * (variance + least).rsqrt()
 
 
 def style_loss(
-    features: dict[str, torch.Tensor], images: torch.Tensor, target: StyleTarget
+    features: Mapping[str, torch.Tensor], target: Mapping[str, torch.Tensor]
 ) -> torch.Tensor:
     """Mean over the layers of |G - T|^2 / |T|^2 (Frobenius), T the painting's Gram matrix."""
-    total = torch.zeros((), device=images.device)
-    for layer, wanted in target.grams.items():
-        found = gram(patch_features(images) if layer == "patches" else features[layer])
-        total = total + (found - wanted).square().sum((1, 2)).mean() / wanted.square().sum()
-    return total / len(target.grams)
+    losses = [
+        (gram(features[layer]) - wanted).square().sum((1, 2)).mean() / wanted.square().sum()
+        for layer, wanted in target.items()
+    ]
+    return torch.stack(losses).mean()
 
 
 def total_variation(images: torch.Tensor) -> torch.Tensor:
@@ -79,26 +108,6 @@ def total_variation(images: torch.Tensor) -> torch.Tensor:
     across = (images[..., 1:] - images[..., :-1]).square().mean()
     down = (images[..., 1:, :] - images[..., :-1, :]).square().mean()
     return (across + down) / LEVELS**2
-
-
-def palette_directions() -> torch.Tensor:
-    """(PALETTE_DIRECTIONS, 3) unit vectors spread over half a sphere (Fibonacci lattice)."""
-    number = torch.arange(PALETTE_DIRECTIONS, dtype=torch.float64)
-    height = (number + 0.5) / PALETTE_DIRECTIONS
-    angle = number * torch.pi * (3 - 5**0.5)
-    radius = torch.sqrt(1 - height**2)
-    return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle), height], 1).float()
-
-
-def sorted_colors(images: torch.Tensor) -> torch.Tensor:
-    """Colours 0..1 of the shrunken images, sorted along each direction: (N, directions, pixels)."""
-    small = F.adaptive_avg_pool2d(images / LEVELS, PALETTE_SIDE).flatten(2)
-    return (palette_directions().to(images.device) @ small).sort(dim=2).values
-
-
-def palette_loss(images: torch.Tensor, target: StyleTarget) -> torch.Tensor:
-    """Sliced Wasserstein distance (squared) of the colours of images and painting, 0..1."""
-    return F.mse_loss(sorted_colors(images), target.palette.expand(len(images), -1, -1))
 
 
 def warp_images(images: torch.Tensor, backward_flow: torch.Tensor) -> torch.Tensor:

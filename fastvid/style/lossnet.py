@@ -1,7 +1,8 @@
 """Loss networks: the features whose differences the perceptual losses measure.
 
-Read from a file: SqueezeNet v1.0 (Iandola 2016) as an .npz of `conv1.w`, `fireK/s.w`, ..., or the
-state dict of torchvision's VGG-16 or VGG-19. Only the layers that the losses need are computed.
+VGG-16 or VGG-19 (Simonyan, Zisserman 2014), trained on ImageNet, up to relu4_1, read from a file:
+an .npz with `conv1_1.w`, `conv1_1.b`, ... (the original weights: BGR 0..255 minus a mean), or the
+state dict of torchvision's models (RGB, normalised).
 """
 
 import pickle
@@ -15,153 +16,151 @@ import torch.nn.functional as F
 
 from fastvid.errors import InputError
 
-SQUEEZENET_MEAN_BGR = (104.0, 117.0, 123.0)
+VGG_MEAN_BGR = (103.939, 116.779, 123.68)
 # torchvision's normalisation, in the units and order that images have here.
-VGG_MEAN_BGR = tuple(255 * value for value in (0.406, 0.456, 0.485))
-VGG_STD_BGR = tuple(255 * value for value in (0.225, 0.224, 0.229))
+TORCHVISION_MEAN_BGR = (255 * 0.406, 255 * 0.456, 255 * 0.485)
+TORCHVISION_STD_BGR = (255 * 0.225, 255 * 0.224, 255 * 0.229)
 
 # VGG-19 with its classifier, the largest of them, has 548 MB.
 MAX_UNPACKED_BYTES = 1 << 30
+POOLINGS = ("max", "mean")
+WANTED = (
+    "wanted is VGG-19 trained on ImageNet: an .npz with conv1_1.w, conv1_1.b, ... conv4_1.b "
+    "(BGR 0..255 minus the mean), or the state dict of torchvision's vgg19 or vgg16, which "
+    "its model zoo offers for download. It is not part of fastvid and never fetched by it"
+)
 
-_FIRE = {
-    2: (96, 16, 64),
-    3: (128, 16, 64),
-    4: (128, 32, 128),
-    5: (256, 32, 128),
-    6: (256, 48, 192),
-    7: (384, 48, 192),
-    8: (384, 64, 256),
-    9: (512, 64, 256),
-}
-# torchvision's `features`: output channels of each convolution, M for a 2 x 2 maximum.
-_VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512)
-_VGG19 = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512)
+# Output channels of the convolutions of each block; a 2 x 2 pool lies between two blocks.
+_CHANNELS = (64, 128, 256, 512)
+_VGG16 = (2, 2, 3, 1)
+_VGG19 = (2, 2, 4, 1)
 
 
 @dataclass(frozen=True)
 class FeatureLayers:
     """Which features stand for the content and which for the style."""
 
-    content: str
+    content: tuple[str, ...]
     style: tuple[str, ...]
 
 
 class LossNetwork(torch.nn.Module):
-    """Feature maps of images, (N, 3, H, W) float32 BGR 0..255; weights are frozen."""
+    """Feature maps of images by VGG; its weights are frozen.
 
-    layers: FeatureLayers
+    weights: name of each convolution (`1_1` .. `4_1`) to weight (out, in, 3, 3), which reads BGR,
+    and bias. mean_bgr, std_bgr: of the levels 0..255 that it was trained on. pooling: of POOLINGS;
+    VGG was trained with maxima, Gatys, Ecker, Bethge 2016 found means smoother.
+    """
 
-    def __init__(self, mean_bgr: tuple[float, ...], std_bgr: tuple[float, ...]) -> None:
+    layers = FeatureLayers(
+        content=("relu3_1", "relu4_1"), style=("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+    )
+
+    def __init__(
+        self,
+        weights: Mapping[str, tuple[torch.Tensor, torch.Tensor]],
+        mean_bgr: tuple[float, ...],
+        std_bgr: tuple[float, ...],
+        pooling: str = "max",
+    ) -> None:
         super().__init__()
+        self.convolutions = tuple(weights)
+        self.pooling = pooling
+        # Image numbers have few digits, features many: the first ones stay in single precision.
+        self.mean: torch.Tensor
+        self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(mean_bgr).reshape(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std_bgr).reshape(1, 3, 1, 1))
+        for name, (weight, bias) in weights.items():
+            self.register_buffer(f"weight{name}", weight)
+            self.register_buffer(f"bias{name}", bias)
+
+    def prepared(self, device: torch.device, dtype: torch.dtype) -> "LossNetwork":
+        """This network on a device, with convolutions and features of `dtype` from now on."""
+        self.to(device)
+        for name in self.convolutions:
+            for part in ("weight", "bias"):
+                buffer = self.get_buffer(part + name)
+                layout = torch.channels_last if buffer.ndim == 4 else torch.contiguous_format
+                setattr(self, part + name, buffer.to(dtype, memory_format=layout))
+        return self
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Name to features (N, C, h, w) of the layers that `layers` lists."""
-        return self._features((images - self.mean) / self.std)
+        """(N, 3, H, W) float32 BGR 0..255 to features (N, C, h, w) by the names of `layers`.
 
-    def _features(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        raise NotImplementedError
-
-
-class SqueezeNet(LossNetwork):
-    """SqueezeNet v1.0 up to fire8; content at 1/4, style at 1/2, 1/4 and 1/8 of the size."""
-
-    layers = FeatureLayers("fire4", ("conv1", "fire2", "fire4", "fire6", "fire8"))
-    last_fire = 8
-
-    def __init__(self, weights: Mapping[str, np.ndarray], name: str) -> None:
-        super().__init__(SQUEEZENET_MEAN_BGR, (1.0, 1.0, 1.0))
-        shapes = {"conv1": (96, 3, 7, 7)}
-        for number in range(2, self.last_fire + 1):
-            fan_in, squeeze, expand = _FIRE[number]
-            shapes[f"fire{number}/s"] = (squeeze, fan_in, 1, 1)
-            shapes[f"fire{number}/e1"] = (expand, squeeze, 1, 1)
-            shapes[f"fire{number}/e3"] = (expand, squeeze, 3, 3)
-        for layer, shape in shapes.items():
-            weight = _checked(weights, f"{layer}.w", shape, name)
-            bias = _checked(weights, f"{layer}.b", shape[:1], name)
-            self.register_buffer(_buffer(layer, "w"), weight)
-            self.register_buffer(_buffer(layer, "b"), bias)
-
-    def _features(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        Features of layer reluB_I have 1 / 2^(B - 1) of the sides.
+        """
+        wanted = {*self.layers.content, *self.layers.style}
         found: dict[str, torch.Tensor] = {}
-        current = found["conv1"] = self._conv("conv1", images, stride=2)
-        for number in range(2, self.last_fire + 1):
-            if number in (2, 5):
-                current = F.max_pool2d(current, 3, 2, ceil_mode=True)
-            squeezed = self._conv(f"fire{number}/s", current)
-            expanded = [
-                self._conv(f"fire{number}/e1", squeezed),
-                self._conv(f"fire{number}/e3", squeezed, padding=1),
-            ]
-            current = found[f"fire{number}"] = torch.cat(expanded, 1)
-        return {layer: found[layer] for layer in {self.layers.content, *self.layers.style}}
-
-    def _conv(
-        self, layer: str, images: torch.Tensor, stride: int = 1, padding: int = 0
-    ) -> torch.Tensor:
-        weight, bias = self.get_buffer(_buffer(layer, "w")), self.get_buffer(_buffer(layer, "b"))
-        return F.relu(F.conv2d(images, weight, bias, stride=stride, padding=padding))
-
-
-class Vgg(LossNetwork):
-    """VGG-16 or VGG-19 up to relu4_3; layers as in Johnson, Alahi, Fei-Fei 2016."""
-
-    layers = FeatureLayers("relu3_3", ("relu1_2", "relu2_2", "relu3_3", "relu4_3"))
-
-    def __init__(self, weights: Mapping[str, np.ndarray], name: str) -> None:
-        super().__init__(VGG_MEAN_BGR, VGG_STD_BGR)
-        plan = _VGG19 if "features.34.weight" in weights else _VGG16
-        self.steps: list[tuple[str, int]] = []
-        channels, position, block, number = 3, 0, 1, 0
-        for entry in plan:
-            if isinstance(entry, str):
-                self.steps.append(("pool", 0))
-                position, block, number = position + 1, block + 1, 0
-                continue
-            shape = (entry, channels, 3, 3)
-            weight = _checked(weights, f"features.{position}.weight", shape, name)
-            bias = _checked(weights, f"features.{position}.bias", shape[:1], name)
-            # torchvision's first layer reads RGB, images here are BGR.
-            weight = weight.flip(1) if position == 0 else weight
-            self.register_buffer(f"weight{position}", weight)
-            self.register_buffer(f"bias{position}", bias)
-            channels, number = entry, number + 1
-            self.steps.append((f"relu{block}_{number}", position))
-            position += 2
-
-    def _features(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        wanted = {self.layers.content, *self.layers.style}
-        found: dict[str, torch.Tensor] = {}
-        for step, position in self.steps:
-            if step == "pool":
-                images = F.max_pool2d(images, 2)
-                continue
-            weight = self.get_buffer(f"weight{position}")
-            bias = self.get_buffer(f"bias{position}")
-            images = F.relu(F.conv2d(images, weight, bias, padding=1))
-            if step in wanted:
-                found[step] = images
-            if len(found) == len(wanted):
-                break
+        weight = self.get_buffer(f"weight{self.convolutions[0]}")
+        current = ((images - self.mean) / self.std).to(weight.dtype)
+        for name in self.convolutions:
+            block, number = name.split("_")
+            if number == "1" and block != "1":
+                current = self._pooled(current)
+            weight, bias = self.get_buffer(f"weight{name}"), self.get_buffer(f"bias{name}")
+            current = F.relu(F.conv2d(current, weight, bias, padding=1), inplace=True)
+            if f"relu{name}" in wanted:
+                found[f"relu{name}"] = current
         return found
 
+    def _pooled(self, features: torch.Tensor) -> torch.Tensor:
+        return F.max_pool2d(features, 2) if self.pooling == "max" else F.avg_pool2d(features, 2)
 
-def load_loss_network(path: str) -> LossNetwork:
-    """The loss network in a file: .npz of SqueezeNet, or a torchvision state dict of VGG-16/19.
+
+def load_loss_network(path: str, pooling: str = "max") -> LossNetwork:
+    """The loss network in a file; pooling: of POOLINGS.
 
     Never executes code from the file. Raises InputError that names the file and what does not fit.
     """
-    weights = _read_weights(path)
-    if "conv1.w" in weights:
-        return SqueezeNet(weights, path)
-    if "features.0.weight" in weights:
-        return Vgg(weights, path)
-    raise InputError(
-        f"{path}: no loss network; give SqueezeNet v1.0 (.npz with conv1.w, fire2/s.w, ...) "
-        "or torchvision's state dict of VGG-16 or VGG-19"
-    )
+    arrays = _read_weights(path)
+    if "conv1_1.w" in arrays:
+        names = {name: f"conv{name}" for name in _convolutions(_blocks(arrays, "conv3_4.w"))}
+        weights = _checked_weights(arrays, names, (".w", ".b"), path)
+        return LossNetwork(weights, VGG_MEAN_BGR, (1.0, 1.0, 1.0), pooling)
+    if "features.0.weight" in arrays:
+        names = _torchvision_names(_blocks(arrays, "features.34.weight"))
+        weights = _checked_weights(arrays, names, (".weight", ".bias"), path)
+        first, bias = weights["1_1"]
+        # torchvision's first layer reads RGB, images here are BGR.
+        weights["1_1"] = first.flip(1), bias
+        return LossNetwork(weights, TORCHVISION_MEAN_BGR, TORCHVISION_STD_BGR, pooling)
+    raise InputError(f"{path}: no loss network that is known here; {WANTED}")
+
+
+def _blocks(arrays: Mapping[str, np.ndarray], only_in_vgg19: str) -> tuple[int, ...]:
+    return _VGG19 if only_in_vgg19 in arrays else _VGG16
+
+
+def _convolutions(blocks: tuple[int, ...]) -> list[str]:
+    """`1_1`, `1_2`, `2_1`, ... as far as features are wanted."""
+    return [
+        f"{block + 1}_{number + 1}" for block, count in enumerate(blocks) for number in range(count)
+    ]
+
+
+def _torchvision_names(blocks: tuple[int, ...]) -> dict[str, str]:
+    """Convolution to its key in torchvision's list, where a ReLU follows each and pools count."""
+    names, position = {}, 0
+    for block, count in enumerate(blocks):
+        for number in range(count):
+            names[f"{block + 1}_{number + 1}"] = f"features.{position}"
+            position += 2
+        position += 1
+    return names
+
+
+def _checked_weights(
+    arrays: Mapping[str, np.ndarray], names: Mapping[str, str], suffixes: tuple[str, str], path: str
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Weight and bias of every convolution, of the shapes that VGG has."""
+    weights, channels = {}, 3
+    for name, key in names.items():
+        out = _CHANNELS[int(name[0]) - 1]
+        weight = _checked(arrays, key + suffixes[0], (out, channels, 3, 3), path)
+        weights[name] = weight, _checked(arrays, key + suffixes[1], (out,), path)
+        channels = out
+    return weights
 
 
 def _read_weights(path: str) -> dict[str, np.ndarray]:
@@ -171,10 +170,12 @@ def _read_weights(path: str) -> dict[str, np.ndarray]:
                 return {key: archive[key] for key in archive.files}
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise InputError(f"{path}: cannot read the loss network: {error}") from error
+        raise InputError(
+            f"{path}: cannot read the loss network: {error.strerror}; {WANTED}"
+        ) from error
     except (ValueError, RuntimeError, EOFError, zipfile.BadZipFile, pickle.PickleError) as error:
         reason = (str(error).strip().splitlines() or ["damaged"])[0][:160]
-        raise InputError(f"{path}: no loss network ({reason})") from error
+        raise InputError(f"{path}: no loss network ({reason}); {WANTED}") from error
     if not isinstance(state, dict):
         raise InputError(f"{path}: no loss network (a {type(state).__name__}, not a state dict)")
     tensors = {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
@@ -203,8 +204,3 @@ def _checked(
     if not np.isfinite(value).all():
         raise InputError(f"{name}: '{key}' of the loss network holds values that are not finite")
     return torch.from_numpy(np.array(value, np.float32))
-
-
-def _buffer(layer: str, part: str) -> str:
-    """Buffers can't have dots or slashes in their names."""
-    return f"{layer.replace('/', '_')}_{part}"

@@ -5,6 +5,8 @@ each style has its own scale and shift after every norm. Picking the rows of one
 ordinary network of the grammar.
 """
 
+from collections.abc import Mapping, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -64,6 +66,19 @@ class StyleBank(nn.Module):
     def norm_parameters(self) -> list[nn.Parameter]:
         """The scales and shifts of all styles."""
         return [parameter for norm in self._norms for parameter in norm.parameters()]
+
+    def load_styles(self, styles: Sequence[Mapping[str, torch.Tensor]]) -> None:
+        """Take over plain weights of one network: its convolutions, and each style's norms.
+
+        Keys and shapes are those of the plain network of `arch`.
+        """
+        weights = {
+            key: torch.stack([style[key] for style in styles])
+            if value.ndim == 2
+            else styles[0][key]
+            for key, value in self.network.state_dict().items()
+        }
+        self.network.load_state_dict(weights)
 
     def exported(self, style: int) -> dict[str, torch.Tensor]:
         """The state dict of the plain network of one style, on the CPU."""

@@ -1,4 +1,4 @@
-"""`fastvid train`: its options, and the run from the files to the exported styles."""
+"""`fastvid train`: the run from the files to the exported styles."""
 
 import argparse
 import hashlib
@@ -16,10 +16,12 @@ from fastvid.runfile.lock import RunLock
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.style.lossnet import load_loss_network
 from fastvid.system.files import write_atomically
+from fastvid.training.options import output_paths, settings_of, state_folder
 from fastvid.training.photos import PhotoSet, find_photos, read_painting, read_photo
 from fastvid.training.recurrent_trainer import RecurrentTrainer
 from fastvid.training.report import SHEET_PHOTOS, SHEET_SIDE, LossTable, square, write_sheet
 from fastvid.training.settings import TrainingSettings, choose_device
+from fastvid.training.start import read_start
 from fastvid.training.state import STATE_NAME, parse_state, read_state_bytes, state_bytes
 from fastvid.training.trainer import TERMS, Trainer
 from fastvid.training.video_pairs import find_videos, load_video_pairs
@@ -28,92 +30,8 @@ from fastvid.training.world import World, connected, from_rank_0
 
 _LOG = logging.getLogger(__name__)
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `fastvid train`."""
-    default = TrainingSettings()
-    add = parser.add_argument
-    add(
-        "--style",
-        nargs="+",
-        required=True,
-        metavar="PAINTING",
-        dest="paintings",
-        help="one painting, or several for one network that exports a style for each",
-    )
-    add("--data", required=True, metavar="DIR", help="folder of photographs")
-    add(
-        "--video-data",
-        metavar="FILE|DIR",
-        help="videos whose neighbouring frames train for stability too, with estimated flow",
-    )
-    add(
-        "--loss-network",
-        required=True,
-        metavar="FILE",
-        help="SqueezeNet v1.0 (.npz) or torchvision's VGG-16/19 state dict",
-    )
-    add(
-        "-o",
-        "--output",
-        required=True,
-        metavar="FILE|DIR",
-        help="checkpoint to write, with several paintings a folder of PAINTING.pt",
-    )
-    add("--state", metavar="DIR", help="folder to continue from (default: OUTPUT.training)")
-    add("--arch", default=default.arch, help="network in the grammar of the design")
-    add("--steps", type=int, default=default.steps)
-    add("--size", type=int, default=default.size, help="side of the training pictures")
-    add(
-        "--painting-side",
-        type=int,
-        default=default.painting_side,
-        help="longer side of the painting, shrunk or enlarged to it: smaller gives finer strokes",
-    )
-    add("--batch", type=int, default=default.batch, help="pictures at once, all in one style")
-    add("--accumulate", type=int, default=default.accumulate, help="batches per step")
-    add("--learning-rate", type=float, default=default.learning_rate)
-    add("--content-weight", type=float, default=default.content_weight)
-    add(
-        "--style-weight",
-        type=float,
-        nargs="+",
-        default=list(default.style_weights),
-        help="one number, or one for each painting",
-        dest="style_weights",
-    )
-    add("--tv-weight", type=float, default=default.tv_weight)
-    add("--palette-weight", type=float, default=default.palette_weight)
-    add(
-        "--temporal-weight",
-        type=float,
-        default=default.temporal_weight,
-        help="0 trains without stability",
-    )
-    add(
-        "--stability-start",
-        type=float,
-        default=default.stability_start,
-        metavar="SHARE",
-        help="share of the steps that train on single pictures first",
-    )
-    add(
-        "--recurrent",
-        action="store_true",
-        help="a model that is shown its previous frame, for the recurrent pipelines",
-    )
-    add("--precision", default=default.precision, choices=("float32", "bfloat16"))
-    add("--seed", type=int, default=default.seed)
-    add("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    add("--threads", type=int, default=None, help="threads on the CPU (default: torch's choice)")
-    add("--report-every", type=int, default=50, metavar="STEPS")
-    add(
-        "--save-every",
-        type=int,
-        default=250,
-        metavar="STEPS",
-        help="steps between saved states, exported styles and pictures",
-    )
+# Steps can take long on a machine that has other work: no more than this is lost with it.
+SAVE_AT_LEAST_EVERY_S = 240.0
 
 
 def run(
@@ -129,7 +47,8 @@ def run(
     the user gave, FastvidError if training diverges, StorageError if a file can't be written,
     Stopped if it was asked to stop, after the state was saved.
     """
-    settings = settings_of(args)
+    start = read_start(args.start, len(args.paintings)) if args.start else None
+    settings = settings_of(args, start)
     settings.check()
     if args.threads is not None:
         torch.set_num_threads(args.threads)
@@ -138,12 +57,17 @@ def run(
     outputs = output_paths(args.paintings, args.output)
     folder = state_folder(args)
     photos = find_photos(args.data, settings.size)
-    paintings = [read_painting(path, settings.painting_side) for path in args.paintings]
-    loss_network = load_loss_network(args.loss_network)
+    paintings = [
+        read_painting(path, side)
+        for path, side in zip(args.paintings, settings.painting_sides, strict=True)
+    ]
+    loss_network = load_loss_network(args.loss_network, settings.pooling)
     video_paths = find_videos(args.video_data) if args.video_data else []
     make_trainer = _trainer_kind(settings, video_paths)
     with connected(world, device):
-        trainer = make_trainer(settings, photos, paintings, loss_network, device, world)
+        trainer = make_trainer(
+            settings, photos, paintings, loss_network, device, world, start=start
+        )
         identity = {
             **settings.identity(),
             "paintings": _hashes(args.paintings),
@@ -151,44 +75,16 @@ def run(
             "photographs": len(photos.training),
             # Pictures, styles and the size of a batch follow from their number.
             "ranks": world.size,
+            "start": list(start.hashes) if start else [],
         }
         _restore(trainer, folder, identity)
         if world.rank == 0:
             _make_folders({folder, *(output.parent for output in outputs)})
             say(
                 f"{len(photos.training)} photographs, {len(outputs)} styles, {device}, "
-                f"step {trainer.step_number} of {settings.steps}; state in {folder}"
+                f"step {trainer.step_number}{_end(settings)}; state in {folder}"
             )
         _train(trainer, args, folder, identity, outputs, say, stop)
-
-
-def settings_of(args: argparse.Namespace) -> TrainingSettings:
-    """The settings in the parsed options; one style weight is meant for all paintings."""
-    weights = tuple(args.style_weights)
-    if len(weights) == 1:
-        weights *= len(args.paintings)
-    if len(weights) != len(args.paintings):
-        raise InputError(
-            f"--style-weight: {len(weights)} numbers for {len(args.paintings)} paintings; "
-            "give one, or one for each"
-        )
-    names = TrainingSettings.__dataclass_fields__.keys() - {"style_weights"}
-    return TrainingSettings(style_weights=weights, **{name: getattr(args, name) for name in names})
-
-
-def output_paths(paintings: list[str], output: str) -> list[Path]:
-    """Where the style of each painting goes; raises InputError if two would be the same file."""
-    if len(paintings) == 1:
-        return [Path(output)]
-    paths = [Path(output) / f"{Path(painting).stem}.pt" for painting in paintings]
-    if len(set(paths)) < len(paths):
-        raise InputError("--style: two paintings have the same file name; rename one")
-    return paths
-
-
-def state_folder(args: argparse.Namespace) -> Path:
-    """Where the run keeps its state."""
-    return Path(args.state or f"{args.output}.training")
 
 
 @contextmanager
@@ -212,7 +108,10 @@ def export_styles(trainer: Trainer, outputs: list[Path]) -> None:
     """Write a plain checkpoint of every style, each one atomically."""
     for style, path in enumerate(outputs):
         bank = trainer.average
-        data = checkpoint_bytes(bank.arch, bank.exported(style), path.stem, variant=bank.variant)
+        weights = bank.exported(style)
+        data = checkpoint_bytes(
+            bank.arch, weights, path.stem, variant=bank.variant, dtype=torch.float16
+        )
         write_atomically(path, data)
 
 
@@ -238,26 +137,30 @@ def _train(
     table = LossTable(folder, trainer.step_number)
     shown = _sheet_photos(trainer.photos) if lead else []
     sums, count, started = dict.fromkeys(TERMS, 0.0), 0, time.perf_counter()
-    while trainer.step_number < settings.steps:
+    saved = time.monotonic()
+    while trainer.progress < 1:
         terms = trainer.step()
         sums = {name: sums[name] + terms[name] for name in TERMS}
         count += 1
-        step, last = trainer.step_number, trainer.step_number == settings.steps
+        step, last = trainer.step_number, trainer.progress == 1
         if lead and (last or step % args.report_every == 0):
             seconds = (time.perf_counter() - started) / count
             means = {name: sums[name] / count for name in TERMS}
             table.add(step, seconds, means)
-            say(_progress_line(step, settings.steps, seconds, means))
+            say(_progress_line(trainer, seconds, means))
             sums, count, started = dict.fromkeys(TERMS, 0.0), 0, time.perf_counter()
         reason = None if last else stop()
-        if lead and (last or reason or step % args.save_every == 0):
+        shows = bool(last or reason or step % args.save_every == 0)
+        if lead and (shows or time.monotonic() - saved >= SAVE_AT_LEAST_EVERY_S):
             state = {**trainer.state(), "identity": identity}
             write_atomically(folder / STATE_NAME, state_bytes(state))
             export_styles(trainer, outputs)
+            saved = time.monotonic()
+        if lead and shows:
             say(f"saved; pictures in {write_sheet(trainer, shown, folder)}")
         if reason:
             raise Stopped(
-                f"stopped by {reason} after step {step} of {settings.steps}.\n"
+                f"stopped by {reason} after step {step}{_end(settings)}.\n"
                 "The same command goes on from there."
             )
 
@@ -282,10 +185,19 @@ def _sheet_photos(photos: PhotoSet) -> list:
     return [square(read_photo(path, SHEET_SIDE)) for path in chosen]
 
 
-def _progress_line(step: int, steps: int, seconds: float, means: dict[str, float]) -> str:
-    left = (steps - step) * seconds
+def _end(settings: TrainingSettings) -> str:
+    """After a number of steps: of how many."""
+    return f" of {settings.steps}" if settings.minutes is None else ""
+
+
+def _progress_line(trainer: Trainer, seconds: float, means: dict[str, float]) -> str:
+    settings, step = trainer.settings, trainer.step_number
+    if settings.minutes is None:
+        count, left = f"{step}/{settings.steps}", (settings.steps - step) * seconds
+    else:
+        count, left = str(step), 60 * settings.minutes - trainer.seconds
     terms = "  ".join(f"{name} {means[name]:.4f}" for name in TERMS)
-    return f"step {step}/{steps}  {seconds:.2f} s/step  {left / 60:.0f} min left  {terms}"
+    return f"step {count}  {seconds:.2f} s/step  {left / 60:.0f} min left  {terms}"
 
 
 def _hashes(paths: list[str]) -> list[str]:

@@ -3,14 +3,16 @@
 The first frame is a crop of the photograph, on which another photograph may lie as a cut-out with a
 wavy outline. In the second frame both have moved: shifted, zoomed, turned, bent, each in its own
 way. Where the same surface is seen in both, the second frame is the first one sampled at
-x + flow(x) (bilinear), exactly; then exposure and noise are added to each. Images are (H, W, 3)
-float32 BGR 0..255, flow is backward, (H, W, 2) float32 pixels (dx, dy).
+x + flow(x) (bilinear), exactly; then exposure, noise and compression are added to each. Images are
+(H, W, 3) float32 BGR 0..255, flow is backward, (H, W, 2) float32 pixels (dx, dy).
 """
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from fastvid.training.compression import random_compression
 
 # Ranges of the motion between neighbouring frames of ordinary films. A third of the pairs move as
 # if several frames lay between them: a painting must not change over eight frames either.
@@ -34,7 +36,7 @@ DARKEST = 0.15
 class FramePair:
     """Two frames, the flow from the second back to the first, and where it holds (bool).
 
-    `content` is the second frame without its noise: what a painting of it should show.
+    `content` is the second frame without noise and compression: what its painting should show.
     """
 
     first: np.ndarray
@@ -54,15 +56,20 @@ def make_pair(
     sigma = random.uniform(0, MAX_NOISE_LEVELS)
     first = with_noise(pair.first * light, sigma, random)
     second = with_noise(content, sigma, random)
+    compression = random_compression(random)
+    if compression is not None:
+        first, second = compression.applied(first), compression.applied(second)
     return FramePair(first, second, pair.backward_flow, pair.visible, content.clip(0, 255))
 
 
 def make_single(
     photo: np.ndarray, size: int, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A frame with noise, and the same without: for steps that train without pairs."""
+    """A frame with noise and compression, and without: for steps that train without pairs."""
     content = crop(photo, size, random).astype(np.float32) * random_light(random)
-    return with_noise(content, random.uniform(0, MAX_NOISE_LEVELS), random), content
+    noisy = with_noise(content, random.uniform(0, MAX_NOISE_LEVELS), random)
+    compression = random_compression(random)
+    return noisy if compression is None else compression.applied(noisy), content
 
 
 def moving_pair(

@@ -59,8 +59,8 @@ def read_photo(path: str, min_side: int) -> np.ndarray:
     return _with_min_side(_decode(path, cv2.IMREAD_COLOR), min_side)
 
 
-def read_painting(path: str, longer_side: int) -> np.ndarray:
-    """A painting (H, W, 3) uint8 BGR, shrunk or enlarged to `longer_side` pixels.
+def read_painting(path: str, shorter_side: int) -> np.ndarray:
+    """A painting (H, W, 3) uint8 BGR, shrunk or enlarged so that its shorter side has that length.
 
     The size in pixels is the size of the strokes, so a small file is enlarged too. Raises
     InputError if it can't be read or is too small to learn from.
@@ -72,12 +72,12 @@ def read_painting(path: str, longer_side: int) -> np.ndarray:
             f"{path}: the painting is {width}x{height} pixels, at least "
             f"{MIN_PAINTING_SIDE}x{MIN_PAINTING_SIDE} are needed"
         )
-    factor = longer_side / max(height, width)
+    factor = max(shorter_side, MIN_PAINTING_SIDE) / min(height, width)
     if factor != 1:
         size = (round(width * factor), round(height * factor))
         interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
         image = cv2.resize(image, size, interpolation=interpolation)
-    return _with_min_side(image, MIN_PAINTING_SIDE)
+    return image
 
 
 def _with_min_side(image: np.ndarray, min_side: int) -> np.ndarray:

@@ -20,6 +20,7 @@ from fastvid.training.recurrent_bank import Past, RecurrentBank
 from fastvid.training.sampling import Sample
 from fastvid.training.sequence_sampling import FIRST_FRAME_SHARE, SequenceSample, SequenceSampler
 from fastvid.training.settings import TrainingSettings
+from fastvid.training.start import Start
 from fastvid.training.trainer import Trainer
 from fastvid.training.video_sequences import VideoSequences
 from fastvid.training.world import World
@@ -44,8 +45,11 @@ class RecurrentTrainer(Trainer):
         device: torch.device,
         world: World = World(),
         videos: VideoSequences | None = None,
+        start: Start | None = None,
     ) -> None:
-        super().__init__(settings, photos, paintings, loss_network, device, world)
+        super().__init__(
+            settings, photos, paintings, loss_network, device, world, videos=None, start=start
+        )
         self.sequences = SequenceSampler(self.sampler, videos)
 
     def _new_bank(self, styles: int) -> StyleBank:
@@ -55,7 +59,14 @@ class RecurrentTrainer(Trainer):
         sample = self.sequences.sample(self.step_number, micro)
         with torch.no_grad(), self._precision():
             past = past_of(self.bank, sample)
-        return SampleWithPast(sample.style, sample.jitter, sample.images, sample.content, past=past)
+        return SampleWithPast(
+            sample.style,
+            sample.jitter,
+            sample.images,
+            sample.content,
+            turn=sample.turn,
+            past=past,
+        )
 
     def _painted(self, sample: Sample) -> torch.Tensor:
         assert isinstance(sample, SampleWithPast)

@@ -21,7 +21,8 @@ JITTER_PX = 8
 class Sample:
     """One micro-batch: (N, 3, H, W) images, and for pairs the first frames, flow and visibility.
 
-    `jitter` is how many columns and rows the loss network does not see at the left and the top.
+    `jitter` is how many columns and rows the loss network does not see at the left and the top,
+    `turn` the number of the micro-batch in the run.
     """
 
     style: int
@@ -31,6 +32,7 @@ class Sample:
     first: torch.Tensor | None = None
     backward_flow: torch.Tensor | None = None
     visible: torch.Tensor | None = None
+    turn: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Sampler:
     def sample(self, step: int, micro: int) -> Sample:
         """The micro-batch number `micro` of this rank in a step."""
         turn, settings = self.turn(step, micro), self.settings
-        if not self.stable(step) or settings.temporal_weight == 0:
+        if not self.stable(step) or settings.temporal_weight == 0 or not self.paired(turn):
             return self.singles(turn)
         pairs = [self._pair(item) for item in self.items(turn)]
         return Sample(
@@ -58,6 +60,7 @@ class Sampler:
             as_images([pair.first for pair in pairs], self.device),
             torch.from_numpy(np.stack([pair.backward_flow for pair in pairs])).to(self.device),
             torch.from_numpy(np.stack([pair.visible for pair in pairs])).to(self.device),
+            turn,
         )
 
     def turn(self, step: int, micro: int) -> int:
@@ -78,8 +81,18 @@ class Sampler:
         return range(turn * self.settings.batch, (turn + 1) * self.settings.batch)
 
     def stable(self, step: int) -> bool:
-        """Whether a step comes after those that train on single pictures first."""
+        """Whether a step comes after those that train on single pictures first.
+
+        A run that is limited by time has none of those.
+        """
+        if self.settings.minutes is not None:
+            return True
         return step >= self.settings.stability_start * self.settings.steps
+
+    def paired(self, turn: int) -> bool:
+        """Whether a micro-batch is one of pairs, where the step may have them."""
+        random = np.random.default_rng([self.settings.seed, turn, 6])
+        return bool(random.random() < self.settings.pair_share)
 
     def singles(self, turn: int) -> Sample:
         """A micro-batch of single pictures."""
@@ -89,6 +102,7 @@ class Sampler:
             self.jitter(turn),
             as_images(images, self.device),
             as_images(contents, self.device),
+            turn=turn,
         )
 
     def photos_of(self, item: int) -> tuple[np.ndarray, np.ndarray]:

@@ -52,7 +52,9 @@ class SequenceSampler:
         first = np.random.default_rng([settings.seed, turn, 4]).random() < FIRST_FRAME_SHARE
         if first or not pictures.stable(step):
             single = pictures.singles(turn)
-            return SequenceSample(single.style, single.jitter, single.images, single.content)
+            return SequenceSample(
+                single.style, single.jitter, single.images, single.content, turn=turn
+            )
         length = 1 + following_frames(step, settings.steps)
         sequences = [self._sequence(item, length) for item in pictures.items(turn)]
         return SequenceSample(
@@ -60,6 +62,7 @@ class SequenceSampler:
             pictures.jitter(turn),
             as_images([sequence.frames[-1] for sequence in sequences], pictures.device),
             as_images([sequence.content for sequence in sequences], pictures.device),
+            turn=turn,
             earlier=tuple(
                 as_images([sequence.frames[number] for sequence in sequences], pictures.device)
                 for number in range(length - 1)

@@ -7,6 +7,7 @@ is continued from a saved state does the same arithmetic as one that was never i
 
 import copy
 import math
+import time
 
 import numpy as np
 import torch
@@ -14,10 +15,12 @@ import torch
 from fastvid.errors import FastvidError
 from fastvid.style import losses
 from fastvid.style.lossnet import LossNetwork
+from fastvid.style.patches import patch_loss, patch_target
 from fastvid.training.bank import StyleBank
 from fastvid.training.photos import PhotoSet
 from fastvid.training.sampling import Sample, Sampler, as_images, jittered
-from fastvid.training.settings import TrainingSettings
+from fastvid.training.settings import TrainingSettings, convolution_type
+from fastvid.training.start import Start
 from fastvid.training.video_pairs import VideoPairs
 from fastvid.training.world import World, average
 
@@ -29,7 +32,7 @@ NORM_RATE = 8.0
 # The exported weights are a running mean of the trained ones: less noise, and never a bad moment.
 AVERAGE_DECAY = 0.998
 
-TERMS = ("content", "style", "variation", "palette", "temporal", "total")
+TERMS = ("content", "style", "patches", "variation", "temporal", "total")
 
 
 class Trainer:
@@ -44,26 +47,41 @@ class Trainer:
         device: torch.device,
         world: World = World(),
         videos: VideoPairs | None = None,
+        start: Start | None = None,
     ) -> None:
         self.settings, self.photos, self.world, self.device = settings, photos, world, device
         self.sampler = Sampler(settings, photos, videos, len(paintings), device, world)
-        self.loss_network = loss_network.to(device, memory_format=torch.channels_last)
-        self.targets = [
-            losses.style_target(self.loss_network, as_images([painting], device))
-            for painting in paintings
-        ]
+        self._dtype = convolution_type(settings.precision, device)
+        self.loss_network = loss_network.prepared(device, self._dtype)
+        images = [as_images([painting], device) for painting in paintings]
+        self.targets = [losses.style_target(self.loss_network, image) for image in images]
+        self.patches = [patch_target(image) for image in images]
         torch.manual_seed(settings.seed)
         bank = self._new_bank(len(paintings))
+        if start is not None:
+            bank.load_styles(start.weights)
         self.bank = bank.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.bank).requires_grad_(False)
         norms = self.bank.norm_parameters()
         known = {id(parameter) for parameter in norms}
         shared = [p for p in self.bank.parameters() if id(p) not in known]
+        for parameter in shared:
+            parameter.requires_grad_(not settings.only_norms)
         self.adam = torch.optim.Adam(
             [{"params": shared, "rate": 1.0}, {"params": norms, "rate": NORM_RATE}],
             lr=settings.learning_rate,
         )
         self.step_number = 0
+        self.seconds = 0.0
+        self._clock: float | None = None
+
+    @property
+    def progress(self) -> float:
+        """How much of the training is done, 0..1: of its minutes, where they are limited, or of
+        its steps."""
+        if self.settings.minutes is not None:
+            return min(1.0, self.seconds / (60 * self.settings.minutes))
+        return min(1.0, self.step_number / self.settings.steps)
 
     def step(self) -> dict[str, float]:
         """Train one step; returns the mean of each loss term (unweighted; `total` is weighted).
@@ -71,6 +89,8 @@ class Trainer:
         Raises FastvidError, before the weights are touched, if the loss or a gradient is no finite
         number.
         """
+        if self._clock is None:
+            self._clock = time.monotonic()
         self.adam.zero_grad()
         sums = torch.zeros(len(TERMS), device=self.device)
         for micro in range(self.settings.accumulate):
@@ -79,7 +99,8 @@ class Trainer:
             sums += torch.stack([terms[name].detach() for name in TERMS])
         sums /= self.settings.accumulate
         gradients = [p.grad for p in self.bank.parameters() if p.grad is not None]
-        average(self.world, [*gradients, sums])
+        elapsed = self._elapsed()
+        average(self.world, [*gradients, sums, elapsed])
         # A finite loss may have a gradient that is not; one step would spoil all weights.
         if not bool(torch.stack([torch.isfinite(p).all() for p in (sums, *gradients)]).all()):
             raise FastvidError(
@@ -90,6 +111,7 @@ class Trainer:
             group["lr"] = group["rate"] * self._learning_rate()
         self.adam.step()
         self.step_number += 1
+        self.seconds += float(elapsed)
         self._update_average()
         return dict(zip(TERMS, sums.tolist(), strict=True))
 
@@ -97,6 +119,7 @@ class Trainer:
         """All that `restore` needs; random numbers are functions of the position."""
         return {
             "step": self.step_number,
+            "seconds": self.seconds,
             "bank": self.bank.state_dict(),
             "average": self.average.state_dict(),
             "adam": self.adam.state_dict(),
@@ -108,6 +131,13 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.adam.load_state_dict(state["adam"])
         self.step_number = int(state["step"])
+        self.seconds = float(state["seconds"])
+
+    def _elapsed(self) -> torch.Tensor:
+        """Seconds since the last call or the first step; ranks take their mean for the truth."""
+        assert self._clock is not None
+        before, self._clock = self._clock, time.monotonic()
+        return torch.tensor([self._clock - before], device=self.device)
 
     def paint(self, images: torch.Tensor, style: int) -> torch.Tensor:
         """Paint (N, 3, H, W) BGR 0..255 with the averaged weights."""
@@ -122,25 +152,26 @@ class Trainer:
         return self.sampler.sample(self.step_number, micro)
 
     def _terms(self, sample: Sample) -> dict[str, torch.Tensor]:
-        settings, target = self.settings, self.targets[sample.style]
+        settings = self.settings
         with self._precision():
             painted = self._painted(sample)
-            features = self.loss_network(jittered(painted, sample.jitter))
-            with torch.no_grad():
-                wanted = self.loss_network(jittered(sample.content, sample.jitter))
-        content_layer = self.loss_network.layers.content
+        features = self.loss_network(jittered(painted, sample.jitter))
+        with torch.no_grad():
+            wanted = self.loss_network(jittered(sample.content, sample.jitter))
+        random = np.random.default_rng([settings.seed, sample.turn, 5])
+        generator = torch.Generator().manual_seed(int(random.integers(1 << 62)))
         terms = {
-            "content": losses.content_loss(features[content_layer], wanted[content_layer]),
-            "style": losses.style_loss(features, painted, target),
+            "content": losses.content_loss(features, wanted, self.loss_network.layers.content),
+            "style": losses.style_loss(features, self.targets[sample.style]),
+            "patches": patch_loss(painted, self.patches[sample.style], generator),
             "variation": losses.total_variation(painted),
-            "palette": losses.palette_loss(painted, target),
             "temporal": self._temporal(sample, painted),
         }
         weights = {
             "content": settings.content_weight,
             "style": settings.style_weights[sample.style],
+            "patches": settings.patch_weight,
             "variation": settings.tv_weight,
-            "palette": settings.palette_weight,
             "temporal": self._temporal_weight(),
         }
         weighted = [weights[name] * terms[name] for name in weights]
@@ -162,8 +193,7 @@ class Trainer:
     def _learning_rate(self) -> float:
         """Linear warm-up, then a cosine from 1 to FINAL_RATE of the setting."""
         warm_up = min(1.0, (self.step_number + 1) / WARM_UP_STEPS)
-        progress = min(1.0, self.step_number / self.settings.steps)
-        share = FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * progress)) / 2
+        share = FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * self.progress)) / 2
         return self.settings.learning_rate * warm_up * share
 
     def _update_average(self) -> None:
@@ -176,5 +206,5 @@ class Trainer:
                 mean.lerp_(current, 1 - decay)
 
     def _precision(self) -> torch.autocast:
-        low = self.settings.precision == "bfloat16"
+        low = self._dtype == torch.bfloat16
         return torch.autocast(self.device.type, torch.bfloat16, enabled=low)

@@ -65,6 +65,8 @@ def test_every_figure_is_the_mean_over_pairs_within_shots(
     assert result.output.fav == pytest.approx(np.mean(expected["fav"]))
     assert result.output.lai == pytest.approx(np.mean(expected["lai"]))
     assert result.output.long_range_rmse == pytest.approx(np.mean(expected["far"]))
+    assert result.output.rmse is not None and result.output.contrast is not None
+    assert result.output.flicker == result.output.rmse / result.output.contrast
     assert result.output.sharpness == pytest.approx(np.mean([sharpness(p) for p in painted]))
 
 
@@ -72,7 +74,7 @@ def test_a_steadier_result_lies_between_ceiling_and_floor(
     film: list[np.ndarray], painted: list[np.ndarray], steady: list[np.ndarray]
 ) -> None:
     result = evaluate(steady, film, SHOTS, FlowEstimator("dis-fast"), painted=painted)
-    for name in ("rmse", "long_range_rmse", "fav", "lai", "sharpness"):
+    for name in ("rmse", "long_range_rmse", "fav", "lai", "sharpness", "contrast", "difference"):
         floor, value, ceiling = (
             getattr(figures, name) for figures in (result.film, result.output, result.painted)
         )

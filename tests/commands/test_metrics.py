@@ -5,9 +5,11 @@ import pytest
 
 from fastvid.commands.evaluate.metrics import (
     Mean,
+    contrast,
     fav_temporal_error,
     lai_temporal_error,
     sharpness,
+    temporal_difference,
     temporal_rmse,
 )
 
@@ -61,6 +63,30 @@ def test_frames_of_two_sizes_are_refused(pair: tuple[np.ndarray, ...]) -> None:
     frame, other, flow, mask = pair
     with pytest.raises(ValueError, match="sizes"):
         temporal_rmse(frame, other[:10], flow, mask)
+
+
+def test_contrast_is_what_a_blur_takes_away() -> None:
+    """Of a fine board of +-30 levels a wide blur leaves grey; of a slow ramp nearly all."""
+    board = np.where(np.indices((64, 64)).sum(0) % 2, 158, 98).astype(np.uint8)
+    assert contrast(np.dstack([board] * 3)) == pytest.approx(30, rel=0.02)
+    ramp = np.tile(np.arange(0, 128, 2, dtype=np.uint8), (64, 1))
+    assert contrast(np.dstack([ramp] * 3)) < 2
+    assert contrast(np.full((9, 9, 3), 7, np.uint8)) == 0.0
+
+
+def test_the_temporal_difference_is_the_mean_of_absolute_ones() -> None:
+    random = np.random.default_rng(3)
+    frame, previous = random.integers(0, 256, (2, 8, 9, 3), np.uint8)
+    reliable = random.random((8, 9)) < 0.5
+    still = np.zeros((8, 9, 2), np.float32)
+    values = [
+        abs(int(frame[y, x, c]) - int(previous[y, x, c]))
+        for y, x in np.argwhere(reliable)
+        for c in range(3)
+    ]
+    found = temporal_difference(frame, previous, still, reliable)
+    assert found == pytest.approx(np.mean(values))
+    assert temporal_difference(frame, previous, still, np.zeros((8, 9), bool)) is None
 
 
 def test_sharpness_of_a_board() -> None:

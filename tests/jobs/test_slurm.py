@@ -11,7 +11,7 @@ from fastvid.runfile.reader import RunFile
 from fastvid.style.loading import load_style
 from support import job_clips
 from support.job_clips import Clip
-from support.loss_networks import squeezenet_file
+from support.loss_networks import vgg_npz
 from support.places import JOBS
 from support.slurm_cluster import SlurmCluster
 from support.slurm_jobs import SMALL, SRUN, arguments, frames_in, start_again_soon
@@ -116,7 +116,7 @@ def test_training_job_goes_on_after_a_warning(slurm: SlurmCluster) -> None:
     for path in (folder / "wave.png", *(folder / "photos" / f"{i}.png" for i in range(5))):
         small = random.integers(0, 256, (5, 6, 3), np.uint8)
         cv2.imwrite(str(path), cv2.resize(small, (80, 72), interpolation=cv2.INTER_CUBIC))
-    squeezenet_file(folder / "loss.npz")
+    vgg_npz(folder / "loss.npz")
     job = slurm.submit(
         "--cpus-per-task=1",
         "--mem=500",

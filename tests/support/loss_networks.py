@@ -6,34 +6,40 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fastvid.style.lossnet import _FIRE
+# Output channels of the convolutions of VGG-19 up to the last one that is used, M for a maximum.
+VGG19 = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512)
+VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512)
 
 
-def squeezenet_file(
-    path: Path, change: dict[str, np.ndarray] | None = None
+def vgg_npz(
+    path: Path, change: dict[str, np.ndarray] | None = None, plan: Sequence[int | str] = VGG19
 ) -> tuple[str, dict[str, np.ndarray]]:
+    """The original weights' layout: (path, arrays). change: arrays to put in their place."""
     random = np.random.default_rng(0)
-    shapes = {"conv1": (96, 3, 7, 7)}
-    for number, (fan_in, squeeze, expand) in _FIRE.items():
-        shapes[f"fire{number}/s"] = (squeeze, fan_in, 1, 1)
-        shapes[f"fire{number}/e1"] = (expand, squeeze, 1, 1)
-        shapes[f"fire{number}/e3"] = (expand, squeeze, 3, 3)
-    arrays = {}
-    for name, shape in shapes.items():
-        scale = (2 / np.prod(shape[1:])) ** 0.5
-        arrays[f"{name}.w"] = random.normal(0, scale, shape).astype(np.float32)
-        arrays[f"{name}.b"] = random.normal(0, 0.1, shape[0]).astype(np.float32)
+    arrays: dict[str, np.ndarray] = {}
+    channels, block, number = 3, 1, 0
+    for entry in plan:
+        if isinstance(entry, str):
+            block, number = block + 1, 0
+            continue
+        number += 1
+        scale = (2 / (9 * channels)) ** 0.5
+        weight = random.normal(0, scale, (entry, channels, 3, 3)).astype(np.float32)
+        arrays[f"conv{block}_{number}.w"] = weight
+        arrays[f"conv{block}_{number}.b"] = random.normal(0, 0.1, entry).astype(np.float32)
+        channels = entry
     arrays.update(change or {})
     np.savez(path, allow_pickle=False, **arrays)
     return str(path), arrays
 
 
-def vgg_file(
-    path: Path,
-    plan: Sequence[int | str],
+def vgg_state_dict(
+    path: Path, plan: Sequence[int | str] = VGG19
 ) -> tuple[str, dict[str, torch.Tensor]]:
+    """torchvision's layout: (path, state dict)."""
     generator = torch.Generator().manual_seed(0)
-    state, channels, position = {}, 3, 0
+    state: dict[str, torch.Tensor] = {}
+    channels, position = 3, 0
     for entry in plan:
         if isinstance(entry, str):  # a pooling layer, which has no weights
             position += 1
@@ -43,5 +49,7 @@ def vgg_file(
         state[f"features.{position}.weight"] = weight
         state[f"features.{position}.bias"] = torch.randn(entry, generator=generator) * 0.1
         channels, position = entry, position + 2
+    if plan == VGG19:
+        state["features.34.weight"] = torch.zeros(1)  # what VGG-16 does not have
     torch.save(state, path)
     return str(path), state

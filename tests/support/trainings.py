@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from fastvid.training import command
+from fastvid.training.options import add_arguments
 
 ARCH = "c3s1-4,d8,R8,U2,c3s1-3"
 
@@ -12,7 +12,7 @@ def arguments(
     folder: Path, output: Path, *more: str, paintings: tuple[str, ...] = ("red",)
 ) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    add_arguments(parser)
     return parser.parse_args(
         [
             "--style",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from support.loss_networks import squeezenet_file
+from support.loss_networks import vgg_npz
 
 
 @pytest.fixture(scope="module")
@@ -25,5 +25,5 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         painting = random.integers(0, 256, (70, 64, 3), np.uint8)
         painting[..., 0 if name == "red" else 2] //= 4
         cv2.imwrite(str(root / f"{name}.png"), painting)
-    squeezenet_file(root / "loss.npz")
+    vgg_npz(root / "loss.npz")
     return root

@@ -13,7 +13,7 @@ from fastvid.runfile.lock import RunLock
 from fastvid.style.loading import load_style
 from fastvid.training.state import STATE_NAME
 from support.launching import run_program
-from support.loss_networks import squeezenet_file
+from support.loss_networks import vgg_npz
 from support.places import REPOSITORY
 
 pytestmark = pytest.mark.mpi
@@ -31,7 +31,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
             cv2.resize(small, (50, 41), interpolation=cv2.INTER_CUBIC),
         )
     cv2.imwrite(str(root / "red.png"), random.integers(0, 256, (70, 64, 3), np.uint8))
-    squeezenet_file(root / "loss.npz")
+    vgg_npz(root / "loss.npz")
     return [
         "train",
         "--style",

@@ -122,7 +122,7 @@ def test_an_exported_style_paints_as_the_bank_does() -> None:
 def test_the_painting_has_the_size_asked_for(folder: Path, side: int) -> None:
     """Enlarged too: the size in pixels is the size of the strokes."""
     painting = read_painting(str(folder / "red.png"), side)
-    assert painting.shape == (side, round(64 * side / 70), 3)
+    assert painting.shape == (round(70 * side / 64), side, 3)
 
 
 def test_every_photograph_comes_once_in_a_pass(folder: Path) -> None:
@@ -150,6 +150,13 @@ def test_every_photograph_comes_once_in_a_pass(folder: Path) -> None:
         (("--style-weight", "1", "2"), "2 numbers for 1"),
         (("--learning-rate", "-1"), "--learning-rate"),
         (("--temporal-weight", "-1"), "--temporal-weight"),
+        (("--painting-side", "64", "65"), "2 numbers for 1"),
+        (("--painting-side", "0"), "--painting-side 0"),
+        (("--pair-share", "2"), "--pair-share"),
+        (("--minutes", "0"), "--minutes"),
+        (("--all-weights",), "--all-weights"),
+        (("--from", "starry_nigth"), "did you mean starry_night"),
+        (("--from", "{root}/red.png"), "red.png"),
         (("-o", "{root}/red.png/x.pt"), "red.png"),
     ],
 )
@@ -160,7 +167,7 @@ def test_bad_input_is_named(
     (folder / "broken").mkdir(exist_ok=True)
     (folder / "broken" / "x.jpg").write_bytes(b"no image at all")
     cv2.imwrite(str(folder / "tiny.png"), np.zeros((8, 8, 3), np.uint8))
-    if more[1] == "{root}":
+    if more[-1] == "{root}":
         more = ("--data", str(folder / "loss.npz"))
         reason = "loss.npz"
     filled = [text.format(root=folder) for text in more]
@@ -172,7 +179,7 @@ def test_bad_input_is_named(
 def test_a_state_of_another_run_is_not_continued(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "x.pt"
     command.run(arguments(folder, output, "--steps", "1"))
-    with pytest.raises(InputError, match=r"content_weight was 0.9, now 2.0"):
+    with pytest.raises(InputError, match=r"content_weight was 1.5, now 2.0"):
         command.run(arguments(folder, output, "--steps", "2", "--content-weight", "2"))
     (tmp_path / "x.pt.training" / "state.pt").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(InputError, match="damaged"):

@@ -3,4 +3,5 @@
 command           `fastvid evaluate`
 run               the frames of a run beside those that it is measured against
 figures, metrics  what is told of them, and the formulas
+likeness          how much of painting and film is in a picture
 """

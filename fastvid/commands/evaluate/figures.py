@@ -13,9 +13,11 @@ import numpy as np
 
 from fastvid.commands.evaluate.metrics import (
     Mean,
+    contrast,
     fav_temporal_error,
     lai_temporal_error,
     sharpness,
+    temporal_difference,
     temporal_rmse,
 )
 from fastvid.errors import InputError
@@ -40,7 +42,8 @@ class Figures:
     """The figures of one video, each the mean over its pairs or frames; None where there is none.
 
     rmse, long_range_rmse: temporal RMSE in 8-bit levels, of neighbours and of frames 8 apart.
-    fav, lai: the published temporal errors, on colours in [0, 1]. sharpness: in levels.
+    fav, lai: the published temporal errors, on colours in [0, 1]. sharpness, contrast: in levels.
+    difference: mean absolute difference of neighbours, in levels.
     """
 
     rmse: float | None
@@ -48,6 +51,18 @@ class Figures:
     fav: float | None
     lai: float | None
     sharpness: float | None
+    contrast: float | None
+    difference: float | None
+
+    @property
+    def flicker(self) -> float | None:
+        """The temporal RMSE relative to the contrast."""
+        return _ratio(self.rmse, self.contrast)
+
+    @property
+    def long_range_flicker(self) -> float | None:
+        """The same of frames that lie 8 apart."""
+        return _ratio(self.long_range_rmse, self.contrast)
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,8 @@ class _Totals:
     fav: Mean = field(default_factory=Mean)
     lai: Mean = field(default_factory=Mean)
     sharpness: Mean = field(default_factory=Mean)
+    contrast: Mean = field(default_factory=Mean)
+    difference: Mean = field(default_factory=Mean)
 
     def figures(self) -> Figures:
         return Figures(
@@ -86,6 +103,8 @@ class _Totals:
             self.fav.value,
             self.lai.value,
             self.sharpness.value,
+            self.contrast.value,
+            self.difference.value,
         )
 
 
@@ -121,6 +140,7 @@ def evaluate(
         count += 1
         for total, image in zip(totals, row, strict=True):
             total.sharpness.add(sharpness(image))
+            total.contrast.add(contrast(image))
         if history:
             share, error = _judge_neighbours(totals, row, history[-1], flow)
             coverage.add(share)
@@ -172,6 +192,7 @@ def _judge_neighbours(
     ]
     for total, error, image, image_before in zip(totals, errors, row, before, strict=True):
         total.rmse.add(error)
+        total.difference.add(temporal_difference(image, image_before, backward, reliable))
         total.fav.add(fav_temporal_error(image, image_before, backward, reliable))
         total.lai.add(lai_temporal_error(image_before, image, forward, clear))
     return float(reliable.mean()), errors[0]
@@ -187,6 +208,10 @@ def _judge_far(
         total.long_range_rmse.add(temporal_rmse(image, image_before, backward, reliable))
 
 
+def _ratio(above: float | None, below: float | None) -> float | None:
+    return None if above is None or not below else above / below
+
+
 def format_table(evaluation: Evaluation) -> str:
     """The evaluation as a table of plain text, without a line break at its end."""
     columns = [("result", evaluation.output)]
@@ -199,6 +224,8 @@ def format_table(evaluation: Evaluation) -> str:
         ("temporal error, FAV 2018", lambda figures: figures.fav, ".6f"),
         ("warping error, Lai 2018", lambda figures: figures.lai, ".6f"),
         ("sharpness, 8-bit levels", lambda figures: figures.sharpness, ".2f"),
+        ("contrast, 8-bit levels", lambda figures: figures.contrast, ".2f"),
+        ("RMSE / contrast", lambda figures: figures.flicker, ".3f"),
     ]
     lines = [" " * 28 + "".join(f"{name:>16}" for name, _ in columns)]
     for label, value_of, style in rows:

@@ -12,6 +12,7 @@ import numpy as np
 from fastvid.motion.warp import warp
 
 _MAX_LEVEL = 255.0
+CONTRAST_SIGMA_PX = 4.0
 
 
 def fav_temporal_error(
@@ -54,6 +55,27 @@ def temporal_rmse(
         return None
     difference = _difference(frame, previous, backward)
     return float(np.sqrt(np.square(difference)[reliable].mean(dtype=np.float64)))
+
+
+def temporal_difference(
+    frame: np.ndarray, previous: np.ndarray, backward: np.ndarray, reliable: np.ndarray
+) -> float | None:
+    """Mean over reliable pixels and channels of |S_i - warp(S_{i-1})|; else as `temporal_rmse`."""
+    if not reliable.any():
+        return None
+    difference = np.abs(_difference(frame, previous, backward))
+    return float(difference[reliable].mean(dtype=np.float64))
+
+
+def contrast(frame: np.ndarray) -> float:
+    """Root mean square of a frame minus its Gaussian blur of sigma 4 pixels, in levels.
+
+    The strength of strokes and details. Flicker is relative to it: a dull picture has little of
+    both.
+    """
+    levels = frame.astype(np.float32)
+    blurred = cv2.GaussianBlur(levels, (0, 0), CONTRAST_SIGMA_PX)
+    return float(np.sqrt(np.square(levels - blurred).mean(dtype=np.float64)))
 
 
 def sharpness(frame: np.ndarray) -> float:

@@ -7,9 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from fastvid.commands.evaluate.figures import Evaluation, evaluate, judge_for
+from fastvid.commands.evaluate.likeness import Likeness, likeness, mean_likeness
 from fastvid.decode.film import VideoSource, fingerprint, open_source
 from fastvid.errors import InputError
 from fastvid.job.identity import recorded_overlap
@@ -18,6 +20,10 @@ from fastvid.runfile.reader import RunFile
 from fastvid.stages.interface import paints_alone
 from fastvid.stages.overlap import seams
 from fastvid.stages.settings import PictureSettings
+from fastvid.style.lossnet import load_loss_network
+
+# Likeness changes little within a film, and takes seconds a frame.
+LIKENESS_FRAMES = 5
 
 
 def evaluate_run(
@@ -75,6 +81,34 @@ def evaluate_run(
                 seams=joined,
                 seam_frames=seam_frames,
             )
+
+
+def likeness_of_run(
+    run_path: Path, input_path: Path, painting_path: Path, loss_network: str, limit: int | None
+) -> Likeness:
+    """How much of a painting and of the film is in a run that `evaluate_run` has accepted.
+
+    The mean over LIKENESS_FRAMES frames spread evenly over the first `limit`. Raises InputError if
+    the painting or the loss network can't be read.
+    """
+    painting = cv2.imread(str(painting_path))
+    if painting is None:
+        raise InputError(f"{painting_path}: not an image that can be read")
+    network = load_loss_network(loss_network)
+    with RunFile(run_path) as run:
+        count = run.frame_count if limit is None else min(limit, run.frame_count)
+        chosen = {round(place) for place in np.linspace(0, count - 1, LIKENESS_FRAMES)}
+        with _open_input(input_path, run.settings) as source:
+            found = [
+                likeness(network, _bgr(frame.image), _bgr(run.frame(index)), np.asarray(painting))
+                for index, frame in enumerate(islice(source, count))
+                if index in chosen
+            ]
+    return mean_likeness(found)
+
+
+def _bgr(image: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(image[..., ::-1])
 
 
 class _Tee:
