@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from fastvid.errors import InputError, Stopped
@@ -180,7 +181,7 @@ def _make_folders(paths: Iterable[Path]) -> None:
             raise InputError(f"{path}: cannot make the folder: {error.strerror}") from error
 
 
-def _sheet_photos(photos: PhotoSet) -> list:
+def _sheet_photos(photos: PhotoSet) -> list[np.ndarray]:
     chosen = photos.held_out[:SHEET_PHOTOS]
     return [square(read_photo(path, SHEET_SIDE)) for path in chosen]
 

@@ -134,7 +134,7 @@ def wavy_mask(size: int, random: np.random.Generator) -> np.ndarray:
         radius = radius + random.uniform(-0.04, 0.04) * size * np.cos(
             wave * angle + random.uniform(0, 2 * np.pi)
         )
-    return (np.hypot(x, y) < radius).astype(np.float32)
+    return np.asarray(np.hypot(x, y) < radius, np.float32)
 
 
 def sample(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -151,7 +151,7 @@ def sample(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
     right_share, lower_share = (x - left).reshape(shape), (y - top).reshape(shape)
     upper = image[top, left] * (1 - right_share) + image[top, left + 1] * right_share
     lower = image[top + 1, left] * (1 - right_share) + image[top + 1, left + 1] * right_share
-    return (upper * (1 - lower_share) + lower * lower_share).astype(np.float32)
+    return np.asarray(upper * (1 - lower_share) + lower * lower_share, np.float32)
 
 
 def within(flow: np.ndarray) -> np.ndarray:
@@ -159,7 +159,7 @@ def within(flow: np.ndarray) -> np.ndarray:
     size = flow.shape[0]
     grid = np.arange(size, dtype=np.float32)
     x, y = grid + flow[..., 0], grid[:, None] + flow[..., 1]
-    return (x >= 0) & (x <= size - 1) & (y >= 0) & (y <= size - 1)
+    return np.asarray((x >= 0) & (x <= size - 1) & (y >= 0) & (y <= size - 1))
 
 
 def crop(photo: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
@@ -187,7 +187,8 @@ def random_light(random: np.random.Generator) -> np.float32:
 def with_noise(image: np.ndarray, sigma: float, random: np.random.Generator) -> np.ndarray:
     """The image with Gaussian noise of `sigma` levels, clipped to 0..255."""
     noise = random.standard_normal(image.shape, np.float32) * np.float32(sigma)
-    return (image + noise).clip(0, 255)
+    noisy: np.ndarray = np.clip(image + noise, 0, 255)
+    return noisy
 
 
 def same_surface(

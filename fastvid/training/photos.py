@@ -86,7 +86,8 @@ def _with_min_side(image: np.ndarray, min_side: int) -> np.ndarray:
         return image
     factor = min_side / min(height, width)
     size = (max(min_side, round(width * factor)), max(min_side, round(height * factor)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+    enlarged: np.ndarray = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+    return enlarged
 
 
 def _decode(path: str, flags: int) -> np.ndarray:
@@ -94,7 +95,7 @@ def _decode(path: str, flags: int) -> np.ndarray:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
         raise InputError(f"{path}: cannot read the image: {error.strerror}") from error
-    image = cv2.imdecode(data, flags) if data.size else None
+    image: np.ndarray | None = cv2.imdecode(data, flags) if data.size else None
     if image is None:
         raise InputError(f"{path}: not an image that can be read; remove it or replace it")
     return image

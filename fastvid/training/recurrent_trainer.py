@@ -70,7 +70,8 @@ class RecurrentTrainer(Trainer):
 
     def _painted(self, sample: Sample) -> torch.Tensor:
         assert isinstance(sample, SampleWithPast)
-        return self.bank(sample.images, sample.style, sample.past)
+        painted: torch.Tensor = self.bank(sample.images, sample.style, sample.past)
+        return painted
 
     def _temporal_weight(self) -> float:
         """First frames have no temporal loss: the others make up for them, as in the original."""

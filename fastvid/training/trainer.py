@@ -8,12 +8,14 @@ is continued from a saved state does the same arithmetic as one that was never i
 import copy
 import math
 import time
+from typing import Any
 
 import numpy as np
 import torch
 
 from fastvid.errors import FastvidError
 from fastvid.style import losses
+from fastvid.style.layers import channels_last
 from fastvid.style.lossnet import LossNetwork
 from fastvid.style.patches import patch_loss, patch_target
 from fastvid.training.bank import StyleBank
@@ -60,7 +62,7 @@ class Trainer:
         bank = self._new_bank(len(paintings))
         if start is not None:
             bank.load_styles(start.weights)
-        self.bank = bank.to(device, memory_format=torch.channels_last)
+        self.bank = channels_last(bank.to(device))
         self.average = copy.deepcopy(self.bank).requires_grad_(False)
         norms = self.bank.norm_parameters()
         known = {id(parameter) for parameter in norms}
@@ -125,8 +127,8 @@ class Trainer:
             "adam": self.adam.state_dict(),
         }
 
-    def restore(self, state: dict) -> None:
-        """Go on from a state of a run with the same settings."""
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a state of a run with the same settings."""
         self.bank.load_state_dict(state["bank"])
         self.average.load_state_dict(state["average"])
         self.adam.load_state_dict(state["adam"])
@@ -142,7 +144,8 @@ class Trainer:
     def paint(self, images: torch.Tensor, style: int) -> torch.Tensor:
         """Paint (N, 3, H, W) BGR 0..255 with the averaged weights."""
         with torch.no_grad(), self._precision():
-            return self.average(images, style)
+            painted: torch.Tensor = self.average(images, style)
+            return painted
 
     def _new_bank(self, styles: int) -> StyleBank:
         return StyleBank(self.settings.arch, styles)
@@ -178,7 +181,8 @@ class Trainer:
         return {**terms, "total": torch.stack(weighted).sum()}
 
     def _painted(self, sample: Sample) -> torch.Tensor:
-        return self.bank(sample.images, sample.style)
+        painted: torch.Tensor = self.bank(sample.images, sample.style)
+        return painted
 
     def _temporal_weight(self) -> float:
         return self.settings.temporal_weight
