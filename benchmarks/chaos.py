@@ -2,9 +2,12 @@
 
     python benchmarks/chaos.py --kills 200 --seed 1
 
-A kill is SIGKILL of a random rank, SIGKILL of mpirun, or SIGTERM to mpirun, while the program
-starts, computes, or puts its output together. Then the same command is started again, now and then
-on another number of ranks. What counts: frames that were stored and are gone, run files that do not
+A kill is SIGKILL of a random rank, of mpirun or of all processes, or SIGTERM to mpirun, while the
+program starts, computes, or puts its output together. Then the same command is started again, now
+and then on another number of ranks. Or ranks are stopped for a while (SIGSTOP) and go on; a second
+command is started with the same output, and must be refused; or the command is started with
+--restart and another style, killed, and that style is gone on with. Every second video is made with
+--discard-frames. What counts: frames that were stored and are gone, run files that do not
 open, frames with other bytes than those of a run in peace, programs that do not end. All must be 0.
 """
 
@@ -14,6 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +26,22 @@ import torch
 from fastvid.commands.clip.clip import SyntheticClip
 from fastvid.commands.clip.writing import write_clip
 from fastvid.decode.film import open_source
-from fastvid.errors import EXIT_RUN_AGAIN, InputError
+from fastvid.errors import EXIT_BAD_INPUT, EXIT_RUN_AGAIN, InputError
 from fastvid.runfile.reader import RunFile
 from fastvid.style.checkpoint import checkpoint_bytes
 from fastvid.style.network import build_network
 from harness.killing import (
     MOMENTS,
+    OTHER,
     PATIENCE_S,
     POLL_S,
+    TWO,
     WAYS,
+    Command,
     Peace,
     Run,
     kill,
+    refused,
     wait_for_moment,
 )
 from harness.result import add_json_option, measured, write_result
@@ -42,6 +50,7 @@ from harness.tally import Tally
 WIDTH, HEIGHT, FRAMES = 128, 96, 90
 RANKS = (2, 3, 4)
 KILLS_A_RUN = 4
+STYLES = ("style.pt", "other.pt")
 _STYLE_ARCH = "c3s1-4,d6,R6,U2,c3s1-3"
 
 
@@ -53,10 +62,11 @@ def main() -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         make_material(folder)
-        peace = run_in_peace(folder)
+        peace = [in_peace(folder, discard) for discard in (False, True)]
         dice = random.Random(parsed.seed)
         while tally.all_kills < parsed.kills:
-            video = Video(folder / f"run-{tally.runs}", peace, dice, tally)
+            discard = dice.random() < 0.5
+            video = Video(folder / f"run-{tally.runs}", peace[discard], discard, dice, tally)
             video.run(parsed.kills)
             sys.stderr.write(
                 f"{tally.all_kills} kills, {tally.runs} videos, {len(tally.stories)} findings\n"
@@ -82,42 +92,61 @@ def _parse() -> argparse.Namespace:
 
 
 def make_material(folder: Path) -> None:
-    """A short clip of three shots with sound, and a style that paints it in no time."""
+    """A short clip of three shots with sound, and two styles that paint it in no time."""
     write_clip(folder / "clip.mp4", SyntheticClip(WIDTH, HEIGHT, frame_count=FRAMES))
-    torch.manual_seed(3)
-    weights = build_network(_STYLE_ARCH).state_dict()
-    (folder / "style.pt").write_bytes(checkpoint_bytes(_STYLE_ARCH, weights, "tiny"))
+    for seed, name in enumerate(STYLES, start=3):
+        torch.manual_seed(seed)
+        weights = build_network(_STYLE_ARCH).state_dict()
+        (folder / name).write_bytes(checkpoint_bytes(_STYLE_ARCH, weights, "tiny"))
 
 
 def fresh_folder(folder: Path) -> Path:
     """A folder with the material of its parent, and nothing else."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for name in ("clip.mp4", "style.pt"):
+    for name in ("clip.mp4", *STYLES):
         shutil.copy(folder.parent / name, folder / name)
     return folder
 
 
-def run_in_peace(folder: Path) -> Peace:
-    """What all others must come to."""
+def in_peace(folder: Path, discard: bool) -> dict[str, Peace]:
+    """What all others must come to, by style."""
+    return {style: run_in_peace(folder, Command(style, discard)) for style in STYLES}
+
+
+def run_in_peace(folder: Path, command: Command) -> Peace:
+    """A run that nobody disturbs."""
     folder = fresh_folder(folder / "peace")
-    run = Run(folder, RANKS[0])
+    run = Run(folder, RANKS[0], command)
     began = time.monotonic()
     while not (folder / "out.h5").exists() and run.mpirun.poll() is None:
         time.sleep(POLL_S)
     starting_s = time.monotonic() - began
     if not run.wait_gone(PATIENCE_S) or run.mpirun.returncode:
         raise SystemExit(f"A run in peace failed:\n{(folder / 'log.txt').read_text()}")
-    with RunFile(folder / "out.h5") as file:
-        frames = np.stack([file.frame(index) for index in range(file.frame_count)])
+    frames = np.stack(frames_of(folder / "out.mkv"))
     return Peace(frames, (folder / "out.h5").stat().st_size, starting_s)
+
+
+def frames_of(film: Path) -> list[np.ndarray]:
+    """The frames of a film without loss."""
+    with open_source(str(film)) as source:
+        return [frame.image for frame in source]
 
 
 class Video:
     """One video, whose run is killed a few times and then comes to its end."""
 
-    def __init__(self, folder: Path, peace: Peace, dice: random.Random, tally: Tally) -> None:
-        self._folder, self._peace = fresh_folder(folder), peace
+    def __init__(
+        self,
+        folder: Path,
+        peace: dict[str, Peace],
+        discard: bool,
+        dice: random.Random,
+        tally: Tally,
+    ) -> None:
+        self._folder, self._all_peace = fresh_folder(folder), peace
+        self._command = Command(STYLES[0], discard)
         self._dice, self._tally = dice, tally
         # How the run was killed last, and everything that was done to it.
         self._way, self._story = WAYS[0], ""
@@ -142,24 +171,53 @@ class Video:
         dice, tally = self._dice, self._tally
         ranks = dice.choice(RANKS)
         self._way, moment = dice.choice(WAYS), dice.choice(MOMENTS)
-        run = Run(self._folder, ranks)
+        before, run_before = self._command, self._run_id()
+        run = self._start(ranks)
         wait_for_moment(run, self._peace, moment, dice)
         if run.mpirun.poll() is None:
             self._story += f"{self._folder.name}: {self._way} of {ranks} while {moment}; "
+            if self._way == TWO and not refused(run, self._command, dice):
+                self._blame("wrong bytes", "a second command was not refused, or disturbed")
             began = time.monotonic()
             if not kill(run, self._way, dice):
                 self._blame("hangs")
             tally.count_kill(self._way, moment, time.monotonic() - began)
         run.close()
-        if run.mpirun.returncode == 2:
+        if run.mpirun.returncode == EXIT_BAD_INPUT:
             self._blame("files that do not open", self._last_words())
             return False
+        if self._way == OTHER and run_before not in (None, self._run_id()):
+            self._stored = set()
+        elif self._way == OTHER and run_before is not None:
+            self._command = before  # killed before it had begun anew
         self._stored = self._check_run_file(self._stored)
         return True
 
+    def _start(self, ranks: int) -> Run:
+        """Starts the command, anew with another style where that is the way."""
+        command = self._command
+        if self._way == OTHER:
+            other = STYLES[1 - STYLES.index(command.style)]
+            self._command = replace(command, style=other)
+            command = replace(self._command, more=("--restart",))
+        return Run(self._folder, ranks, command)
+
+    def _run_id(self) -> str | None:
+        """Of the run that the run file belongs to; None without one."""
+        try:
+            with RunFile(self._folder / "out.h5") as file:
+                return file.run_id.text
+        except InputError:
+            return None
+
+    @property
+    def _peace(self) -> Peace:
+        """What this video must come to."""
+        return self._all_peace[self._command.style]
+
     def _finish(self) -> bool:
         """Lets the run come to its end and looks at all of it; whether it came there."""
-        run = Run(self._folder, self._dice.choice(RANKS))
+        run = Run(self._folder, self._dice.choice(RANKS), self._command)
         status: int | None = EXIT_RUN_AGAIN
         if run.wait_gone(PATIENCE_S):
             status = run.mpirun.returncode
@@ -185,7 +243,7 @@ class Video:
                 stored = set(np.flatnonzero(file.stored).tolist())
                 wrong = [
                     index
-                    for index in stored
+                    for index in stored - set(np.flatnonzero(file.encoded).tolist())
                     if not np.array_equal(file.frame(index), self._peace.frames[index])
                 ]
         except InputError as error:
@@ -199,8 +257,7 @@ class Video:
 
     def _check_video(self) -> None:
         """The video holds every frame as it is in the run file (the codec is lossless)."""
-        with open_source(str(self._folder / "out.mkv")) as source:
-            frames = [frame.image for frame in source]
+        frames = frames_of(self._folder / "out.mkv")
         if len(frames) < FRAMES:
             self._blame("frames lost", f"the video has {len(frames)}", FRAMES - len(frames))
         pairs = zip(frames, self._peace.frames, strict=False)

@@ -8,25 +8,19 @@ import traceback
 from collections.abc import Sequence
 
 from fastvid.errors import (
-    EXIT_BAD_INPUT,
     EXIT_FAILURE,
+    EXIT_INTERRUPTED,
     EXIT_UNREAD,
     FastvidError,
     Stopped,
 )
-from fastvid.parallel.engine.threads import still_computing
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.launch import LaunchError, launched_rank
-from fastvid.parallel.mpi.lifetime import (
-    FAILED_PATIENCE_S,
-    GOOD_PATIENCE_S,
-    REFUSED_PATIENCE_S,
-    connect,
-    finalize,
-    leave,
-)
+from fastvid.parallel.mpi.lifetime import connect, finalize, leave, leaving_patience_s
 from fastvid.parallel.mpi.stopping import ignore_warning_signals, signals_stop
 from fastvid.system.allocator import keep_freed_memory
+from fastvid.system.ending import still_busy
+from fastvid.system.streams import make_streams_last
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return serve(comm)
             return _lead(comm, sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
-        return _give_up(comm, "interrupted", 130)
+        return _give_up(comm, "interrupted", EXIT_INTERRUPTED)
     except BaseException:  # an error of ours: the others must not wait for this rank
         where = f"{comm.peers[comm.rank]}: " if comm.size > 1 else ""
         return _give_up(comm, where + traceback.format_exc().strip(), EXIT_FAILURE)
@@ -72,9 +66,7 @@ def _lead(comm: Communicator, arguments: Sequence[str]) -> int:
     except FastvidError as error:
         _complain(str(error))
         status = error.exit_status
-    patience_s = {0: GOOD_PATIENCE_S, EXIT_BAD_INPUT: REFUSED_PATIENCE_S}.get(
-        status, FAILED_PATIENCE_S
-    )
+    patience_s = leaving_patience_s(status)
     if leave_by is not None:
         # A rank that still loads libraries will leave once it has; ended before, it would turn the
         # status into that of a killed program.
@@ -132,10 +124,12 @@ def _write(line: str) -> None:
 
 def run() -> None:
     """The entry point of `fastvid` and `python -m fastvid`."""
+    make_streams_last()
     status = main()
     ignore_warning_signals()
-    if still_computing():
-        # The interpreter can't end beside a thread that is deep in a library: it would crash.
+    if still_busy():
+        # The interpreter can't end beside a thread that is deep in a library, or waits for a disk:
+        # it would crash, or wait for its locks.
         sys.stdout.flush()
         leave(status)
     finalize()

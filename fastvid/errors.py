@@ -3,6 +3,8 @@ with."""
 
 EXIT_FAILURE = 1
 EXIT_BAD_INPUT = 2
+# What a program killed by SIGINT ends with.
+EXIT_INTERRUPTED = 130
 # What a program killed by SIGPIPE ends with: nobody reads what it writes, as behind `| head`.
 EXIT_UNREAD = 141
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, run the same command again.

@@ -18,8 +18,8 @@ EX_TEMPFAIL=75 # of sysexits.h; fastvid: stopped in time, run the same command a
 # What a program ends with that was killed by a signal: by a warning that came before it listened
 # (USR1), or at the end of its grace period because a rank had not left (KILL; srun: ALRM, TERM). As
 # the shell, srun and Open MPI say it, 128 + number; as mpich's mpirun does, with the numbers of all
-# ranks in one: 11 is 9 and 10.
-KILLED=(137 138 142 143 9 10 11 15)
+# ranks in one. Not 11, which would be 9 and 10, but is a segmentation fault far more often.
+KILLED=(137 138 142 143 9 10 15)
 # A cancel reaches the ranks and this shell in any order, within this time.
 CANCEL_S=1
 
@@ -55,12 +55,33 @@ _find_mpirun() {
         bad_input "there is no mpirun beside $python or on the PATH; FASTVID_LAUNCH names another."
 }
 
-# How this mpirun calls its list of hosts.
+# _hosts_option MPIRUN: how it calls its list of hosts.
 _hosts_option() {
-    case $("$mpirun" --version 2>&1) in
+    case $("$1" --version 2>&1) in
         *"Open MPI"* | *OpenRTE* | *PRRTE*) echo --host ;;
         *) echo -hosts ;;
     esac
+}
+
+# _launch_on RANKS HOSTS: tells the site's own launcher in $launch where the ranks go, unless it
+# knows that already.
+_launch_on() {
+    local word
+    for word in "${launch[@]}"; do
+        case $word in
+            -host | --host | -hosts | -H | -f | -hostfile | --hostfile | -machinefile | --machinefile)
+                return
+                ;;
+        esac
+    done
+    case $(basename "${launch[0]}") in
+        mpirun | mpiexec | mpirun.* | mpiexec.* | orterun | prterun) ;;
+        *)
+            bad_input "FASTVID_LAUNCH='$FASTVID_LAUNCH' is not told the hosts: it is no mpirun." \
+                "Give it a list of hosts of its own, or leave FASTVID_LAUNCH out."
+            ;;
+    esac
+    launch+=(-n "$1" "$(_hosts_option "${launch[0]}")" "$2")
 }
 
 # launch_ranks RANKS [HOST:RANKS,...]: sets the array $launch; without hosts the batch system tells
@@ -69,6 +90,7 @@ launch_ranks() {
     _find_python
     if [[ -n ${FASTVID_LAUNCH:-} ]]; then
         read -ra launch <<<"$FASTVID_LAUNCH"
+        [[ -z ${2:-} ]] || _launch_on "$1" "$2"
         # Since Slurm 22.05, srun does not take this over from the job by itself.
         export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
         return
@@ -78,7 +100,7 @@ launch_ranks() {
     # all ranks below it, unless the step is given all that the job has.
     export SLURM_WHOLE=1
     launch=("$mpirun" -n "$1")
-    [[ -z ${2:-} ]] || launch+=("$(_hosts_option)" "$2")
+    [[ -z ${2:-} ]] || launch+=("$(_hosts_option "$mpirun")" "$2")
 }
 
 # launch_one: sets $launch for a program of one process.
@@ -134,8 +156,14 @@ _run() {
     child=''
 }
 
-# Puts this job back into the queue; it goes on from its run file.
+# Puts this job back into the queue; it goes on from its run file. Without Slurm whoever has sent the
+# warning starts the same command again.
 _requeue() {
+    if [[ -z ${SLURM_JOB_ID:-} ]]; then
+        status=$EX_TEMPFAIL
+        say "out of time; start the same command again."
+        return
+    fi
     local restarts=${SLURM_RESTART_COUNT:-0} most=${FASTVID_MAX_RESTARTS:-50}
     if ((restarts >= most)); then
         say "not done after $restarts restarts; giving up (FASTVID_MAX_RESTARTS=$most)." \
@@ -161,7 +189,8 @@ run_fastvid() {
         [[ $argument == --restart && ${SLURM_RESTART_COUNT:-0} -gt 0 ]] || arguments+=("$argument")
     done
     _listen
-    _run "${launch[@]}" "$python" -m fastvid "${arguments[@]}"
+    # Bash before 4.4 takes an empty array for one that is not set.
+    _run ${launch[@]+"${launch[@]}"} "$python" -m fastvid ${arguments[@]+"${arguments[@]}"}
     # Only after a warning of our own, and only what the warning has ended, not a failure.
     if [[ -n $warned && " $EX_TEMPFAIL ${KILLED[*]} " == *" $status "* ]]; then
         sleep "$CANCEL_S"

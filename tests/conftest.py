@@ -1,6 +1,7 @@
 """What the tests of whole jobs share: small clips and a small style, made once a session."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,16 @@ import pytest
 from support import job_clips
 from support.job_clips import Clip
 from support.places import VIDEOS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def end_of_mpi() -> Iterator[None]:
+    """Runs in this process have begun MPI, if any test made one: it ends with the last test, and
+    its sockets are given back."""
+    yield
+    lifetime = sys.modules.get("fastvid.parallel.mpi.lifetime")
+    if lifetime is not None:
+        lifetime.finalize()
 
 
 @pytest.fixture(scope="session")

@@ -8,21 +8,29 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
+from fastvid.errors import EXIT_BAD_INPUT
 
 # Longer than this after a kill, and the program hangs.
 HANG_S = 30.0
 # A run in peace; generous, because the machine may be busy with other things.
 PATIENCE_S = 300.0
 POLL_S = 0.005
-WAYS = ("kill a rank", "kill mpirun", "terminate mpirun")
+_KILL_RANK, _TERMINATE = "kill a rank", "terminate mpirun"
+STOP, TWO, OTHER = "stop and continue", "two at once", "another style"
+WAYS = (_KILL_RANK, "kill mpirun", _TERMINATE, "kill everybody", STOP, TWO, OTHER)
 MOMENTS = ("starting", "computing", "finishing")
 # Batch systems send SIGTERM more than once; mpirun loses one that comes before it is listening.
 _REPEAT_S = 5.0
 _MARK = "FASTVID_CHAOS"
+_PROGRAM = Path(__file__).with_name("program.py")
+_PART_FRAMES = 15
+# A program is stopped for up to so long before it may go on.
+_LONGEST_STOP_S = 3.0
 # Looking through all processes of the machine takes its time.
 _LOOK_AROUND_S = 0.05
 # The clip's first segments are stored and its output is put together in about this time.
@@ -41,24 +49,37 @@ class Peace:
     starting_s: float
 
 
+@dataclass(frozen=True)
+class Command:
+    """What is started. style: its file. discard: with --discard-frames. more: other arguments."""
+
+    style: str
+    discard: bool
+    more: tuple[str, ...] = ()
+
+    def words(self) -> list[str]:
+        """The arguments of the program."""
+        words = ["clip.mp4", "-o", "out.mkv", "--style", self.style, "--threads", "1"]
+        words += ["--codec", "ffv1", *self.more]
+        return [*words, "--discard-frames"] if self.discard else words
+
+
 class Run:
     """The program under way, on so many ranks; all its processes bear a mark."""
 
-    def __init__(self, folder: Path, ranks: int) -> None:
+    def __init__(
+        self, folder: Path, ranks: int, command: Command, log_name: str = "log.txt"
+    ) -> None:
         self.folder, self.mark = folder, f"{os.getpid()}-{time.monotonic_ns()}"
-        self.log = (folder / "log.txt").open("ab")
+        self.log = (folder / log_name).open("ab")
         launcher = shutil.which(
             "mpirun", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         )
         if launcher is None:
             raise SystemExit("There is no mpirun beside this Python or on the PATH.")
-        options = ["--style", "style.pt", "--threads", "1", "--codec", "ffv1"]
+        program = [sys.executable, str(_PROGRAM), str(_PART_FRAMES)]
         self.mpirun = subprocess.Popen(
-            [
-                *[launcher, "-n", str(ranks)],
-                *[sys.executable, "-m", "fastvid", "clip.mp4", "-o", "out.mkv"],
-                *options,
-            ],
+            [launcher, "-n", str(ranks), *program, *command.words()],
             cwd=folder,
             env={**os.environ, _MARK: self.mark, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
@@ -125,18 +146,54 @@ def wait_for_moment(run: Run, peace: Peace, moment: str, dice: random.Random) ->
 
 
 def kill(run: Run, way: str, dice: random.Random) -> bool:
-    """Does what the way says; whether the program is gone in time."""
+    """Does what the way says; whether the program is gone in time, or comes to its end where it was
+    only stopped for a while."""
     deadline = time.monotonic() + HANG_S
-    if way == "terminate mpirun":
+    if way == STOP:
+        _stop_for_a_while(run, dice)
+        return run.wait_gone(PATIENCE_S)
+    if way == _TERMINATE:
         while time.monotonic() < deadline - _REPEAT_S:
             _signal(run.mpirun.pid, signal.SIGTERM)
             if run.gone_within(_REPEAT_S):
                 return True
-    elif way == "kill a rank" and (ranks := sorted(run.processes(only_ranks=True))):
+    elif way == "kill everybody":
+        for process in run.processes():
+            _signal(process, signal.SIGKILL)
+    elif way == _KILL_RANK and (ranks := sorted(run.processes(only_ranks=True))):
         _signal(dice.choice(ranks), signal.SIGKILL)
     else:
         _signal(run.mpirun.pid, signal.SIGKILL)
     return run.wait_gone(deadline - time.monotonic())
+
+
+def _stop_for_a_while(run: Run, dice: random.Random) -> None:
+    """SIGSTOP to a rank or to all of them, later SIGCONT."""
+    ranks = sorted(run.processes(only_ranks=True))
+    chosen = dice.sample(ranks, dice.choice((1, len(ranks)))) if ranks else []
+    for process in chosen:
+        _signal(process, signal.SIGSTOP)
+    time.sleep(dice.random() * _LONGEST_STOP_S)
+    for process in chosen:
+        _signal(process, signal.SIGCONT)
+
+
+def refused(run: Run, command: Command, dice: random.Random) -> bool:
+    """Starts a second command with the output of one that is under way; whether it is refused, and
+    the first is not disturbed."""
+    lock, began = run.folder / ".out.mkv.lock", time.monotonic()
+    while not lock.exists():
+        if run.mpirun.poll() is not None or time.monotonic() - began > HANG_S:
+            return True  # it has come to its end, or has not begun yet
+        time.sleep(POLL_S)
+    more = dice.choice(((), ("--run-file", "second.h5"), ("--run-file", "second.h5", "--restart")))
+    second = Run(run.folder, 2, replace(command, more=more), "second.txt")
+    ended = second.wait_gone(HANG_S)
+    second.close()
+    if not lock.exists():
+        # It came to its end meanwhile.
+        return (run.folder / "out.mkv").exists()
+    return ended and second.mpirun.returncode == EXIT_BAD_INPUT
 
 
 def _signal(process: int, number: signal.Signals) -> None:

@@ -3,5 +3,6 @@
 cli               which command is meant; stylize, styles, convert, encode, export_flow, status,
                   train, and in folders plan, preview, evaluate, clip: one face each
 api               the same from Python
-serve             what the other ranks do meanwhile, however they were started
+serve             what the other ranks do meanwhile, however they were started; `together`: a call
+                  from Python ends on all ranks alike
 """

@@ -5,16 +5,14 @@ from inspect import signature
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol
 
-from fastvid.commands.serve import take_part
 from fastvid.commands.stylize import for_folder
-from fastvid.errors import FastvidError, RemoteError
+from fastvid.commands.together import follow, lead
 from fastvid.job.options import StylizeOptions
 from fastvid.job.progress import Progress
 from fastvid.job.result import JobResult
 from fastvid.job.run import run_job
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.lifetime import connect
-from fastvid.parallel.mpi.message import Quit
 from fastvid.parallel.mpi.stopping import signals_stop
 
 P = ParamSpec("P")
@@ -49,22 +47,22 @@ def _with_keywords_of(
 
         Under mpirun every rank makes the same call, rank 0 gets the result and the others None.
         Raises InputError for what the caller can put right, other FastvidErrors for what went
-        wrong on the way; under mpirun every rank raises.
+        wrong on the way. Under mpirun every rank raises, whatever was raised on one: RemoteError
+        where it was another. If a rank then never comes back, the end of the program ends all.
         """
         comm = connect()
         # A batch system's warning asks the run to stop in good order.
         with signals_stop(comm):
-            if comm.rank == 0:
-                return _lead(
-                    for_folder(
-                        make_options(Path(input), Path(output), *args, **options), str(output)
-                    ),
-                    comm,
-                )
-            dismissal = take_part(comm)
-            if dismissal.exit_status:
-                raise RemoteError(f"rank 0: {dismissal.reason}", dismissal.exit_status)
-            return None
+            if comm.rank != 0:
+                follow(comm)
+                return None
+            # Nothing of it before: a wrong argument must reach the other ranks too.
+            return lead(
+                comm,
+                lambda: _repaint(
+                    make_options(Path(input), Path(output), *args, **options), str(output), comm
+                ),
+            )
 
     stylize.__dict__["__signature__"] = signature(make_options)  # for `help(fastvid.stylize)`
     return stylize
@@ -73,14 +71,7 @@ def _with_keywords_of(
 stylize = _with_keywords_of(StylizeOptions)
 
 
-def _lead(options: StylizeOptions, comm: Communicator) -> JobResult:
-    """Runs the job from rank 0 and dismisses the others, with the error if there is one."""
-    try:
-        result = run_job(options, comm, Progress(options.progress))
-    except FastvidError as error:
-        comm.send_all(Quit(error.exit_status, str(error)))
-        comm.drain()
-        raise
-    comm.send_all(Quit(0))
-    comm.drain()
-    return result
+def _repaint(options: StylizeOptions, output: str, comm: Communicator) -> JobResult:
+    """Runs the job from rank 0. output: as it was given."""
+    options = for_folder(options, output)
+    return run_job(options, comm, Progress(options.progress))

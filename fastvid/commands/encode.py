@@ -13,6 +13,7 @@ from fastvid.errors import InputError
 from fastvid.job.progress import Progress, add_progress
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.stopping import signals_kill
+from fastvid.runfile.lock import OUTPUT_OPTION, RunLock
 from fastvid.runfile.reader import RunFile
 from fastvid.system.arguments import add_overwrite, add_threads
 
@@ -31,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where sound and subtitles come from (default: the input of the run)",
     )
     parser.add_argument("--no-source", action="store_true", help="writes the picture alone")
+    parser.add_argument(
+        "--no-location",
+        action="store_true",
+        help="leaves out where the film was made: tags, and data tracks of cameras",
+    )
     add_threads(parser)
     add_overwrite(parser)
     add_progress(parser)
@@ -49,6 +55,7 @@ def run(parsed: argparse.Namespace, comm: Communicator) -> int:
         with_source=not parsed.no_source,
         threads=parsed.threads,
         overwrite=parsed.overwrite,
+        no_location=parsed.no_location,
         progress=Progress(parsed.progress),
     )
     return 0
@@ -65,13 +72,15 @@ def encode_run(
     with_source: bool,
     threads: int,
     overwrite: bool,
+    no_location: bool,
     progress: Progress,
 ) -> None:
     """Encodes the frames of a run file into `output`.
 
     source: where sound and subtitles come from; None for the input that the run file names.
+    no_location: leaves out where the film was made.
     Raises InputError if the run is not complete, its frames were discarded, or the output can't be
-    written as asked; StorageError if the disk does not take it.
+    written as asked or somebody is writing it; StorageError if the disk does not take it.
     """
     with RunFile(run_path) as run:
         _check_frames(run)
@@ -89,9 +98,10 @@ def encode_run(
             source=source,
             overwrite=overwrite,
         )
-        for note in plan.notes:
-            progress.note(note)
-        notes = _write(run, plan, source, threads, progress)
+        with RunLock(plan.path, OUTPUT_OPTION):
+            for note in plan.notes:
+                progress.note(note)
+            notes = _write(run, plan, source, threads, progress, with_place=not no_location)
     for note in notes:
         progress.note(note)
     progress.say(f"video: {plan.path}")
@@ -111,7 +121,13 @@ def _input_of(run: RunFile) -> str | None:
 
 
 def _write(
-    run: RunFile, plan: OutputPlan, source: str | None, threads: int, progress: Progress
+    run: RunFile,
+    plan: OutputPlan,
+    source: str | None,
+    threads: int,
+    progress: Progress,
+    *,
+    with_place: bool,
 ) -> list[str]:
     """Encodes the frames and puts the output together; returns what the user should know."""
     part = part_folder(plan.path).with_suffix(".reencode")
@@ -124,13 +140,15 @@ def _write(
             source=source,
             span=(span[0], span[1]) if span else None,
             source_video_stream_index=max(int(run.attributes["input_stream"]), 0),
+            with_place=with_place,
         )
     finally:
         _remove(part)
 
 
 def _check_frames(run: RunFile) -> None:
-    if not run.complete:
+    # "painted": all frames are there, and putting the output together failed or was cut off.
+    if not (run.complete or (run.attributes.get("painted") and bool(run.stored.all()))):
         missing = int((~run.stored).sum())
         raise InputError(
             f"The run of {run.path} is not complete ({missing} known frames are "

@@ -3,14 +3,26 @@ wait for a job or a training, take part, leave when told."""
 
 from fastvid.parallel import messages
 from fastvid.parallel.mpi.communicator import Communicator
-from fastvid.parallel.mpi.message import Farewell, Quit
+from fastvid.parallel.mpi.message import Quit
 from fastvid.parallel.same_input import answer_look
 from fastvid.parallel.serve import serve_job
 from fastvid.parallel.setup import StageFactory, real_stages
 
 
 def take_part(comm: Communicator, make_stages: StageFactory = real_stages) -> Quit:
-    """Takes part in job after job until rank 0 says to leave; returns how it said so."""
+    """Takes part in job after job until rank 0 says to leave, and tells it that this rank does;
+    returns how it said so."""
+    dismissal = _work_until_dismissed(comm, make_stages)
+    comm.say_farewell()
+    return dismissal
+
+
+def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:
+    """As `take_part`; returns the exit status that rank 0 gave."""
+    return take_part(comm, make_stages).exit_status
+
+
+def _work_until_dismissed(comm: Communicator, make_stages: StageFactory) -> Quit:
     while True:
         message = comm.wait_for(messages.Setup, messages.Train, messages.Look, Quit)
         match message.body:
@@ -27,11 +39,3 @@ def take_part(comm: Communicator, make_stages: StageFactory = real_stages) -> Qu
                 status = join_training(comm, training)
                 if status is not None:
                     return Quit(status)
-
-
-def serve(comm: Communicator, make_stages: StageFactory = real_stages) -> int:
-    """As `take_part`, and tells rank 0 that this rank leaves; returns the exit status it gave."""
-    dismissal = take_part(comm, make_stages)
-    comm.send(0, Farewell())
-    comm.drain()
-    return dismissal.exit_status

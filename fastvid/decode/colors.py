@@ -33,6 +33,8 @@ _MATRIX_NAMES = {
 # width counts too: films in scope format are 1280x534 in high definition.
 _HIGH_DEFINITION_HEIGHT = 720
 _HIGH_DEFINITION_WIDTH = 1280
+_PAINTED_BITS = 8
+_CENTERED_CODECS = frozenset({"mjpeg", "mpeg1video", "webp"})
 BT709_TAGS = ColorTags(PRIMARIES_BT709, TRANSFER_BT709, MATRIX_BT709, False)
 
 
@@ -67,3 +69,26 @@ def source_color(frame: VideoFrame) -> SourceColor:
     hdr = {TRANSFER_PQ: "pq", TRANSFER_HLG: "hlg"}.get(transfer, "")
     tags = BT709_TAGS if hdr else ColorTags(primaries, transfer, matrix, full_range and not rgb)
     return SourceColor(_MATRIX_NAMES[matrix], full_range, hdr, tags, note)
+
+
+def loss_notes(frame: VideoFrame) -> tuple[str, ...]:
+    """What of the samples of a decoded frame is not kept: painting has 8 bits."""
+    notes = []
+    bits = max(component.bits for component in frame.format.components)
+    if bits > _PAINTED_BITS:
+        notes.append(f"{bits} bits a sample are painted with {_PAINTED_BITS}")
+    if any(component.is_alpha for component in frame.format.components):
+        notes.append("transparency is dropped")
+    return tuple(notes)
+
+
+def chroma_place(codec_name: str) -> str:
+    """Where colour stands that is stored for two pixels: between them in JPEG and MPEG-1, at the
+    left one in all that came after (H.273, 8.7; H.264 and H.265, annex E: what is not said)."""
+    return "center" if codec_name in _CENTERED_CODECS else "left"
+
+
+def has_full_chroma(frame: VideoFrame) -> bool:
+    """Whether each pixel of a decoded frame has its own colour."""
+    parts = frame.format.components
+    return len(parts) > 2 and (parts[1].width, parts[1].height) == (frame.width, frame.height)

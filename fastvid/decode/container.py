@@ -44,6 +44,8 @@ MAX_SIDE = 16384
 MAX_PIXELS = 16384 * 8192
 # One thread: errors then surface with the packet that causes them, and the ranks own the cores.
 DECODER_THREADS = 1
+# Of shells and of ffmpeg, for many files at once.
+_PATTERN_LETTERS = frozenset("*?%")
 # Bytes and microseconds that libavformat may read to find out what the streams are.
 _PROBE_OPTIONS = {"probesize": "20000000", "analyzeduration": "20000000"}
 
@@ -56,7 +58,10 @@ def _allowed_formats() -> str:
 def require_readable_file(path: str) -> None:
     """Raises InputError where `path` is no file that can be read, with the reason."""
     if not os.path.exists(path):
-        raise InputError(f"{path}: there is no such file")
+        hint = ""
+        if set(os.path.basename(path)) & _PATTERN_LETTERS:
+            hint = ". Patterns are not followed: give the folder of the images, and --fps"
+        raise InputError(f"{path}: there is no such file{hint}")
     if not os.path.isfile(path):
         raise InputError(f"{path}: is not a file")
     try:
@@ -93,11 +98,23 @@ def open_container(path: str) -> InputContainer:
         ) from error
     if container.format.name.endswith("_pipe"):
         container.close()
+        if is_animated_webp(path):
+            raise InputError(
+                f"{path}: is an animated WebP, of which FFmpeg decodes no picture. Convert it to "
+                "a video or to a folder of numbered images first"
+            )
         raise InputError(
             f"{path}: is a still image ({container.format.name[:-5]}), not a video. "
             "Give a folder of numbered images and --fps to paint a sequence"
         )
     return container
+
+
+def is_animated_webp(path: str) -> bool:
+    """Whether a file is a WebP of several pictures (RFC 9649, 2.7: the animation flag)."""
+    with open(path, "rb") as stream:
+        start = stream.read(21)
+    return start[:4] == b"RIFF" and start[8:16] == b"WEBPVP8X" and bool(start[20] & 2)
 
 
 def cut_short_hint(path: str) -> str:

@@ -10,8 +10,13 @@ from itertools import pairwise
 
 from av.video.frame import VideoFrame
 
-from fastvid.decode.colors import source_color
-from fastvid.decode.container import check_size, file_size
+from fastvid.decode.colors import has_full_chroma, loss_notes, source_color
+from fastvid.decode.container import (
+    check_size,
+    file_size,
+    open_container,
+    require_readable_file,
+)
 from fastvid.decode.decoder import Probe, decoder_events, probe_file
 from fastvid.decode.entry_points import NotSeekable, find_entry_points
 from fastvid.decode.film_index import FilmIndex, PictureForm, picture_look
@@ -19,7 +24,7 @@ from fastvid.decode.filters import Deinterlacer, RgbConverter
 from fastvid.decode.fingerprint import fingerprint
 from fastvid.decode.frame import NO_IMAGE, Frame, VideoInfo
 from fastvid.decode.geometry import square_size, working_size
-from fastvid.decode.images import open_images
+from fastvid.decode.images import IMAGE_ENDINGS, open_images
 from fastvid.decode.orientation import display_matrix, swaps_sides, upright_filters
 from fastvid.decode.recovery import Placed, Recovery
 from fastvid.decode.scan import Scan, scan_file
@@ -60,6 +65,9 @@ def open_source(
     if os.path.isdir(path):
         return open_images(path, size, part, fps, on_error)
     if fps is not None:
+        require_readable_file(path)
+        if os.path.splitext(path)[1].lower() in IMAGE_ENDINGS:
+            open_container(path).close()  # says that a still image is one: it has no times
         raise InputError(
             f"--fps {fps}: is for a folder of numbered images; {path} has its own times"
         )
@@ -70,7 +78,7 @@ def _open_file(
     path: str, size: tuple[int, int] | None, part: tuple[int, int | None], on_error: str
 ) -> "FileSource":
     scan = scan_file(path)
-    probe = probe_file(path, scan.packet_count)
+    probe = probe_file(path, scan.packet_count, scan.show_all)
     if probe.frame.interlaced_frame and len(probe.times) > 2:
         steps = [b - a for a, b in pairwise(probe.times)]
         scan = replace(scan, timeline=without_second_fields(scan.timeline, max(steps)))
@@ -112,9 +120,7 @@ def _notes(probe: Probe, scan: Scan, turn: str, upright: tuple[int, int]) -> lis
         notes.append(f"HDR ({color.hdr.upper()}): tone-mapped to SDR, BT.709")
     if color.note:
         notes.append(color.note)
-    if any(component.is_alpha for component in frame.format.components):
-        notes.append("transparency is dropped")
-    return notes
+    return [*notes, *loss_notes(frame)]
 
 
 class FileSource(VideoSource):
@@ -140,7 +146,9 @@ class FileSource(VideoSource):
         color = source_color(probe.frame)
         # One tone curve for the whole film, whichever part is chosen.
         peak_nits = source_peak_nits(probe.frame) if color.hdr else None
-        self._form = PictureForm(*final, self._turn, peak_nits, picture_look(probe.frame))
+        self._form = PictureForm(
+            *final, self._turn, peak_nits, picture_look(probe.frame), probe.chroma
+        )
         self._said: set[str] = set()
         timeline = scan.timeline
         first, stop = part
@@ -157,6 +165,7 @@ class FileSource(VideoSource):
             self.frame_count,
             color.tags,
             tuple(_notes(probe, scan, turned, (width, height))),
+            has_full_chroma(probe.frame),
         )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -164,9 +173,8 @@ class FileSource(VideoSource):
         self.damage.clear()
         self.late_notes.clear()
         self._said.clear()
-        converter = RgbConverter(
-            self.info.width, self.info.height, self._turn, self._form.peak_nits
-        )
+        form = self._form
+        converter = RgbConverter(form.width, form.height, form.turn, form.peak_nits, form.chroma)
         timeline = self._scan.timeline
         done = 0
         for index, picture in self._whole_frames():
@@ -215,6 +223,7 @@ class FileSource(VideoSource):
             for item in placed:
                 if item.index >= self._part[0] - _FILTER_REACH:
                     self._notice_fields(item)
+                    self._notice_aspect(item)
                     yield from deinterlacer.push(item.index, item.picture)
         yield from deinterlacer.flush()
 
@@ -223,7 +232,8 @@ class FileSource(VideoSource):
         recovery = Recovery(
             self.info.path, self._scan, (first, stop), self._keep_going, self.damage
         )
-        with closing(decoder_events(self.info.path, self._scan.packet_count)) as events:
+        scan = self._scan
+        with closing(decoder_events(self.info.path, scan.packet_count, scan.show_all)) as events:
             yield from recovery.place(events)
 
     def _notice_size(self, index: int, picture: VideoFrame) -> None:
@@ -237,6 +247,15 @@ class FileSource(VideoSource):
             f"{self._coded_size[0]}x{self._coded_size[1]}; it and others like "
             "it are scaled to the first frame's size",
         )
+
+    def _notice_aspect(self, item: Placed) -> None:
+        aspect = item.picture.opaque
+        if isinstance(aspect, Fraction):
+            self._say_once(
+                "aspect",
+                f"from about frame {item.index} on its pixels have another shape "
+                f"({float(aspect):.3g}); it is scaled as at the beginning",
+            )
 
     def _notice_fields(self, item: Placed) -> None:
         if item.picture.interlaced_frame and not self._interlaced:

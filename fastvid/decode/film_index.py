@@ -16,7 +16,8 @@ class PictureForm:
     """How the pictures of a film become frames, settled by its first one.
 
     width, height: of the frames. turn: filters that stand a picture upright. peak_nits: brightest
-    light of HDR, None: not HDR. look: what `picture_look` says of the first picture.
+    light of HDR, None: not HDR. look: what `picture_look` says of the first picture. chroma: where
+    colour stands that is stored for two pixels, `left` or `center`.
     """
 
     width: int
@@ -24,6 +25,7 @@ class PictureForm:
     turn: str
     peak_nits: float | None
     look: str
+    chroma: str = "left"
 
 
 @dataclass(frozen=True)

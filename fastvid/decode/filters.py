@@ -128,14 +128,21 @@ class RgbConverter:
 
     width, height: of the result, upright. turn: libavfilter filters that stand the picture upright.
     HDR frames are tone-mapped, from a peak of `peak_nits`, by default from that of the first one
-    that comes. Alpha is dropped.
+    that comes. Alpha is dropped. chroma: where colour stands that is stored for two pixels, `left`
+    or `center`.
     """
 
     def __init__(
-        self, width: int, height: int, turn: str = "", peak_nits: float | None = None
+        self,
+        width: int,
+        height: int,
+        turn: str = "",
+        peak_nits: float | None = None,
+        chroma: str = "left",
     ) -> None:
         self._width, self._height = width, height
         self._turn = turn
+        self._chroma = chroma
         self._peak_nits = peak_nits
         self._chain: _Chain | None = None
         self._mapper: ToneMapper | None = None
@@ -166,7 +173,7 @@ class RgbConverter:
             f"in_range={'full' if color.full_range else 'limited'}"
         )
         if not frame.format.is_rgb:
-            scale += f":in_color_matrix={color.matrix_name}"
+            scale += f":in_color_matrix={color.matrix_name}:in_chroma_loc={self._chroma}"
         filters = [("scale", scale), ("format", "gbrp12le" if color.hdr else "rgb24")]
         for step in self._turn.split(",") if self._turn else []:
             name, _, arguments = step.partition("=")

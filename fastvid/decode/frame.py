@@ -51,6 +51,7 @@ class VideoInfo:
         for progress and disk estimates alone. None where nothing is known.
     color: how the output is to be tagged.
     notes: what the user should be told (tone-mapped, deinterlaced, rotated, ...).
+    full_chroma: whether each pixel of the source has its own colour.
     """
 
     path: str
@@ -61,3 +62,4 @@ class VideoInfo:
     frame_count_estimate: int | None
     color: ColorTags
     notes: tuple[str, ...] = ()
+    full_chroma: bool = False

@@ -8,9 +8,10 @@ from fractions import Fraction
 from itertools import pairwise
 
 import av
+import numpy as np
 from av.video.frame import VideoFrame
 
-from fastvid.decode.colors import source_color
+from fastvid.decode.colors import has_full_chroma, loss_notes, source_color
 from fastvid.decode.container import MAX_PIXELS, check_size, reason
 from fastvid.decode.entry_points import NotSeekable
 from fastvid.decode.film_index import FolderIndex, PictureForm, picture_look
@@ -37,6 +38,7 @@ _DEMUXERS = {
     ".dpx": "dpx_pipe",
     ".jp2": "j2k_pipe",
 }
+IMAGE_ENDINGS = frozenset(_DEMUXERS)
 # Missing numbers that are named before "and N more".
 _NAMED_GAPS = 5
 
@@ -129,15 +131,37 @@ def read_image(path: str) -> VideoFrame:
     raise InputError(f"{path}: has no picture in it")
 
 
-def read_sized_image(path: str, size: tuple[int, int]) -> VideoFrame:
-    """Decodes one image of a folder; raises InputError as well if it has another size."""
-    picture = read_image(path)
-    if (picture.width, picture.height) != size:
-        raise InputError(
-            f"{path}: has {picture.width}x{picture.height} pixels, the first image has "
-            f"{size[0]}x{size[1]}; all images of a folder must have one size"
-        )
-    return picture
+class ImageConverter:
+    """Reads the images of a folder, each turned upright by itself, as frames of one form."""
+
+    def __init__(self, form: PictureForm) -> None:
+        self._form = form
+        width, height = (int(side) for side in form.look.split()[0].split("x"))
+        self._upright = (height, width) if swaps_sides(form.turn) else (width, height)
+        self._converters: dict[str, RgbConverter] = {}
+
+    def read(self, path: str) -> VideoFrame:
+        """One image. Raises InputError if it can't be read or is not of the first one's size."""
+        picture = read_image(path)
+        turn, turned = upright_filters(display_matrix(picture))
+        size = picture.width, picture.height
+        if (size[::-1] if swaps_sides(turn) else size) != self._upright:
+            said = f" ({turned})" if turned else ""
+            raise InputError(
+                f"{path}: has {size[0]}x{size[1]} pixels{said}, the first image has "
+                f"{self._upright[0]}x{self._upright[1]}; all images of a folder must have one size"
+            )
+        return picture
+
+    def __call__(self, picture: VideoFrame) -> np.ndarray:
+        """An image that was read as a frame, (H, W, 3) uint8 RGB."""
+        turn, _ = upright_filters(display_matrix(picture))
+        if turn not in self._converters:
+            form = self._form
+            self._converters[turn] = RgbConverter(
+                form.width, form.height, turn, form.peak_nits, form.chroma
+            )
+        return self._converters[turn](picture)
 
 
 def open_images(
@@ -177,22 +201,32 @@ class ImageSource(VideoSource):
         self._paths = [os.path.join(folder, name) for name in images.names[first:stop]]
         self._keep_going = on_error == "keep-going"
         sample = self._first_readable()
-        self._turn, turned = upright_filters(display_matrix(sample))
-        self._coded_size = sample.width, sample.height
-        upright = self._coded_size[::-1] if swaps_sides(self._turn) else self._coded_size
+        turn, turned = upright_filters(display_matrix(sample))
+        coded = sample.width, sample.height
+        upright = coded[::-1] if swaps_sides(turn) else coded
         width, height = working_size(folder, *upright, size)
         color = source_color(sample)
         # One tone curve for the whole part.
         peak_nits = source_peak_nits(sample) if color.hdr else None
-        self._form = PictureForm(width, height, self._turn, peak_nits, picture_look(sample))
+        self._form = PictureForm(width, height, turn, peak_nits, picture_look(sample), "center")
         self.stream_index = None
         self.frame_count = len(self._paths)
         self.first_pts, self.end_pts = first, stop
         self.damage, self.late_notes = [], []
         # Images carry full-range samples; the film made of them is an ordinary one.
         tags = ColorTags(color.tags.primaries, color.tags.transfer, color.tags.matrix, False)
+        notes = tuple(note for note in (turned, *loss_notes(sample)) if note)
+        self._first_turn = turn
         self.info = VideoInfo(
-            folder, width, height, 1 / fps, fps, self.frame_count, tags, (turned,) if turned else ()
+            folder,
+            width,
+            height,
+            1 / fps,
+            fps,
+            self.frame_count,
+            tags,
+            notes,
+            has_full_chroma(sample),
         )
 
     def _first_readable(self) -> VideoFrame:
@@ -206,19 +240,19 @@ class ImageSource(VideoSource):
 
     def __iter__(self) -> Iterator[Frame]:
         self.damage.clear()
-        converter = RgbConverter(
-            self.info.width, self.info.height, self._turn, self._form.peak_nits
-        )
+        self.late_notes.clear()
+        converter = ImageConverter(self._form)
         last = self._first_readable() if self._keep_going else None
         for index, path in enumerate(self._paths):
             try:
-                picture = self._read(path)
+                picture = converter.read(path)
             except InputError as error:
                 if last is None:
                     raise
                 self.damage.append(f"{error}; the last good image is repeated")
                 picture = last
             last = picture if self._keep_going else None
+            self._notice(path, picture)
             yield Frame(index, converter(picture), self.first_pts + index, 1)
 
     def promised_frames(self) -> Iterator[Frame]:
@@ -231,5 +265,15 @@ class ImageSource(VideoSource):
         names = tuple(os.path.basename(path) for path in self._paths)
         return FolderIndex(os.path.abspath(self.info.path), self._form, names)
 
-    def _read(self, path: str) -> VideoFrame:
-        return read_sized_image(path, self._coded_size)
+    def _notice(self, path: str, picture: VideoFrame) -> None:
+        """Says once what is done with this image and was not done with the first one."""
+        turn, turned = upright_filters(display_matrix(picture))
+        if self.late_notes:
+            return
+        if turn != self._first_turn:
+            how = turned or "not turned"
+            self.late_notes.append(
+                f"{path}: {how}, unlike the first image; each is turned as it says"
+            )
+        elif new := [note for note in loss_notes(picture) if note not in self.info.notes]:
+            self.late_notes.append(f"{path}: {new[0]}")

@@ -19,7 +19,7 @@ from fastvid.decode.container import best_video_stream, open_container, reason
 from fastvid.decode.entry_points import EntryPoints
 from fastvid.decode.film_index import FilmIndex, FolderIndex, SourceIndex, picture_look
 from fastvid.decode.filters import RgbConverter
-from fastvid.decode.images import read_sized_image
+from fastvid.decode.images import ImageConverter
 from fastvid.decode.watch import Watch
 from fastvid.errors import OrderNeeded
 
@@ -84,7 +84,9 @@ class FilmReader:
         self._index = index
         self._watch = Watch(index.path)
         form = index.form
-        self._convert = RgbConverter(form.width, form.height, form.turn, form.peak_nits)
+        self._convert = RgbConverter(
+            form.width, form.height, form.turn, form.peak_nits, form.chroma
+        )
         self._opened: tuple[InputContainer, VideoStream] | None = None
         self._pictures: Iterator[VideoFrame] | None = None
         # The picture that comes next, by its number in the file.
@@ -238,8 +240,7 @@ class FolderReader:
 
     def __init__(self, index: FolderIndex) -> None:
         self._index = index
-        form = index.form
-        self._convert = RgbConverter(form.width, form.height, form.turn, form.peak_nits)
+        self._convert = ImageConverter(index.form)
         self._watches = [Watch(os.path.join(index.path, name)) for name in index.names]
         self._last: tuple[int, np.ndarray] | None = None
 
@@ -259,8 +260,7 @@ class FolderReader:
     def _image(self, number: int) -> np.ndarray:
         self._watches[number].check()
         path = os.path.join(self._index.path, self._index.names[number])
-        width, height = self._index.form.look.split()[0].split("x")
-        picture = read_sized_image(path, (int(width), int(height)))
+        picture = self._convert.read(path)
         if source_color(picture).hdr and self._index.form.peak_nits is None:
             raise OrderNeeded(
                 f"{path}: is HDR, the first image is not; its tone curve depends on "

@@ -5,17 +5,10 @@ from dataclasses import dataclass
 
 from av.video.frame import VideoFrame
 
+from fastvid.decode.failure import Failure
 from fastvid.decode.scan import Scan
 from fastvid.decode.source import format_part
 from fastvid.errors import InputError
-
-
-@dataclass(frozen=True)
-class Failure:
-    """The decoder or the demuxer reported an error. loses_frame: with it a picture is gone."""
-
-    reason: str
-    loses_frame: bool = True
 
 
 @dataclass(frozen=True)

@@ -138,11 +138,20 @@ class ToneMapper:
         """(3, N) uint16 to (3, N) uint8."""
         light = self._light[codes]
         if self._hlg:
-            light *= np.power(_LUMINANCE_2020 @ light, np.float32(_HLG_GAMMA - 1))
+            light *= np.power(_weighted(_LUMINANCE_2020, light), np.float32(_HLG_GAMMA - 1))
         brightest = np.maximum(np.maximum(light[0], light[1]), light[2])
         light *= self._gain[_step(brightest)]
-        shown: np.ndarray = self._shown[_step(np.clip(_TO_BT709 @ light, 0, 1))]
+        shown: np.ndarray = self._shown[_step(np.clip(_weighted(_TO_BT709, light), 0, 1))]
         return shown
+
+
+def _weighted(weights: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """weights @ light, (..., 3) by (3, N), in one order on every machine: BLAS rounds as its number
+    of threads has it."""
+    total: np.ndarray = np.multiply.outer(weights[..., 0], light[0])
+    for channel in (1, 2):
+        total += np.multiply.outer(weights[..., channel], light[channel])
+    return total
 
 
 def _step(light: np.ndarray) -> np.ndarray:

@@ -3,9 +3,10 @@
 choice, codecs    what was asked for, and the one table of what can be written
 plan, output      what is written where, and its encoder; `place`: whether it may lie there
 encoder           RGB frames into one part of the video; `color`, `images`
-encoder_thread    rank 0's encoding beside the run; `encoded_parts`: what is closed of it
+encoder_thread    rank 0's encoding beside the run; `encoded_parts`: what is closed of it,
+                  `parts_label`: whose that is
 shared_encoding   parts that other ranks encode: `shared_parts`
 parts             encoded packets on their way
 mux               the parts and the film's other streams in one file: `container`, `track`,
-                  `stream`, `side_streams`
+                  `stream`, `side_streams`, `tags`; `origin`: what becomes 0 in it
 """

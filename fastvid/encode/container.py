@@ -11,7 +11,9 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
+from fastvid.decode.clock import StreamClock
 from fastvid.decode.container import best_video_stream, open_container
+from fastvid.encode.origin import late_start, source_clock, stream_clocks
 from fastvid.encode.plan import OutputPlan
 from fastvid.encode.side_streams import (
     Window,
@@ -19,10 +21,10 @@ from fastvid.encode.side_streams import (
     choose_streams,
     copied_chapters,
     copied_packets,
-    kept_tags,
     packet_time,
 )
 from fastvid.encode.stream import VideoClock, add_video
+from fastvid.encode.tags import kept_tags, tag_options
 from fastvid.encode.track import VideoTrack
 from fastvid.system.files import CheckedFile
 
@@ -39,21 +41,25 @@ class Source:
     """Where the streams beside the video come from: a file.
 
     video_index: of the stream that was painted; None: the one that decoding chooses. kinds: the
-    types of streams that are copied.
+    types of streams that are copied. with_place: also what tells where the film was made.
     """
 
     path: str
     video_index: int | None
     kinds: frozenset[str]
+    with_place: bool = True
 
 
 @dataclass
 class _Side:
-    """The opened source: its streams that are copied, and the one that was painted."""
+    """The opened source: its streams that are copied, with their clocks, and the one that was
+    painted. tags: those of the whole film that are kept."""
 
     container: InputContainer
     painted: Stream
     streams: list[Stream]
+    clocks: dict[int, StreamClock]
+    tags: dict[str, str]
 
 
 def write_container(
@@ -62,9 +68,10 @@ def write_container(
     file: CheckedFile,
     source: Source | None,
     span: tuple[int, int] | None,
-) -> list[str]:
-    """Writes the output into `file`, which stays open; returns notes for the user.
+) -> tuple[list[str], dict[str, str]]:
+    """Writes the output into `file`, which stays open.
 
+    Returns notes for the user, and the tags that the film should have.
     span: see `fastvid.encode.mux.mux`. Raises OSError or av.FFmpegError where that can't be done,
     StorageError if the parts are not what they should be, InputError if the source has gone bad.
     """
@@ -80,35 +87,38 @@ def write_container(
     with ExitStack() as stack:
         side = None if source is None else _open_side(source, plan.container, stack, notes)
         streams = [] if side is None else side.streams
+        tags = {} if side is None else side.tags
+        with_place = source is None or source.with_place
         output = av.open(
             file,
             "w",
             format=plan.container,
             buffer_size=1 << 20,
-            container_options=_muxer_options(plan, streams),
+            container_options=_muxer_options(plan, streams) | tag_options(tags, plan.container),
         )
         template = stack.enter_context(track.open_template())
         painted = None if side is None else side.painted
-        video = add_video(output, plan, template, painted, cut=span is not None)
-        copies = add_copies(output, streams)
-        window = _window(plan, span)
+        video = add_video(output, plan, template, painted, span is not None, with_place)
+        copies = add_copies(output, streams, with_place)
+        origin = span[0] if span else late_start(track.start, plan.time_base, streams)
+        window = _window(plan, span, origin)
         if side is not None:
-            output.metadata.update(kept_tags(side.container.metadata))
+            output.metadata.update(tags)
             chapters = copied_chapters(side.container, window)
             output.set_chapters(chapters)  # type: ignore[arg-type]
         output.start_encoding()
-        clock = VideoClock(plan, span)
-        early = window is None or plan.container in _NEGATIVE_TIMES_AT_A_CUT
+        clock = VideoClock(plan, origin)
+        early = span is None or plan.container in _NEGATIVE_TIMES_AT_A_CUT
         _interleave(
             output,
-            ((clock.packet(timed), video) for timed in track.packets()),
+            ((clock.packet(timed), video) for timed in track.packets(origin)),
             (
                 (packet, copies[packet.stream_index])
                 for packet in _side_packets(side, window, early, notes)
             ),
         )
         output.close()
-    return notes + clock.notes()
+    return notes + clock.notes(), tags
 
 
 def _open_side(source: Source, muxer: str, stack: ExitStack, notes: list[str]) -> _Side:
@@ -118,9 +128,12 @@ def _open_side(source: Source, muxer: str, stack: ExitStack, notes: list[str]) -
         painted: Stream = best_video_stream(container, source.path)
     else:
         painted = container.streams[source.video_index]
-    streams, left_out = choose_streams(container, painted, muxer, source.kinds)
+    streams, left_out = choose_streams(container, painted, muxer, source.kinds, source.with_place)
     notes += left_out
-    return _Side(container, painted, streams)
+    clocks = stream_clocks(streams, source_clock(source.path) if streams else [])
+    return _Side(
+        container, painted, streams, clocks, kept_tags(container.metadata, source.with_place)
+    )
 
 
 def _muxer_options(plan: OutputPlan, streams: list[Stream]) -> dict[str, str]:
@@ -139,10 +152,10 @@ def _muxer_options(plan: OutputPlan, streams: list[Stream]) -> dict[str, str]:
     return options
 
 
-def _window(plan: OutputPlan, span: tuple[int, int] | None) -> Window | None:
-    if span is None:
-        return None
-    return Window(span[0] * plan.time_base, span[1] * plan.time_base)
+def _window(plan: OutputPlan, span: tuple[int, int] | None, origin: int) -> Window | None:
+    if span is not None:
+        return Window(span[0] * plan.time_base, span[1] * plan.time_base)
+    return Window(origin * plan.time_base, None) if origin else None
 
 
 def _side_packets(
@@ -153,7 +166,9 @@ def _side_packets(
         return
     last = Fraction(0)
     try:
-        for packet in copied_packets(side.container, side.streams, window, negative_times):
+        for packet in copied_packets(
+            side.container, side.streams, window, negative_times, side.clocks
+        ):
             last = packet_time(packet) or last
             yield packet
     except av.FFmpegError as error:

@@ -2,23 +2,28 @@
 
 A part is a run of frames that begins with a key frame. Once closed it is safe: a run that was
 stopped or killed goes on behind its last closed part, and with --discard-frames the frames in it
-may go.
+may go. The parts bear the identity of their run, and no other run goes on from them.
 """
 
 import re
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from fastvid.encode.parts_label import PartsLabel, is_label
 from fastvid.encode.plan import OutputPlan
-from fastvid.system.files import storage_errors
+from fastvid.errors import InputError
+from fastvid.runfile.run_id import RunId
+from fastvid.system.files import storage_errors, sync_folder
 
 # About the distance of key frames that encoders choose by themselves, so that parts cost nothing.
 PART_FRAMES = 240
-_SETTINGS_NAME = "settings"
 _PART_NAME = re.compile(r"(\d{9})-(\d{9})\.part")
+# So NFS calls a file that was removed while somebody had it open; it goes by itself.
+_NFS_DELETED = ".nfs"
 
 
 class EncodedPart(NamedTuple):
@@ -32,6 +37,11 @@ class EncodedPart(NamedTuple):
 def part_folder(output: Path) -> Path:
     """Where the parts of an output lie until they are put together."""
     return output.with_name(f".{output.name}.parts")
+
+
+def clear_parts(output: Path) -> None:
+    """Removes the parts of an output, as far as that can be done."""
+    shutil.rmtree(part_folder(output), ignore_errors=True)
 
 
 class EncodedParts:
@@ -60,33 +70,40 @@ class EncodedParts:
         not depend on who encodes them."""
         return index + self.part_frames - (index % self.part_frames)
 
-    def take_over(self, stored: Callable[[int, int], bool]) -> None:
-        """Counts the parts that an earlier run has closed, as far as they follow each other and
-        were encoded in the same way; clears the folder of all others.
+    def take_over(
+        self, stored: Callable[[int, int], bool], run: RunId, nowhere_else: int = 0
+    ) -> None:
+        """Counts the parts that an earlier start of the run has closed, as far as they follow each
+        other and were encoded in the same way; clears the folder of all others.
 
-        stored: whether the frames [start, stop) belong to the run. Raises StorageError.
+        stored: whether the frames [start, stop) belong to the run. nowhere_else: the frames before
+        this one are in the parts alone. Raises InputError if those parts are gone, and leaves what
+        is there; StorageError.
         """
-        settings = self.folder / _SETTINGS_NAME
+        label = PartsLabel.of(self.plan, run)
         with storage_errors(self.folder):
-            if settings.is_file() and settings.read_text(encoding="utf-8") == self._settings():
-                for path in sorted(self.folder.iterdir()):
-                    name = _PART_NAME.fullmatch(path.name)
-                    if name is None:
-                        continue
-                    first, stop = int(name[1]), int(name[2])
-                    if first == self.next_frame and stored(first, stop):
-                        self.closed.append(EncodedPart(first, stop, path))
-            else:
-                self.clear()
-            self.folder.mkdir(exist_ok=True)
-            settings.write_text(self._settings(), encoding="utf-8")
+            found = self._of_run(label, stored, run, nowhere_else)
+            if nowhere_else > (found[-1].stop if found else 0):
+                raise InputError(
+                    f"Parts in {self.folder} are gone, which held frames that "
+                    "--discard-frames freed.\nStart over with --restart."
+                )
+            self._keep_only({part.path for part in found})
+            if not self.folder.exists():
+                self.folder.mkdir()
+                sync_folder(self.folder.parent)
+            # Written anew only where it must be: whatever happens, these parts have a label.
+            if PartsLabel.read(self.folder) != label:
+                label.write(self.folder)
+        self.closed = found
 
     def add(self, first: int, stop: int, path: Path) -> None:
-        """Counts a part that is complete at `path`, in any order; takes the file. Raises
-        StorageError."""
+        """Counts a part that is complete at `path`, in any order; takes the file. It is there from
+        now on, also after the loss of the node. Raises StorageError."""
         name = self.folder / f"{first:09d}-{stop:09d}.part"
         with storage_errors(name):
             path.rename(name)
+            sync_folder(self.folder)
         with self._lock:
             self._early[first] = EncodedPart(first, stop, name)
             while self.next_frame in self._early:
@@ -94,11 +111,46 @@ class EncodedParts:
 
     def clear(self) -> None:
         """Removes the folder and what is in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        clear_parts(self.plan.path)
 
-    def _settings(self) -> str:
-        plan = self.plan
-        return (
-            f"{plan.codec} {plan.crf} {plan.preset} {plan.width}x{plan.height} {plan.pix_fmt} "
-            f"{plan.time_base}\n"
-        )
+    def _of_run(
+        self,
+        label: PartsLabel,
+        stored: Callable[[int, int], bool],
+        run: RunId,
+        nowhere_else: int,
+    ) -> list[EncodedPart]:
+        """The parts that may be gone on from. Raises OSError."""
+        there = PartsLabel.read(self.folder)
+        if there is None:
+            return []
+        unsure = there.run is None and run.begun_s is not None
+        if not there.same_parts(replace(label, run=None) if unsure else label):
+            return []
+        found: list[EncodedPart] = []
+        for path in sorted(self.folder.iterdir()):
+            name = _PART_NAME.fullmatch(path.name)
+            if name is None:
+                continue
+            first, stop = int(name[1]), int(name[2])
+            if first != (found[-1].stop if found else 0) or not stored(first, stop):
+                continue
+            # Both the run and its parts come from a version that wrote no identities. The parts may
+            # be of a run before: those that can be encoded again are.
+            if unsure and (stop > nowhere_else or path.stat().st_mtime < (run.begun_s or 0.0)):
+                break
+            found.append(EncodedPart(first, stop, path))
+        return found
+
+    def _keep_only(self, paths: Set[Path]) -> None:
+        """Removes everything from the folder but these parts and the label. Raises OSError."""
+        if not self.folder.is_dir():
+            self.folder.unlink(missing_ok=True)
+            return
+        for path in self.folder.iterdir():
+            if path in paths or is_label(path) or path.name.startswith(_NFS_DELETED):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)

@@ -62,13 +62,16 @@ class ImageEncoder:
         self._times.append((pts, duration))
 
     def close(self) -> None:
-        """Finishes the part; a part without its list of times counts as unfinished."""
+        """Finishes the part, which is on the disk when this returns; a part without its list of
+        times counts as unfinished."""
         if not self._times:
             raise ValueError("a part needs at least one frame")
         if self._is_open:
             path = self._folder / _PART_TIMES
             with storage_errors(path):
                 path.write_text("".join(f"{pts} {length}\n" for pts, length in self._times))
+                for written in self._folder.iterdir():
+                    _sync_file(written)
             sync_folder(self._folder)
             self._is_open = False
 
@@ -77,6 +80,15 @@ class ImageEncoder:
         if self._is_open:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._is_open = False
+
+
+def _sync_file(path: Path) -> None:
+    """Waits until a file is on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def check_target_folder(path: Path, overwrite: bool) -> None:
@@ -89,12 +101,10 @@ def check_target_folder(path: Path, overwrite: bool) -> None:
     )
 
 
-def assemble_folder(
-    target: Path, parts: list[Path], time_base: Fraction, first_pts: int | None
-) -> None:
+def assemble_folder(target: Path, parts: list[Path], time_base: Fraction, first_pts: int) -> None:
     """Joins the images of the parts into `target`, which appears only when it is complete.
 
-    first_pts: what becomes time 0; None keeps the original times. The parts stay as they are.
+    first_pts: what becomes time 0. The parts stay as they are.
     Raises StorageError; nothing half-made is left then.
     """
     images: list[Path] = []
@@ -111,12 +121,17 @@ def assemble_folder(
             for index, image in enumerate(images):
                 _link_or_copy(image, building / image_name(index, len(images)))
             (building / TIMESTAMPS_NAME).write_text(
-                _timestamps(times, time_base, first_pts or 0), encoding="ascii"
+                _timestamps(times, time_base, first_pts), encoding="ascii"
             )
             sync_folder(building)
             _replace_folder(building, target)
         finally:
             shutil.rmtree(building, ignore_errors=True)
+
+
+def first_time(parts: list[Path]) -> int:
+    """When the first image is shown, in the video's time base. Raises StorageError."""
+    return _read_times(parts[0])[0][0]
 
 
 def _read_times(part: Path) -> list[tuple[int, int]]:

@@ -9,8 +9,10 @@ from pathlib import Path
 import av
 
 from fastvid.encode.container import Source, write_container
-from fastvid.encode.images import assemble_folder
+from fastvid.encode.images import assemble_folder, first_time
+from fastvid.encode.origin import late_start_of
 from fastvid.encode.plan import OutputPlan
+from fastvid.encode.tags import lost_tags
 from fastvid.errors import StorageError
 from fastvid.system.files import CheckedFile, storage_errors, sync_folder
 
@@ -31,6 +33,7 @@ def mux(
     source: str | Path | None = None,
     span: tuple[int, int] | None = None,
     source_video_stream_index: int | None = None,
+    with_place: bool = True,
 ) -> list[str]:
     """Writes the output of a run; it appears under its name only when it is complete.
 
@@ -39,20 +42,22 @@ def mux(
         images: nowhere. source_video_stream_index: of the stream that was painted; None: the
         one that decoding chooses.
     span: (first pts, end pts) in the video's time base if only a part of the video was chosen:
-        the other streams are cut to it, and all is shifted so that it begins at 0. None keeps
-        all times as they are, also a start that is not 0.
+        the other streams are cut to it, and all is shifted so that it begins at 0. None: the
+        whole film, whose picture or sound, whichever is first, begins at 0 if it began later.
+    with_place: False leaves out where the film was made: tags, and data tracks of cameras.
     Returns notes for the user: what was left out or rounded. Raises StorageError (disk full,
     parts missing) and leaves nothing half-made then, InputError if the source has gone bad.
     """
     paths = [Path(part) for part in parts]
     if plan.is_folder:
-        assemble_folder(plan.path, paths, plan.time_base, span[0] if span else None)
+        first = span[0] if span else late_start_of(first_time(paths), plan.time_base, source)
+        assemble_folder(plan.path, paths, plan.time_base, first)
         return []
     failure: av.FFmpegError | None = None
     for kinds in _COPIED if source is not None else _COPIED[-1:]:
         other_streams = None
         if source is not None and not Path(source).is_dir():
-            other_streams = Source(str(source), source_video_stream_index, kinds)
+            other_streams = Source(str(source), source_video_stream_index, kinds, with_place)
         try:
             return _write_safely(plan, paths, other_streams, span)
         except av.FFmpegError as error:
@@ -81,8 +86,9 @@ def _write_safely(
     with storage_errors(temporary):
         file = CheckedFile(temporary)
     try:
-        notes = write_container(plan, parts, file, source, span)
+        notes, tags = write_container(plan, parts, file, source, span)
         file.finish()
+        notes += lost_tags(temporary, tags, plan.path.suffix)
         with storage_errors(plan.path):
             os.replace(temporary, plan.path)
     except (OSError, av.FFmpegError):

@@ -66,6 +66,7 @@ def plan_output(
     if folder:
         check_target_folder(path, overwrite)
     width, height = _padded(info.width, rule.multiples[0]), _padded(info.height, rule.multiples[1])
+    pix_fmt = rule.preset_pix_fmts.get(chosen_preset or "", rule.pix_fmt)
     plan = OutputPlan(
         path=path,
         container=container,
@@ -74,11 +75,11 @@ def plan_output(
         preset=chosen_preset,
         width=width,
         height=height,
-        pix_fmt=rule.preset_pix_fmts.get(chosen_preset or "", rule.pix_fmt),
+        pix_fmt=pix_fmt,
         time_base=info.time_base,
         average_rate=info.average_rate,
         color=output_tags(info.color, rule, info.height),
-        notes=_notes(info, rule, width, height, folder),
+        notes=_notes(info, rule, (width, height), pix_fmt, folder),
     )
     if not folder:
         check_encoder_opens(plan)
@@ -90,16 +91,24 @@ def _padded(length: int, multiple: int) -> int:
 
 
 def _notes(
-    info: VideoInfo, rule: CodecRule, width: int, height: int, folder: bool
+    info: VideoInfo, rule: CodecRule, size: tuple[int, int], pix_fmt: str, folder: bool
 ) -> tuple[str, ...]:
     notes = []
-    if (width, height) != (info.width, info.height):
+    width, height = size
+    if size != (info.width, info.height):
         notes.append(
             f"{rule.name} needs even sizes: {info.width}x{info.height} is written as "
             f"{width}x{height}, its last column or row repeated (ffv1 keeps odd sizes)"
         )
     if info.color.full_range and not rule.full_range:
         notes.append(f"{rule.name} holds limited range only: the full-range colours are converted")
+    if info.full_chroma and not (rule.rgb or "444" in pix_fmt):
+        notes.append(
+            f"{rule.name} stores colour more coarsely than the source has it ({pix_fmt}); a folder "
+            "of images, ffv1 and prores with --preset 4444 keep it"
+        )
+    if "10" in pix_fmt:
+        notes.append(f"{rule.name} stores 10 bits a sample, of which 8 are painted")
     if folder:
         notes.append(
             "a folder of images holds no sound, subtitles or chapters; "

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from fastvid.errors import InputError
 
+# ".NAME.part-" and a process number.
+_LONGEST_ADDITION = len(".") + len(".part-") + 10
+
 
 def check_place(output: str | Path, source: str | Path | None, folder: bool) -> Path:
     """The absolute path of the output, once it is sure that it can be created there.
@@ -37,8 +40,20 @@ def check_place(output: str | Path, source: str | Path | None, folder: bool) -> 
         )
     if not folder and path.exists() and not path.is_file():
         raise InputError(f"{output} is a directory or a special file; choose a file name with -o")
+    _check_name(path)
     _check_writable(directory)
     return path
+
+
+def _check_name(path: Path) -> None:
+    # While it is made the output has a longer name.
+    limit = os.pathconf(path.parent, "PC_NAME_MAX") - _LONGEST_ADDITION
+    length = len(os.fsencode(path.name))
+    if length > limit:
+        raise InputError(
+            f"the name of the output has {length} bytes; the file system takes {limit} here, with "
+            "what is added while it is made. Choose a shorter one with -o"
+        )
 
 
 def _check_writable(directory: Path) -> None:

@@ -10,7 +10,7 @@ from av.stream import Stream
 
 from fastvid.encode.encoder import tag_stream
 from fastvid.encode.plan import OutputPlan
-from fastvid.encode.side_streams import stream_tags
+from fastvid.encode.tags import track_tags
 from fastvid.encode.track import TimedPacket
 
 # Containers with one clock for all streams, in whole milliseconds.
@@ -23,12 +23,13 @@ def add_video(
     template: InputContainer,
     painted: Stream | None,
     cut: bool,
+    with_place: bool = True,
 ) -> Stream:
     """The stream of the painted video in the output.
 
     template: a container of which the only stream has the headers of the encoded packets.
     painted: the stream of the source that was painted, for its tags; None: none. cut: whether
-        the output begins later than the source.
+        the output begins later than the source. with_place: False leaves out where it was made.
     """
     # A stream made from a template has no frame rate, without which Matroska players guess one.
     # So its parameters, colour tags included, go through a container that is thrown away.
@@ -43,7 +44,7 @@ def add_video(
     BitStreamFilterContext("null", in_stream=tagged, out_stream=video)
     video.time_base = plan.time_base
     if painted is not None:
-        video.metadata.update(stream_tags(painted, plan.container))
+        video.metadata.update(track_tags(painted.metadata, plan.container, with_place))
         if cut:
             # It names the time of the first frame, which is another one now.
             video.metadata.pop("timecode", None)
@@ -52,15 +53,18 @@ def add_video(
 
 
 class VideoClock:
-    """Gives the packets of the video their times in the output."""
+    """Gives the packets of the video their times in the output.
 
-    def __init__(self, plan: OutputPlan, span: tuple[int, int] | None) -> None:
+    origin: what becomes 0, in the video's time base.
+    """
+
+    def __init__(self, plan: OutputPlan, origin: int) -> None:
         self._plan = plan
-        self._origin = span[0] if span else 0
+        self._origin = origin
         self._worst_ms = Fraction(0)
 
     def packet(self, timed: TimedPacket) -> "av.Packet[Stream]":
-        """The packet for the muxer; a chosen part begins at 0."""
+        """The packet for the muxer."""
         source = timed.packet
         packet: av.Packet[Stream] = av.Packet(source.data)
         packet.is_keyframe = source.is_keyframe

@@ -97,17 +97,22 @@ class VideoTrack:
         last = max(timings, key=lambda timing: timing.pts)
         self.start = min(timing.pts for timing in timings)
         self.end = last.pts + last.duration
-        pts = [timing.pts for timing in timings]
-        keys = frozenset(timing.pts for timing in timings if timing.is_keyframe)
-        self._dts = decoding_times(pts, self.end, keys)
-        self._durations = _durations(sorted(pts), self.end)
+        self._pts = [timing.pts for timing in timings]
+        self._keys = frozenset(timing.pts for timing in timings if timing.is_keyframe)
+        self._durations = _durations(sorted(self._pts), self.end)
 
-    def packets(self) -> Iterator[TimedPacket]:
-        """All packets in decoding order, one in memory at a time."""
+    def packets(self, origin: int) -> Iterator[TimedPacket]:
+        """All packets in decoding order, one in memory at a time.
+
+        origin: what becomes 0 in the output; decoding times at the start depend on it.
+        """
+        pts = [time - origin for time in self._pts]
+        keys = frozenset(time - origin for time in self._keys)
+        decoding = decoding_times(pts, self.end - origin, keys)
         packets = (packet for part in self._parts for packet in read_packets(part))
         return (
-            TimedPacket(packet, dts, self._durations[packet.pts])
-            for packet, dts in zip(packets, self._dts, strict=True)
+            TimedPacket(packet, dts + origin, self._durations[packet.pts])
+            for packet, dts in zip(packets, decoding, strict=True)
         )
 
     def open_template(self) -> av.container.InputContainer:

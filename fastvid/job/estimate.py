@@ -111,8 +111,10 @@ def check_memory(
     paint_bytes: what painting one frame takes at its peak.
     """
     each = rank_bytes(info, options, paint_bytes, recurrent)
-    for host in dict.fromkeys(peer.host for peer in peers):
-        here = [peer for peer in peers if peer.host == host]
+    by_host: dict[str, list[Peer]] = {}
+    for peer in peers:
+        by_host.setdefault(peer.host, []).append(peer)
+    for host, here in by_host.items():
         needed = each * len(here)
         if here[0].rank == 0:
             needed += rank0_extra_bytes(info, options)

@@ -10,6 +10,7 @@ import queue
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -76,6 +77,7 @@ class Gatherer:
         self._errors: list[BaseException] = []
         self._all_here = self._stopping = self._ended = False
         self._items: Channel[_Item] = Channel()
+        self._read: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()
         self._thread = BackgroundThread("fastvid-store", self._run, self._fail_and_end)
         self._busy = Stopwatch()
         self._feeds = [
@@ -99,9 +101,11 @@ class Gatherer:
 
     # -- the coordinator's side ------------------------------------------------------------------
 
-    def has(self, start: int, stop: int) -> bool:
-        """Whether the frames [start, stop) are stored in every style."""
-        return all(feed.writer.has(start, stop) for feed in self._feeds)
+    def lacking(self, start: int, stop: int) -> frozenset[int]:
+        """The styles in which not all frames of [start, stop) are stored yet."""
+        return frozenset(
+            style for style, feed in enumerate(self._feeds) if not feed.writer.has(start, stop)
+        )
 
     def room(self) -> bool:
         """Whether another segment may be fetched now."""
@@ -128,10 +132,18 @@ class Gatherer:
         self.frames_continued += stop - start
         self._items.put((start, stop))
 
-    def stored_frame(self, index: int) -> np.ndarray:
-        """A frame stored by an earlier run, (styles, H, W, 3) uint8 (HDF5 calls are serialised by
-        h5py)."""
-        return np.stack([feed.writer.read_frame(index) for feed in self._feeds])
+    def look_up(self, index: int, styles: Sequence[int] = ()) -> None:
+        """Asks for a frame that is stored in these styles, or in all; it comes out of
+        `looked_up`."""
+        self._items.put(partial(self._read_back, index, styles))
+
+    def looked_up(self) -> np.ndarray | None:
+        """The next frame that was asked for, (styles, H, W, 3) uint8, black in a style that has
+        freed it, as none does before it has the frame behind it; None if it is not there yet."""
+        try:
+            return self._read.get_nowait()
+        except queue.Empty:
+            return None
 
     def note_ranks(self, rows: RankRows) -> None:
         """What was last heard of each rank; goes into the run files every few seconds."""
@@ -158,12 +170,15 @@ class Gatherer:
         """Whether frames are still being stored or encoded; `wake` is called when that ends."""
         return not self._ended
 
-    def cancel(self) -> None:
-        """Stops all threads; what is stored stays stored. Harmless when called again."""
+    def cancel(self, patience_s: float | None = None) -> bool:
+        """Stops all threads; what is stored stays stored. False if the disk holds them up for
+        longer than `patience_s`. Harmless when called again."""
         self._stop()
-        self._thread.join()
+        if not self._thread.join(patience_s):
+            return False
         for feed in self._feeds:
             feed.encoder.cancel()
+        return True
 
     def seconds(self) -> dict[str, float]:
         """How long storing and encoding have been at work so far, by the clock."""
@@ -213,6 +228,11 @@ class Gatherer:
         for feed in self._feeds:
             feed.shared.discard()
         self._ended = True
+        self._wake()
+
+    def _read_back(self, index: int, styles: Sequence[int]) -> None:
+        feeds = [self._feeds[style] for style in styles] or self._feeds
+        self._read.put(np.stack([feed.writer.read_frame(index) for feed in feeds]))
         self._wake()
 
     def _note_all_here(self) -> None:

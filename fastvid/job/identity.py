@@ -1,6 +1,7 @@
 """What makes a run this run: its settings as they stand in the run file, and what continues it."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from fastvid.stages.settings import PictureOptions, PictureSettings
 from fastvid.system.options import options_of
 from fastvid.system.resources import processor_name
 
+_BETWEEN_PROCESSORS = " and "
+_log = logging.getLogger(__name__)
+
 
 def picture_settings(
     options: StylizeOptions,
@@ -21,21 +25,25 @@ def picture_settings(
     device: str = "cpu",
     recurrent: bool = False,
     flow_sha256: str | None = None,
+    processors: Sequence[str] = (),
 ) -> PictureSettings:
-    """The settings of a run with these options on this kind of processor."""
+    """The settings of a run with these options. processors: of all ranks, empty for this one's."""
     shaping = {one.name: getattr(options, one.name) for one in fields(PictureOptions)}
     if recurrent:
         shaping["temporal_strength"] = 0.0
     return PictureSettings(
         **shaping,
         threads=threads,
-        processor=processor_name(),
+        processor=_BETWEEN_PROCESSORS.join(sorted(set(processors))) or processor_name(),
         device=device,
         pipeline=options.pipeline if recurrent else None,
         overlap=options.stretches,
         flow_sha256=flow_sha256,
     )
 
+
+# Run files that were begun before these were noted lack them, and are continued all the same.
+_NOTED_LATER = ("reading",)
 
 # What a run file records of a run, as messages call it: an option by its flag, and what is none.
 _WORDS = {one.option.recorded_as or one.name: one.flag for one in options_of(StylizeOptions)} | {
@@ -44,6 +52,7 @@ _WORDS = {one.option.recorded_as or one.name: one.flag for one in options_of(Sty
     "style_sha256": "the style",
     "size": "the size of the frames",
     "processor": "the kind of processor",
+    "reading": "the software that reads the film",
 }
 
 
@@ -57,12 +66,14 @@ def run_identity(
     size: tuple[int, int],
     encoding: tuple[str, float | None, str | None],
     first_frame_sha256: str | None = None,
+    reading: str | None = None,
 ) -> dict[str, Any]:
     """What must be the same for a run to be continued, as a table for the run file.
 
     software: the versions that the pixels depend on. encoding: codec, crf and preset; they count
     only where encoded frames are discarded, because those can't be encoded again.
-    first_frame_sha256: of the model of first frames, None without one.
+    first_frame_sha256: of the model of first frames, None without one. reading: the versions that
+    decoding and cuts depend on.
     """
     identity = asdict(settings)
     for name, value in (identity.pop("overlap") or {}).items():
@@ -85,7 +96,20 @@ def run_identity(
         keep=sorted(options.keep),
         discard_frames=" ".join(map(str, encoding)) if options.discard_frames else None,
     )
+    if reading is not None:
+        identity["reading"] = reading
     return identity
+
+
+def processor_note(settings: PictureSettings) -> str | None:
+    """What to know of the ranks' processors; None if all are of one kind."""
+    kinds = settings.processor.split(_BETWEEN_PROCESSORS)
+    if len(kinds) < 2:
+        return None
+    return (
+        f"the ranks have processors of {len(kinds)} kinds ({', '.join(kinds)}): the last bit of "
+        "the picture depends on which of them paints what; the same bytes each time take one kind"
+    )
 
 
 def recorded_overlap(identity: Mapping[str, Any]) -> Overlap | None:
@@ -97,7 +121,11 @@ def recorded_overlap(identity: Mapping[str, Any]) -> Overlap | None:
 
 def check_same_run(path: object, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raises InputError that names what changed since the run file was begun."""
-    changed = [name for name in wanted if recorded.get(name) != wanted[name]]
+    for name in _NOTED_LATER:
+        if name in wanted and name not in recorded:
+            _log.warning("%s does not say what was %s: %s now", path, _WORDS[name], wanted[name])
+    known = [name for name in wanted if name in recorded or name not in _NOTED_LATER]
+    changed = [name for name in known if recorded.get(name) != wanted[name]]
     if not changed:
         return
     words = []

@@ -16,7 +16,8 @@ from fastvid.parallel.mpi.waiting import LEADER_SLEEP_S
 from fastvid.parallel.polling import poll_once
 from fastvid.parallel.worker import Worker
 
-_SHOW_INTERVAL_S = 0.2
+# How often the storing thread is told who was heard.
+_NOTE_INTERVAL_S = 1.0
 
 
 class Leader:
@@ -43,26 +44,26 @@ class Leader:
             self._encoding_ranks.receivers,
         )
 
-    def lead(self, deadline: Deadline, show: Callable[[], None]) -> None:
+    def lead(self, deadline: Deadline, check: Callable[[], None]) -> None:
         """Leads a job until every frame is stored and encoded.
 
-        show: called some times a second. Raises Stopped if the run was asked to stop or its time is
-        over, after what was at work has been gathered; RemoteError if a rank fails or falls silent,
-        and what the gatherer's threads raised.
+        check: called again and again; it may raise. Raises Stopped if the run was asked to stop or
+        its time is over, after what was at work has been gathered; RemoteError if a rank fails or
+        falls silent, and what the gatherer's threads raised.
         """
         finishing = False
-        shown = 0.0
+        noted = 0.0
         while not finishing or self._gatherer.alive():
             active = self._turn()
             self._gatherer.check()
+            check()
             if self._coordinator.done and not finishing:
                 finishing = True
                 self._gatherer.finish()
             self._stop_in_time(deadline)
-            if time.monotonic() - shown > _SHOW_INTERVAL_S:
-                shown = time.monotonic()
+            if time.monotonic() - noted > _NOTE_INTERVAL_S:
+                noted = time.monotonic()
                 self._gatherer.note_ranks(self._heartbeats.rows())
-                show()
             if not active and (self._gatherer.alive() or not finishing):
                 self._comm.rest(LEADER_SLEEP_S)
         self._gatherer.check()

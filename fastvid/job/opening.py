@@ -16,11 +16,16 @@ from fastvid.errors import InputError
 from fastvid.job.estimate import check_disk, check_memory
 from fastvid.job.identity import check_same_run, picture_settings, run_identity
 from fastvid.job.options import StylizeOptions
+from fastvid.job.ownership import own
 from fastvid.motion.flow_folder import FlowFolder
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.parallel.setup import JobSetup
-from fastvid.runfile.begin import picture_software, previous_settings, stored_frames
-from fastvid.runfile.lock import RunLock
+from fastvid.runfile.begin import (
+    picture_software,
+    previous_settings,
+    reading_software,
+    stored_frames,
+)
 from fastvid.stages.choice import recurrent_models
 from fastvid.stages.settings import PictureSettings
 from fastvid.style.device import choose_device
@@ -81,6 +86,7 @@ class OpenedJob:
             self.options,
             settings,
             software=picture_software(),
+            reading=reading_software(),
             input_sha256=self.input_sha256,
             style_sha256=style.model.sha256,
             size=(info.width, info.height),
@@ -171,13 +177,14 @@ class SettledJob:
 
 def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJob:
     """Checks memory, run files and disk, and chooses threads and device; nothing is written.
-    `stack` gives the run files free again.
+    `stack` gives the run files and outputs free again.
 
     peers: the ranks. Raises InputError for everything that the user can put right.
     """
     options, info = job.options, job.source.info
     check_memory(info, options, job.paint_bytes, peers, job.recurrent)
-    previous = [_lock(options, style, stack) for style in job.styles]
+    own([(style.run_path, style.plan.path) for style in job.styles], stack)
+    previous = [_previous(options, style) for style in job.styles]
     # A continued run takes its threads from the file, whatever the ranks, and so its device.
     settings = picture_settings(
         options,
@@ -189,6 +196,7 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
         device=choose_device(options.device, _recorded(previous, "device")),
         recurrent=job.recurrent,
         flow_sha256=FlowFolder(options.flow_dir).fingerprint() if options.flow_dir else None,
+        processors=[peer.processor for peer in peers if peer.processor],
     )
     identities = [job.identity(style, settings) for style in job.styles]
     stored = []
@@ -200,9 +208,9 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
     return SettledJob(settings, previous, identities)
 
 
-def _lock(options: StylizeOptions, style: OpenedStyle, stack: ExitStack) -> dict[str, Any] | None:
-    """Takes the run file's lock and returns the settings of the run that it belongs to, if any."""
-    stack.enter_context(RunLock(style.run_path))
+def _previous(options: StylizeOptions, style: OpenedStyle) -> dict[str, Any] | None:
+    """The settings of the run that the run file belongs to, if any. Raises InputError if the output
+    is none of ours."""
     previous = previous_settings(style.run_path, options.restart)
     output = style.output
     if previous is None and output.is_file() and not options.overwrite:

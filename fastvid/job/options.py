@@ -143,6 +143,11 @@ class StylizeOptions(PictureOptions, JobOptions):
     preset: str | None = option(
         None, "speed of the encoder, such as fast, medium, slow", group=OUTPUT
     )
+    no_location: bool = option(
+        False,
+        "leaves out where the film was made: tags, and data tracks of cameras",
+        group=OUTPUT,
+    )
     keep: tuple[str, ...] = option(
         (),
         "stores these in the run file too",

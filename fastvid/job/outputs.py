@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from fastvid.encode.encoded_parts import EncodedParts
 from fastvid.encode.mux import mux
-from fastvid.errors import InputError, Stopped
+from fastvid.errors import Stopped
 from fastvid.job.prepare import Prepared, StyleOutput
 from fastvid.runfile.writer import to_json
 
@@ -20,12 +20,7 @@ def opened_parts(painting: StyleOutput, part_frames: int) -> Iterator[EncodedPar
     """
     writer = painting.writer
     parts = EncodedParts(painting.plan, part_frames)
-    parts.take_over(writer.has)
-    if writer.encoded and parts.next_frame <= max(writer.encoded):
-        raise InputError(
-            f"Parts in {parts.folder} are gone, which held frames that "
-            "--discard-frames freed.\nStart over with --restart."
-        )
+    parts.take_over(writer.has, writer.run_id, max(writer.encoded, default=-1) + 1)
     goes_on = False
     try:
         yield parts
@@ -50,18 +45,20 @@ def put_together(
     """
     source = job.source
     span = (source.first_pts, source.end_pts) if job.span else None
+    # A part whose end was not known before knows it now. Whatever fails from here on, `encode` can
+    # make the film of this run.
+    painting.writer.set_attributes({"span": list(span) if span else [], "painted": True})
     for text in mux(
         painting.plan,
         [part.path for part in parts.closed],
         source=None if source.stream_index is None else job.options.input,
         span=span,
         source_video_stream_index=source.stream_index,
+        with_place=not job.options.no_location,
     ):
         note(text)
     painting.writer.set_attributes(
         {
-            # A part whose end was not known before knows it now.
-            "span": list(span) if span else [],
             "seconds": to_json({name: round(spent, 3) for name, spent in seconds.items()}),
             "complete": True,
         }

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastvid.decode.film import VideoSource
+from fastvid.encode.encoded_parts import clear_parts
 from fastvid.encode.mux import remove_leftovers
 from fastvid.encode.plan import OutputPlan
+from fastvid.job.identity import processor_note
 from fastvid.job.opening import OpenedJob, OpenedStyle, SettledJob, open_job, settle
 from fastvid.job.options import StylizeOptions
 from fastvid.job.progress import Progress
@@ -65,9 +67,13 @@ def prepare(
         output = StyleOutput(style.file.name, style.output, style.run_path, style.plan, writer)
         if not output.complete:
             left.append((style, output))
+        elif style.output.exists():
+            clear_parts(style.plan.path)  # if it was killed before it could do that itself
     for style, _ in left:
         remove_leftovers(style.plan.path)
     if left:
+        if processors := processor_note(settled.settings):
+            progress.note(processors)
         for note in dict.fromkeys((*source.info.notes, *left[0][0].plan.notes)):
             progress.note(note)
     setup = job.setup(settled.settings, [style for style, _ in left])
@@ -90,15 +96,19 @@ def _begin(
         ranks=ranks,
         threads=settled.settings.threads,
     )
-    return open_run(
+    begun = settled.previous[number] is not None
+    writer = open_run(
         style.run_path,
-        settled.previous[number] is not None,
+        begun,
         settled.identities[number],
         attributes,
         source.info,
         options.keep,
         options.compression,
     )
+    if not begun:
+        clear_parts(style.plan.path)
+    return writer
 
 
 def _close_run(writer: RunWriter) -> None:

@@ -4,7 +4,6 @@ decode -> deal -> motion, paint, blend -> gather -> HDF5 -> encode
 """
 
 import time
-from contextlib import ExitStack
 from dataclasses import replace
 
 from fastvid.errors import ReadingRefused, Stopped
@@ -13,10 +12,11 @@ from fastvid.job.options import StylizeOptions
 from fastvid.job.prepare import prepare
 from fastvid.job.progress import Progress
 from fastvid.job.result import JobResult, tell
-from fastvid.job.steps import USUAL, Run, Tuning, end_ranks
+from fastvid.job.steps import USUAL, Run, Tuning
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.stopping import Deadline
 from fastvid.parallel.setup import StageFactory, real_stages
+from fastvid.system.ending import LimitedEnd
 
 
 def run_job(
@@ -65,7 +65,7 @@ def _attempt(
 ) -> JobResult:
     """Repaints what is left to do. Raises what `run_job` does, and ReadingRefused."""
     comm.begin_job()
-    with ExitStack() as stack:
+    with LimitedEnd(lambda error: deadline.leave_by() or time.monotonic() + tuning.end_s) as stack:
         job = prepare(options, comm, progress, stack)
         if not job.paintings:
             progress.say(
@@ -73,13 +73,12 @@ def _attempt(
             )
             return JobResult((), (), job.source.frame_count, job.source.frame_count, 0, 0.0)
         index = choose_decoding(options, job.source, comm, progress.note, deadline.check)
-        stack.callback(end_ranks, comm)
 
         run = stack.enter_context(Run(job, index, comm, progress, tuning))
-        run.call_the_ranks()
-        segments = run.read_ahead(run.cut(run.decode()))
         parts = run.open_parts()
-        gatherer = run.gather(parts)
-        engine = run.compute_along(make_stages)
-        coordinator = run.lead(segments, engine, gatherer, deadline)
+        with run.ranks_called():
+            segments = run.read_ahead(run.cut(run.decode()))
+            gatherer = run.gather(parts)
+            engine = run.compute_along(make_stages)
+            coordinator = run.lead(segments, engine, gatherer, deadline)
         return run.finish(parts, gatherer, coordinator)

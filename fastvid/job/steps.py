@@ -1,7 +1,8 @@
 """The steps of a job, each with what it takes and what it hands to the next."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
@@ -19,6 +20,7 @@ from fastvid.job.outputs import opened_parts, put_together
 from fastvid.job.prepare import Prepared
 from fastvid.job.progress import Progress, shares
 from fastvid.job.result import JobResult
+from fastvid.job.showing import Showing
 from fastvid.parallel import messages
 from fastvid.parallel.coordinator import Coordinator
 from fastvid.parallel.engine.engine import Engine
@@ -43,20 +45,16 @@ _DECODE_AHEAD_SEGMENTS = 4
 class Tuning:
     """What is right for every job, and turned by tests and benchmarks alone.
 
-    part_frames: the length of an encoded part. compute_below_load: see `fastvid.job.load`.
+    part_frames: the length of an encoded part. compute_below_load: see `fastvid.job.load`. end_s:
+    how long a job that has failed waits for what is still to be stored and closed.
     """
 
     part_frames: int = PART_FRAMES
     compute_below_load: float = COMPUTE_BELOW_LOAD
+    end_s: float = 60.0
 
 
 USUAL = Tuning()
-
-
-def end_ranks(comm: Communicator) -> None:
-    """Tells the other ranks that the job is over."""
-    comm.send_all(messages.End())
-    comm.drain(FAILED_PATIENCE_S)
 
 
 class Run:
@@ -94,8 +92,14 @@ class Run:
     ) -> None:
         self._ends.__exit__(kind, error, trace)
 
-    def call_the_ranks(self) -> None:
-        """Tells every rank what the job is, and what film it may read."""
+    @contextmanager
+    def ranks_called(self) -> Iterator[None]:
+        """Within it the other ranks take part: they are told what the job is and what film they may
+        read, and at the end that it is over, before anything is waited for.
+
+        They listen for rank 0 meanwhile: its main thread does nothing there that may wait for a
+        disk.
+        """
         for painting in self._job.paintings:
             if painting.writer.stored:
                 self._progress.say(
@@ -107,6 +111,10 @@ class Run:
         self._comm.send_all(messages.Setup(setup))
         if self._index is not None:
             self._comm.send_all(messages.Film(self._index))
+        try:
+            yield
+        finally:
+            _end_ranks(self._comm)
 
     def decode(self) -> Iterator[tuple[Frame, bool]]:
         """The frames, each with whether a shot begins with it; as they are asked for."""
@@ -118,9 +126,11 @@ class Run:
     def cut(self, frames: Iterable[tuple[Frame, bool]]) -> Iterator[Segment]:
         """The frames as segments, in one piece or in stretches."""
         length = self._job.options.segment_length
+        # Nothing is computed again that is there, whatever the length of segments was before.
+        breaks = set[int]().union(*(one.writer.gaps() for one in self._job.paintings))
         if self._overlap is None:
-            return cut_into_segments(frames, length)
-        return cut_into_stretches(frames, length, self._overlap)
+            return cut_into_segments(frames, length, breaks)
+        return cut_into_stretches(frames, length, self._overlap, breaks)
 
     def read_ahead(self, segments: Iterable[Segment]) -> ReadAhead[Segment]:
         """The segments as they are to be dealt, decoded ahead in a thread."""
@@ -182,13 +192,13 @@ class Run:
         )
         show = partial(self._show, gatherer, coordinator)
         try:
-            leader.lead(deadline, show)
+            with Showing(show, self._progress.close) as showing:
+                leader.lead(deadline, showing.check)
         except Stopped as stop:
-            gatherer.cancel()
+            _end_ranks(comm)
+            # A disk that hangs must not hold this rank up until it is killed.
+            gatherer.cancel(max(0.0, (deadline.leave_by() or 0.0) - time.monotonic()))
             raise Stopped(self._how_to_go_on(stop)) from None
-        finally:
-            show()
-            self._progress.close()
         return coordinator
 
     def finish(
@@ -196,7 +206,6 @@ class Run:
     ) -> JobResult:
         """Puts the outputs together and marks the run files as complete."""
         self._tell_of_seams(coordinator)
-        end_ranks(self._comm)  # putting the output together may take long; nobody has to wait
         source, paintings = self._job.source, self._job.paintings
         for note in (*source.late_notes, *source.damage):
             self._progress.warn(note)
@@ -231,7 +240,7 @@ class Run:
     def _tell_of_seams(self, coordinator: Coordinator) -> None:
         """How the film was shared out, and how well its stretches were joined."""
         size, dealt = self._comm.size, coordinator.groups_dealt
-        if dealt < size:
+        if 0 < dealt < size:
             what = "segments" if self._overlap is None else "stretches (--overlap-segment)"
             self._progress.note(f"{size} ranks had only {dealt} {what} to share; some stayed idle")
         if coordinator.seams is not None and (seams := coordinator.seams.describe()):
@@ -240,3 +249,9 @@ class Run:
 
 def _seconds_by_stage(coordinator: Coordinator) -> dict[str, float]:
     return {stage.value: spent for stage, spent in coordinator.stage_seconds.items()}
+
+
+def _end_ranks(comm: Communicator) -> None:
+    """Tells the other ranks that the job is over."""
+    comm.send_all(messages.End())
+    comm.drain(FAILED_PATIENCE_S)

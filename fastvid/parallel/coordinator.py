@@ -5,7 +5,7 @@ they are asked for, and results stay with the ranks until there is room for them
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -32,8 +32,8 @@ _READY_SEGMENTS = 2
 class Sink(Protocol):
     """Where finished segments go."""
 
-    def has(self, start: int, stop: int) -> bool:
-        """Whether the frames [start, stop) are stored already."""
+    def lacking(self, start: int, stop: int) -> frozenset[int]:
+        """The styles in which not all frames of [start, stop) are stored yet."""
 
     def room(self) -> bool:
         """Whether another segment may be fetched now."""
@@ -53,8 +53,12 @@ class Sink(Protocol):
     def skip(self, start: int, stop: int) -> None:
         """Notes frames that were stored by an earlier run."""
 
-    def stored_frame(self, index: int) -> np.ndarray:
-        """A frame stored by an earlier run."""
+    def look_up(self, index: int, styles: Sequence[int] = ()) -> None:
+        """Asks for a frame that is stored in these styles, or in all; returns at once."""
+
+    def looked_up(self) -> np.ndarray | None:
+        """The next frame that was asked for, (styles, H, W, 3), black in styles that have the frame
+        behind it too, and freed this one; None if it is not there yet."""
 
 
 @dataclass
@@ -92,6 +96,12 @@ class Coordinator:
         self._own_request = False
         self._stopping = False
         self._skipped: set[int] = set()
+        # The styles that lack the last segment that was decoded.
+        self._lacking: frozenset[int] = frozenset()
+        # The next segment, with the styles whose frame before it was asked for; and such frames of
+        # segments that are ready.
+        self._awaiting: tuple[Segment, tuple[int, ...]] | None = None
+        self._boundaries: dict[int, segment_messages.Boundary] = {}
         self._dealer = Dealer()
         self._ready: dict[int, Segment] = {}
         self._dealt: dict[int, _Dealt] = {}
@@ -162,27 +172,62 @@ class Coordinator:
 
     def _take_decoded(self) -> bool:
         active = False
-        while not self._all_decoded and self._segments.ready():
-            if len(self._ready) >= self._dealer.waiting_ranks() + _READY_SEGMENTS:
+        while not self._all_decoded:
+            if self._awaiting is not None:
+                image = self._sink.looked_up()
+                if image is None:
+                    break
+                segment, styles = self._awaiting
+                self._awaiting = None
+                boundary = segment_messages.Boundary(segment.index, image, styles)
+                self._boundaries[segment.index] = boundary
+                self._announce(segment)
+            elif not self._segments.ready() or self._enough_ready():
                 break
-            active = True
-            try:
-                segment = next(self._segments)
-            except StopIteration:
-                self._all_decoded = True
-                self._dealer.close()
-                break
-            self.frames_decoded = segment.stop
-            self.shots = segment.shot + 1
-            if self._sink.has(segment.start, segment.stop):
-                self._sink.skip(segment.start, segment.stop)
-                self._skipped.add(segment.index)
             else:
-                self._ready[segment.index] = segment
-                self._dealer.add(segment.index, segment.begins_shot, segment.group)
+                self._take_next()
+            active = True
         return active
 
+    def _enough_ready(self) -> bool:
+        return len(self._ready) >= self._dealer.waiting_ranks() + _READY_SEGMENTS
+
+    def _take_next(self) -> None:
+        """Takes a segment that is decoded in. Where an earlier run has finished the frame before
+        it, nobody but the run files has that, and it is asked for first. Each style goes on from
+        its own, and what is recomputed for another style from frames that were freed is never gone
+        on from."""
+        try:
+            segment = next(self._segments)
+        except StopIteration:
+            self._all_decoded = True
+            self._dealer.close()
+            return
+        self.frames_decoded = segment.stop
+        self.shots = segment.shot + 1
+        before = self._lacking
+        self._lacking = self._sink.lacking(segment.start, segment.stop)
+        if not self._lacking:
+            self._sink.skip(segment.start, segment.stop)
+            self._skipped.add(segment.index)
+            return
+        styles = tuple(sorted(self._lacking - before))
+        if segment.begins_shot or not styles:
+            self._announce(segment)
+            return
+        if segment.index - 1 in self._skipped:
+            styles = ()  # all have it
+        self._awaiting = segment, styles
+        self._sink.look_up(segment.start - 1, styles)
+
+    def _announce(self, segment: Segment) -> None:
+        self._ready[segment.index] = segment
+        self._dealer.add(segment.index, segment.begins_shot, segment.group)
+
     def _send_segment(self, segment: Segment, rank: int) -> None:
+        boundary = self._boundaries.pop(segment.index, None)
+        if boundary is not None:
+            self._comm.send(rank, boundary)
         halo = () if segment.halo is None else (segment.halo,)
         frames = (*segment.warm_up, *halo, *segment.frames)
         place = Place(
@@ -200,10 +245,6 @@ class Coordinator:
         else:
             images = tuple(frame.image for frame in frames)
             self._comm.send(rank, segment_messages.Segment(place, images))
-        if not segment.begins_shot and segment.index - 1 in self._skipped:
-            # Finished by an earlier run: nobody but the run file has the frame before this segment.
-            boundary = self._sink.stored_frame(segment.start - 1)
-            self._comm.send(rank, segment_messages.Boundary(segment.index, boundary))
         # The images are on their way; only the facts of the segment are needed from here on.
         facts = replace(
             segment,

@@ -16,7 +16,7 @@ from fastvid.parallel.dispatch import receives_from
 from fastvid.parallel.engine.encoding import PartOrder
 from fastvid.parallel.messages import Encode, Encoded, Pictures, Want
 from fastvid.parallel.mpi.communicator import Communicator
-from fastvid.parallel.mpi.peer import local_rank
+from fastvid.parallel.mpi.peer import local_ranks
 
 # Frames on their way to the ranks that encode: at most about this much at a time.
 _MAX_OUTGOING_BYTES = 32 << 20
@@ -33,8 +33,9 @@ class EncodingRanks:
         self._comm = comm
         self._shared = shared
         # One rank of each host after the other: they share its memory and its network.
+        numbers = local_ranks(comm.peers)
         others = (rank for rank in range(comm.size) if rank != comm.rank)
-        self._free = deque(sorted(others, key=lambda rank: (local_rank(comm.peers, rank), rank)))
+        self._free = deque(sorted(others, key=lambda rank: (numbers[rank], rank)))
         self._busy: dict[int, PartOrder] = {}
         self.receivers = (
             receives_from(Want, self._send_wanted),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fastvid.errors import InputError
 from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.system.log_file import LogFile
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -24,7 +25,7 @@ def log_to(folder: str | None, level: str, comm: Communicator) -> Iterator[None]
     path = Path(folder) / f"rank-{comm.rank:04d}.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(path, encoding="utf-8")
+        handler = LogFile(path)  # the main thread logs, and must not wait for a disk
     except OSError as error:
         raise InputError(
             f"Can't write the log {path}: {error.strerror}. Use another --log-dir."

@@ -1,11 +1,11 @@
 """Whether all ranks see the same input under the same name."""
 
-import time
 from collections.abc import Callable
 
 from fastvid.decode.fingerprint import sample_fingerprint
 from fastvid.parallel import messages
 from fastvid.parallel.mpi.communicator import Communicator
+from fastvid.system.awake import Patience
 
 
 def answer_look(comm: Communicator, job: int, look: messages.Look) -> None:
@@ -28,8 +28,8 @@ def ranks_that_differ(
     comm.send_all(messages.Look(path))
     missing = set(range(comm.size)) - {comm.rank}
     wrong: dict[int, str] = {}
-    deadline = time.monotonic() + patience_s
-    while missing and time.monotonic() < deadline:
+    patience = Patience(patience_s)
+    while missing and not patience.over():
         check()
         for message in comm.poll():
             seen = message.body

@@ -81,17 +81,23 @@ class Coming(Body, kind=Kind.COMING):
 
 @dataclass(frozen=True)
 class Boundary(Body, kind=Kind.BOUNDARY):
-    """Rank -> rank: the finished frame before your segment, (styles, H, W, 3) uint8 RGB."""
+    """Rank -> rank: the finished frame before your segment, (styles, H, W, 3) uint8 RGB.
+
+    styles: those in the image. Where some are named, the frame as a whole comes from elsewhere, and
+    these are to be taken from here; this is sent before the segment. Empty for all.
+    """
 
     segment: int
     image: np.ndarray
+    styles: tuple[int, ...] = ()
 
     def pack(self) -> Content:
-        return Content((self.segment,), (self.image,))
+        return Content((self.segment, *self.styles), (self.image,))
 
     @classmethod
     def unpack(cls, content: Content) -> Self:
-        return cls(content.header[0], content.arrays[0])
+        segment, *styles = content.header
+        return cls(segment, content.arrays[0], tuple(styles))
 
 
 @dataclass(frozen=True)

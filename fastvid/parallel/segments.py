@@ -5,7 +5,7 @@ before it (the halo) unless it begins its shot. The last segment of a shot is sh
 never stretched.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -62,11 +62,13 @@ class Segment:
         return self.stop - self.start
 
 
-def cut_into_segments(frames: Iterable[tuple[Frame, bool]], length: int) -> Iterator[Segment]:
+def cut_into_segments(
+    frames: Iterable[tuple[Frame, bool]], length: int, breaks: Container[int] = ()
+) -> Iterator[Segment]:
     """Yields the segments of a stream of frames, in order, as soon as each is complete.
 
     frames: (frame, whether a new shot begins with it); the first frame always begins one.
-    length: frames in a segment, at least 1.
+    length: frames in a segment, at least 1. breaks: frames with which another segment begins.
     """
     if length < 1:
         raise ValueError(f"a segment has at least 1 frame, not {length}")
@@ -76,7 +78,7 @@ def cut_into_segments(frames: Iterable[tuple[Frame, bool]], length: int) -> Iter
 
     for frame, begins_shot in frames:
         new_shot = begins_shot or shot < 0
-        if held and (new_shot or len(held) == length):
+        if held and (new_shot or len(held) == length or frame.index in breaks):
             yield Segment.of_frames(index, shot, shot_start, held, halo)
             index += 1
             halo = held[-1]

@@ -4,7 +4,7 @@ Segments stay the unit of dealing, gathering and checkpoint; all of a stretch go
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from fastvid.decode.frame import Frame
 from fastvid.parallel.segments import Segment
@@ -12,13 +12,16 @@ from fastvid.stages.overlap import Break, Overlap, mark_stretches
 
 
 def cut_into_stretches(
-    frames: Iterable[tuple[Frame, bool]], length: int, overlap: Overlap
+    frames: Iterable[tuple[Frame, bool]],
+    length: int,
+    overlap: Overlap,
+    breaks: Container[int] = (),
 ) -> Iterator[Segment]:
     """Yields the segments of a stream of frames, in order, each with its stretch.
 
-    frames, length: as for `cut_into_segments`. The first segment of a stretch, but for the first of
-    a shot, has the frames of the warm-up as its `warm_up`. It is as long as the correction of the
-    stretch, so that what is corrected together is stored together.
+    frames, length, breaks: as for `cut_into_segments`. The first segment of a stretch, but for the
+    first of a shot, has the frames of the warm-up as its `warm_up`. It is as long as the correction
+    of the stretch, whatever the breaks: what is corrected together is stored together.
     """
     index, shot, shot_start, stretch = 0, -1, 0, 0
     recent: deque[Frame] = deque(maxlen=overlap.warm_up)
@@ -27,7 +30,10 @@ def cut_into_stretches(
     held: list[Frame] = []
 
     for frame, begins in mark_stretches(frames, overlap):
-        full = len(held) == (overlap.seam_frames if warm_up else length)
+        if warm_up:
+            full = len(held) == overlap.seam_frames
+        else:
+            full = len(held) == length or frame.index in breaks
         if held and (full or begins is not Break.NOTHING):
             yield Segment.of_frames(index, shot, shot_start, held, halo, stretch, warm_up)
             index += 1

@@ -64,6 +64,8 @@ class Worker:
         self._successors: dict[int, int] = {}
         self._last_frames: dict[int, np.ndarray] = {}
         self._early_boundaries: dict[int, np.ndarray] = {}
+        # Of the segments whose boundary frame is known in part: that part.
+        self._known_boundaries: dict[int, segment_messages.Boundary] = {}
         self._present: set[int] = set()
         self._expects_until = 0.0
         self._encoding = EncodingWorker(comm, engine)
@@ -153,17 +155,29 @@ class Worker:
         self._engine.add(task)
         boundary = self._early_boundaries.pop(task.index, None)
         if boundary is not None:
-            self._engine.hand_boundary(task.index, boundary)
+            self._hand_boundary(task.index, boundary)
 
     # -- boundary frames come and go -------------------------------------------------------------
 
     def _take_boundary(self, boundary: segment_messages.Boundary) -> None:
+        if boundary.styles:
+            self._known_boundaries[boundary.segment] = boundary
+            return
         self._expects_until = 0.0
         if boundary.segment in self._present:
-            self._engine.hand_boundary(boundary.segment, boundary.image)
+            self._hand_boundary(boundary.segment, boundary.image)
             self._announce(boundary.segment, 1)
         else:
             self._early_boundaries[boundary.segment] = boundary.image
+
+    def _hand_boundary(self, segment: int, image: np.ndarray) -> None:
+        """Hands the frame before a segment to the engine; styles of which an earlier run has it
+        take that one."""
+        known = self._known_boundaries.pop(segment, None)
+        if known is not None:
+            image = image.copy()  # its owner delivers it as it is
+            image[list(known.styles)] = known.image
+        self._engine.hand_boundary(segment, image)
 
     def _expect_boundary(self, coming: segment_messages.Coming) -> None:
         self._expects_until = time.monotonic() + _EXPECT_S

@@ -8,10 +8,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import av
 import h5py
 
 from fastvid.decode.frame import VideoInfo
 from fastvid.errors import InputError
+from fastvid.runfile.layout import CREATED_FORMAT
 from fastvid.runfile.reader import RunFile, is_run_file
 from fastvid.runfile.writer import RunWriter, to_json
 from fastvid.system.version import __version__
@@ -25,6 +27,9 @@ _LIBRARIES = (
     "mpi4py",
     "scenedetect",
 )
+
+# Of FFmpeg, which is built into av or comes from the system.
+_READING_LIBRARIES = ("libavcodec", "libavfilter", "libavformat", "libswscale")
 
 # The first bytes of every HDF5 file (HDF5 File Format Specification, II.A).
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -104,7 +109,7 @@ def run_attributes(
     """The attributes of the whole run: what made the file, and what encoding it again takes."""
     return {
         "fastvid_version": __version__,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "created": time.strftime(CREATED_FORMAT, time.gmtime()),
         "command": " ".join(sys.argv),
         "python": platform.python_version(),
         "libraries": to_json(library_versions()),
@@ -135,6 +140,17 @@ def picture_software() -> str:
     versions = library_versions()
     names = ("numpy", "torch", "opencv-contrib-python-headless")
     return ", ".join([f"fastvid {__version__}", *(f"{name} {versions[name]}" for name in names)])
+
+
+def reading_software() -> str:
+    """The versions that decoding, scaling and the finding of cuts depend on."""
+    parts = [
+        f"{name} {'.'.join(str(number) for number in version)}"
+        for name, version in sorted(av.library_versions.items())
+        if name in _READING_LIBRARIES
+    ]
+    versions = library_versions()
+    return f"av {versions['av']} ({', '.join(parts)}), scenedetect {versions['scenedetect']}"
 
 
 def library_versions() -> dict[str, str]:

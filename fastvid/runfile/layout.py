@@ -10,6 +10,7 @@
     /ranks             (R,) table                                 what was last heard of each rank
     /flow/backward     (N, H, W, 2) float32                       with --keep flow
     /occlusion         (N, H, W) uint8                            with --keep occlusion
+    /journal           (J,) uint8                                 changes on their way into the file
 
 Every frame is a chunk that declares the deflate filter. With `--compression none` (the default) the
 filter is skipped chunk by chunk, which any HDF5 library reads, so that frames are written as fast
@@ -18,16 +19,21 @@ is discarded.
 """
 
 import math
+import secrets
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from fastvid.runfile.journal import JOURNAL_BYTES
+from fastvid.runfile.journaled import open_hdf5
 from fastvid.stages.interface import STAGES
 
 FORMAT_NAME = "fastvid run file"
-FORMAT_VERSION = 1
+# Version 1 had no journal.
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 
 FRAMES = "frames/stylized"
 PTS = "frames/pts"
@@ -39,6 +45,11 @@ SEGMENTS = "segments"
 RANKS = "ranks"
 FLOW = "flow/backward"
 OCCLUSION = "occlusion"
+JOURNAL = "journal"
+
+# Root attributes: what no other run has, and when the run was begun (UTC).
+RUN_ID = "run_id"
+CREATED_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 # Level 1: on painted frames the higher levels gain nothing (1.09 and 1.14 at levels 1 and 4).
 DEFLATE_LEVEL = 1
@@ -93,14 +104,23 @@ _DESCRIPTIONS = {
     "in the first frame of a shot.",
     OCCLUSION: "1 where the backward flow is not reliable (occluded or inconsistent), else 0. "
     "All 1 in the first frame of a shot.",
+    JOURNAL: "For fastvid alone: changes of this file that are not in their place yet, if its "
+    "writer was killed.",
 }
 
 
 def create(path: Path, height: int, width: int, keep: tuple[str, ...]) -> h5py.File:
-    """Creates an empty run file and leaves it open for writing. Raises OSError."""
-    file = h5py.File(path, "w", locking=False)
+    """Creates an empty run file and leaves it open for writing. Raises OSError.
+
+    Its journal has its room, but is not begun (`journal_place`).
+    """
+    file = open_hdf5(path, "w")
+    # The first of all, and never written to by HDF5: it stays where it is.
+    file.create_dataset(JOURNAL, data=np.zeros(JOURNAL_BYTES, "u1"))
+    file[JOURNAL].attrs["description"] = _DESCRIPTIONS[JOURNAL]
     set_attribute(file, "format", FORMAT_NAME)
     set_attribute(file, "format_version", FORMAT_VERSION)
+    set_attribute(file, RUN_ID, secrets.token_hex(16))
     _add(file, FRAMES, (height, width, 3), "u1", compression="gzip", compression_opts=DEFLATE_LEVEL)
     for name in (PTS, DURATION):
         _add(file, name, (), "<i8")
@@ -132,6 +152,11 @@ def create(path: Path, height: int, width: int, keep: tuple[str, ...]) -> h5py.F
     return file
 
 
+def journal_place(file: h5py.File) -> int:
+    """Where the journal of a run file begins, bytes from the beginning of the file."""
+    return int(file[JOURNAL].id.get_offset())
+
+
 def _add(
     file: h5py.File, name: str, item: tuple[int, ...], dtype: object, **options: object
 ) -> None:
@@ -149,7 +174,9 @@ def set_attribute(file: h5py.File, name: str, value: Any) -> None:
     Texts have a fixed length: HDF5 crashes on damaged texts of variable length.
     """
     if isinstance(value, str):
-        value = np.bytes_(value.encode("utf-8")[:_MAX_TEXT_BYTES] or b" ")
+        # Names of files may be any bytes.
+        encoded = value.encode("utf-8", errors="surrogateescape")
+        value = np.bytes_(encoded[:_MAX_TEXT_BYTES] or b" ")
     file.attrs[name] = value
 
 
@@ -163,7 +190,7 @@ def read_attribute(file: h5py.File, name: str) -> Any:
     size = math.prod(attribute.shape)
     kind = attribute.dtype.kind
     if kind == "S" and attribute.shape == () and attribute.dtype.itemsize <= _MAX_TEXT_BYTES:
-        return bytes(file.attrs[name]).decode("utf-8", errors="replace").strip()
+        return bytes(file.attrs[name]).decode("utf-8", errors="surrogateescape").strip()
     if kind in "biuf" and size <= _MAX_NUMBERS:
         return file.attrs[name]
     raise ValueError(f"the attribute {name} is of another kind")

@@ -1,4 +1,6 @@
-"""Mends the end of a run file whose writer was killed in the middle of a flush.
+"""Mends the end of a run file without a journal whose writer was killed in the middle of a flush.
+
+Run files have a journal since version 2 of the layout; those begun before are continued without.
 
 HDF5 writes the index of a dataset before it writes into the superblock how long the file has become
 (HDF5 File Format Specification, II.A: "end of file address"). A kill in between leaves an index
@@ -14,8 +16,8 @@ from pathlib import Path
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # Of a superblock of version 0, which h5py writes unless told otherwise: signature, version,
 # size of offsets, base address, end of file address.
-_VERSION_AT, _OFFSET_SIZE_AT, _BASE_AT, _END_AT = 8, 13, 24, 40
-_HEAD_BYTES = _END_AT + 8
+_VERSION_AT, _OFFSET_SIZE_AT, _BASE_AT, END_AT = 8, 13, 24, 40
+_HEAD_BYTES = END_AT + 8
 
 
 def mend_end(path: Path) -> bool:
@@ -30,9 +32,9 @@ def mend_end(path: Path) -> bool:
         if len(head) < _HEAD_BYTES or not head.startswith(_SIGNATURE):
             return False
         (base,) = struct.unpack_from("<Q", head, _BASE_AT)
-        (end,) = struct.unpack_from("<Q", head, _END_AT)
+        (end,) = struct.unpack_from("<Q", head, END_AT)
         if head[_VERSION_AT] != 0 or head[_OFFSET_SIZE_AT] != 8 or base != 0 or size <= end:
             return False
         # Eight bytes in one place: a kill finds the old number or the new one.
-        os.pwrite(stream.fileno(), struct.pack("<Q", size), _END_AT)
+        os.pwrite(stream.fileno(), struct.pack("<Q", size), END_AT)
         return True

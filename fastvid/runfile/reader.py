@@ -4,7 +4,7 @@ touched."""
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,9 @@ import numpy as np
 
 from fastvid.errors import InputError
 from fastvid.runfile import layout
+from fastvid.runfile.journal import Claim, find_journal, read_journal
+from fastvid.runfile.patched import PatchedFile
+from fastvid.runfile.run_id import RunId, read_run_id
 
 # Far above any video: a claim beyond it is damage, not data.
 _MAX_SIDE_PX = 65535
@@ -39,7 +42,10 @@ class RunFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._file = _open(self.path)
+        self._stack = ExitStack()
+        # By frame: what the journal says of chunks that may not have reached the disk.
+        self._claims: dict[int, list[Claim]] = {}
+        self._file = self._open()
         try:
             self._check()
         except (
@@ -51,19 +57,43 @@ class RunFile:
             ArithmeticError,
             RuntimeError,
         ) as error:
-            self._file.close()
+            self.close()
             if isinstance(error, InputError):
                 raise
             raise self._damaged(str(error)) from error
+
+    def _open(self) -> h5py.File:
+        """Opens the file, with what its journal has for it if its writer has not closed it."""
+        path = self.path
+        if not path.exists():
+            raise InputError(f"There is no run file {path}.")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, not a run file.")
+        try:
+            stream = self._stack.enter_context(path.open("rb"))
+            self._descriptor = stream.fileno()
+            place = find_journal(self._descriptor)
+            records = [] if place is None else read_journal(self._descriptor, place)
+            for claim in (claim for record in records for claim in record.claims):
+                self._claims.setdefault(claim.frame, []).append(claim)
+            changes = [change for record in records for change in record.changes]
+            source = PatchedFile(self._descriptor, changes) if changes else path
+            return self._stack.enter_context(h5py.File(source, "r", locking=False))
+        except (OSError, RuntimeError, ArithmeticError, ValueError) as error:
+            self._stack.close()
+            reason = "it can't be opened as HDF5"
+            if isinstance(error, PermissionError):
+                reason = "you may not read it"
+            raise InputError(f"{path} is not a usable run file: {reason}.") from error
 
     def _check(self) -> None:
         if not is_run_file(self._file):
             raise InputError(f"{self.path} is an HDF5 file, but not a run file of fastvid.")
         version = int(self._attribute("format_version"))
-        if version != layout.FORMAT_VERSION:
+        if version not in layout.READABLE_VERSIONS:
             raise InputError(
                 f"{self.path} has version {version} of the run file's layout; this fastvid reads "
-                f"version {layout.FORMAT_VERSION}."
+                f"versions up to {layout.FORMAT_VERSION}."
             )
         for name in _REQUIRED:
             self._check_dataset(name)
@@ -143,6 +173,12 @@ class RunFile:
             return bool(self._attribute("complete"))
 
     @property
+    def run_id(self) -> RunId:
+        """The identity of the run."""
+        with self._reading("its identity"):
+            return read_run_id(self._file, self.path)
+
+    @property
     def attributes(self) -> dict[str, Any]:
         """The attributes of the whole run, texts as str."""
         with self._reading("an attribute"):
@@ -166,6 +202,9 @@ class RunFile:
                 f"{self.path} does not hold frame {index} any more: it was freed by "
                 "--discard-frames after it had been encoded."
             )
+        with self._reading(f"frame {index}"):
+            if not all(claim.holds(self._descriptor) for claim in self._claims.get(index, ())):
+                raise OSError("it has not reached the disk")
         return self._read(layout.FRAMES, index)
 
     def flow(self, index: int) -> np.ndarray:
@@ -204,7 +243,7 @@ class RunFile:
 
     def close(self) -> None:
         """Closes the file."""
-        self._file.close()
+        self._stack.close()
 
     def __enter__(self) -> "RunFile":
         return self
@@ -216,20 +255,6 @@ class RunFile:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _open(path: Path) -> h5py.File:
-    if not path.exists():
-        raise InputError(f"There is no run file {path}.")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder, not a run file.")
-    try:
-        return h5py.File(path, "r", locking=False)
-    except (OSError, RuntimeError) as error:
-        reason = "it can't be opened as HDF5"
-        if isinstance(error, PermissionError):
-            reason = "you may not read it"
-        raise InputError(f"{path} is not a usable run file: {reason}.") from error
 
 
 def is_run_file(file: h5py.File) -> bool:

@@ -1,9 +1,15 @@
-"""Room on the disk, taken before it is written to: a disk that fills up in the middle of a flush
-would take the run file with it."""
+"""Room on the disk, taken before it is written to, so that a disk that is full or a quota that is
+used up is noticed between two segments and not within one.
+
+Where the file system has no such call (NFS before 4.2, older Lustre, ZFS), it is only asked for its
+free room. A copy-on-write file system takes new room for what is overwritten, whatever was
+reserved. There a write may fail after all; the journal keeps what was stored before.
+"""
 
 import ctypes
 import errno
 import os
+import resource
 from collections.abc import Callable
 from typing import cast
 
@@ -29,7 +35,8 @@ _FALLOCATE = system_fallocate()
 
 
 def reserve(descriptor: int, size: int, fallocate: Fallocate | None = _FALLOCATE) -> None:
-    """Takes `size` bytes behind the end of an open file from the disk; its size stays.
+    """Takes `size` bytes behind the end of an open file from the disk; its size stays. Without a
+    call for that, sees whether there seems to be room.
 
     Raises OSError (ENOSPC, EDQUOT, EFBIG) if they are not to be had.
     """
@@ -42,9 +49,17 @@ def reserve(descriptor: int, size: int, fallocate: Fallocate | None = _FALLOCATE
             break
         if number != errno.EINTR:  # a warning signal that comes meanwhile
             raise OSError(number, os.strerror(number))
-    # The blocks stay only as long as the file is so long; to give them back takes milliseconds.
-    os.posix_fallocate(descriptor, end, size)
-    os.truncate(descriptor, end)
+    _look_for_room(descriptor, end, size)
+
+
+def _look_for_room(descriptor: int, end: int, size: int) -> None:
+    # The C library's posix_fallocate would write a byte into every block.
+    longest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if longest != resource.RLIM_INFINITY and end + size > longest:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    system = os.fstatvfs(descriptor)
+    if system.f_bavail * system.f_frsize < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def give_back(descriptor: int) -> None:

@@ -1,33 +1,47 @@
-"""Writing a run file, so that it can be opened after a kill at any moment.
+"""Writing a run file, so that it can be opened after a kill at any moment, and holds what it says
+after the loss of a node.
 
-Frames are written as ready-made chunks and flushed one by one, the segment's marks behind them:
-measured with random SIGKILLs, a file that is flushed right after its creation and after every frame
-opens and holds every acknowledged frame. Room is reserved before anything is written. To open a
-dataset and to read back what is known takes h5py longer than to write a frame: the small datasets
-stay open, that of the frames for a segment, and what is looked up for every segment is kept in
-memory.
+Frames are written as ready-made chunks, straight to their place; everything else goes through the
+journal, all of a segment at once. To open a dataset and to read back what is known takes h5py
+longer than to write a frame: the small datasets stay open, that of the frames for a segment, and
+what is looked up for every segment is kept in memory.
+
+Run files of version 1 have no journal. They are continued as they were begun: flushed after every
+frame, the segment's marks behind them, and synced from time to time.
 """
 
 import json
 import math
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from fastvid.errors import StorageError
 from fastvid.runfile import layout
-from fastvid.runfile.mend import mend_end
-from fastvid.runfile.reserve import give_back, reserve
+from fastvid.runfile.journal import begin_journal
+from fastvid.runfile.recover import recover
+from fastvid.runfile.run_id import RunId, read_run_id
+from fastvid.runfile.safe_file import SafeFile, deflated
+from fastvid.system.files import sync_folder
 
 # What a segment adds beside its frames: index nodes, marks, a table row.
-_METADATA_RESERVE_BYTES = 1 << 20
+_METADATA_RESERVE_BYTES = 256 << 10
+_ROWS_AT_ONCE = 512
 
+_TABLES = (
+    layout.PTS,
+    layout.DURATION,
+    layout.STORED,
+    layout.ENCODED,
+    layout.SHOTS,
+    layout.SEGMENTS,
+)
 
 # (rank, host, process, last heard, doing, bytes sent) of each rank.
 RankRows = Sequence[tuple[int, str, int, float, str, int]]
@@ -57,22 +71,12 @@ class RunWriter:
     stored before stays readable.
     """
 
-    def __init__(self, path: Path, file: h5py.File, compression: str) -> None:
+    def __init__(self, path: Path, place: int | None, compression: str) -> None:
         self.path = path
-        self._file = file
         self._deflate = compression == "gzip"
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self._tables = {
-            name: file[name]
-            for name in (
-                layout.PTS,
-                layout.DURATION,
-                layout.STORED,
-                layout.ENCODED,
-                layout.SHOTS,
-                layout.SEGMENTS,
-            )
-        }
+        self._safe = SafeFile(path, place)
+        self._file = self._safe.hdf5
+        self._tables = {name: self._file[name] for name in _TABLES}
         self._shot_stops: list[int] = self._tables[layout.SHOTS][:]["stop"].tolist()
         self.stored: set[int] = set(np.flatnonzero(self._tables[layout.STORED][:]).tolist())
         self.encoded: set[int] = set(np.flatnonzero(self._tables[layout.ENCODED][:]).tolist())
@@ -91,13 +95,17 @@ class RunWriter:
         whatever happens."""
         fresh = path.with_name(f".{path.name}.new")
         try:
-            file = layout.create(fresh, height, width, keep)
-            for name, value in attributes.items():
-                layout.set_attribute(file, name, value)
-            file.attrs["complete"] = False
-            file.flush()
+            with layout.create(fresh, height, width, keep) as file:
+                for name, value in attributes.items():
+                    layout.set_attribute(file, name, value)
+                file.attrs["complete"] = False
+                file.flush()
+                place = layout.journal_place(file)
+            with fresh.open("r+b") as stream:
+                begin_journal(stream.fileno(), place)
             os.replace(fresh, path)
-            return cls(path, file, compression)
+            sync_folder(path.parent)
+            return cls(path, place, compression)
         except OSError as error:
             fresh.unlink(missing_ok=True)
             raise _storage_error(path, error) from error
@@ -106,8 +114,7 @@ class RunWriter:
     def continue_run(cls, path: Path, compression: str) -> "RunWriter":
         """Opens the run file of an unfinished run."""
         try:
-            mend_end(path)
-            return cls(path, h5py.File(path, "r+", locking=False), compression)
+            return cls(path, recover(path), compression)
         except OSError as error:
             raise _storage_error(path, error) from error
 
@@ -116,9 +123,19 @@ class RunWriter:
         """Whether the run that the file belongs to came to its end."""
         return bool(self._file.attrs["complete"])
 
+    @property
+    def run_id(self) -> RunId:
+        """The identity of the run."""
+        return read_run_id(self._file, self.path)
+
     def has(self, start: int, stop: int) -> bool:
         """Whether all frames of [start, stop) are stored."""
         return all(index in self.stored for index in range(start, stop))
+
+    def gaps(self) -> set[int]:
+        """The frames with which a gap among the stored ones begins or ends."""
+        ends = {index + 1 for index in self.stored if index + 1 not in self.stored}
+        return ends | {index for index in self.stored if index and index - 1 not in self.stored}
 
     def store(
         self,
@@ -128,22 +145,18 @@ class RunWriter:
         occlusions: Sequence[np.ndarray] = (),
     ) -> None:
         """Stores a finished segment; when this returns, its frames survive the process."""
-        try:
+        with self._writing():
             size = sum(a.nbytes for group in (frames, flows, occlusions) for a in group)
-            reserve(self._descriptor, size + _METADATA_RESERVE_BYTES)
+            self._safe.reserve(size + _METADATA_RESERVE_BYTES)
             self._store_times(record)
             self._store_frames(record, frames)
-            for name, images in ((layout.FLOW, flows), (layout.OCCLUSION, occlusions)):
-                if images:
-                    layout.grow(self._file[name], record.stop)
-                    self._file[name][record.start : record.stop] = np.stack(images)
+            self._store_kept(layout.FLOW, record.start, flows)
+            self._store_kept(layout.OCCLUSION, record.start, occlusions)
             self._store_rows(record)
-            self._file.flush()
+            self._safe.before_marks()
             marks = np.ones(record.stop - record.start, dtype=np.uint8)
             layout.write_rows(self._tables[layout.STORED], record.start, marks)
-            self._file.flush()
-        except OSError as error:
-            raise _storage_error(self.path, error) from error
+            self._safe.commit()
         self.stored.update(range(record.start, record.stop))
 
     def read_frame(self, index: int) -> np.ndarray:
@@ -160,61 +173,56 @@ class RunWriter:
         return int(pts[index]), int(duration[index])
 
     def mark_encoded(self, start: int, stop: int) -> None:
-        """Notes that the frames [start, stop) are safely encoded and their pixels may go."""
-        try:
-            layout.write_rows(
-                self._tables[layout.ENCODED], start, np.ones(stop - start, dtype=np.uint8)
-            )
-            self._file.flush()
-        except OSError as error:
-            raise _storage_error(self.path, error) from error
+        """Notes that the frames [start, stop) are safely encoded and their pixels may go. Waits
+        until that is on the disk."""
+        with self._writing():
+            marks = np.ones(stop - start, dtype=np.uint8)
+            layout.write_rows(self._tables[layout.ENCODED], start, marks)
+            self._safe.sync()
         self.encoded.update(range(start, stop))
 
     def free(self, start: int, stop: int) -> None:
         """Frees the pixels of the frames [start, stop); the file reuses their room for later
         ones."""
-        try:
+        with self._writing():
             dataset = self._file[layout.FRAMES]
             black = zlib.compress(bytes(math.prod(dataset.chunks)), layout.DEFLATE_LEVEL)
             for index in range(start, stop):
-                dataset.id.write_direct_chunk((index, 0, 0, 0), black)
-                self._file.flush()
-        except OSError as error:
-            raise _storage_error(self.path, error) from error
+                self._safe.write_chunk(dataset, index, black)
+                self._safe.commit()
 
     def note_ranks(self, rows: RankRows) -> None:
         """Writes what was last heard of each rank."""
         table = np.zeros(len(rows), dtype=layout.RANK_DTYPE)
         for position, (rank, host, process, heard, doing, sent) in enumerate(rows):
             table[position] = (rank, host.encode(), process, heard, doing.encode(), sent)
-        try:
-            self._file[layout.RANKS].resize(len(rows), axis=0)
-            self._file[layout.RANKS][:] = table
-            self._file.flush()
-        except OSError as error:
-            raise _storage_error(self.path, error) from error
+        with self._writing():
+            ranks = self._file[layout.RANKS]
+            ranks.resize(len(rows), axis=0)
+            for start in range(0, len(rows), _ROWS_AT_ONCE):
+                ranks[start : start + _ROWS_AT_ONCE] = table[start : start + _ROWS_AT_ONCE]
+                self._safe.commit()
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        """Writes attributes of the whole run."""
-        try:
+        """Writes attributes of the whole run; they are on the disk when this returns."""
+        with self._writing():
             for name, value in attributes.items():
                 layout.set_attribute(self._file, name, value)
-            self._file.flush()
-        except OSError as error:
-            raise _storage_error(self.path, error) from error
+            self._safe.sync()
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file, whatever state it is in."""
+        with self._writing():
+            self._safe.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What goes wrong becomes a StorageError, and the file stays as it was before."""
         try:
-            self._file.close()
-            if self._descriptor >= 0:
-                give_back(self._descriptor)
+            yield
         except OSError as error:
+            self._safe.abandon()
             raise _storage_error(self.path, error) from error
-        finally:
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-                self._descriptor = -1
 
     def _store_times(self, record: SegmentRecord) -> None:
         for name, values in ((layout.PTS, record.pts), (layout.DURATION, record.durations)):
@@ -228,13 +236,22 @@ class RunWriter:
         dataset = self._file[layout.FRAMES]
         layout.grow(dataset, record.stop)
         for index, frame in zip(range(record.start, record.stop), frames, strict=True):
-            chunk, place = np.ascontiguousarray(frame), (index, 0, 0, 0)
             if self._deflate:
-                packed = zlib.compress(chunk.data, layout.DEFLATE_LEVEL)
-                dataset.id.write_direct_chunk(place, packed)
+                self._safe.write_chunk(dataset, index, deflated(frame))
             else:
-                dataset.id.write_direct_chunk(place, chunk.data, filter_mask=layout.SKIP_DEFLATE)
-            self._file.flush()
+                pixels = np.ascontiguousarray(frame).data
+                self._safe.write_chunk(dataset, index, pixels, layout.SKIP_DEFLATE)
+            self._safe.between_frames()
+
+    def _store_kept(self, name: str, start: int, images: Sequence[np.ndarray]) -> None:
+        if not images:
+            return
+        dataset = self._file[name]
+        layout.grow(dataset, start + len(images))
+        for index, image in enumerate(images, start):
+            chunk = deflated(image.astype(dataset.dtype, copy=False), dataset.shuffle)
+            self._safe.write_chunk(dataset, index, chunk)
+            self._safe.between_frames()
 
     def _store_rows(self, record: SegmentRecord) -> None:
         stops = self._shot_stops

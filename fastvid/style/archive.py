@@ -13,6 +13,12 @@ from fastvid.errors import InputError
 from fastvid.style.pickle_machine import DAMAGES, MAX_PICKLE_BYTES, RefusedError, unpickle
 
 WAY_OUT = "give a checkpoint written by `fastvid train`, or a model that `fastvid styles` knows"
+# For files that hold a whole model, which to read is to run their code.
+SAVE_STATE_DICT = (
+    "if it is a whole model (torch.save(model, ...)), save torch.save(model.state_dict(), ...)"
+)
+# The folder of the source code in an archive of torch.jit.save.
+_SCRIPT_FOLDER = "/code/"
 
 _START = b"PK\x03\x04"
 
@@ -33,6 +39,11 @@ def _check_archive(data: bytes, name: str) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
+            if any(_SCRIPT_FOLDER in entry.filename for entry in members):
+                raise InputError(
+                    f"{name}: is a TorchScript module, whose code is not run here; save the state "
+                    "dict of the model that it was made of, torch.save(model.state_dict(), ...)"
+                )
             pickles = [entry for entry in members if entry.filename.endswith("data.pkl")]
             if len(pickles) != 1 or pickles[0].file_size > MAX_PICKLE_BYTES:
                 raise InputError(f"{name}: not a style model (no torch pickle); {WAY_OUT}")
@@ -57,7 +68,9 @@ def _check_pickle(pickle: bytes, name: str) -> None:
     try:
         unpickle(io.BytesIO(pickle))
     except RefusedError as error:
-        raise InputError(f"{name}: refused, the file asks to run {error}; {WAY_OUT}") from error
+        raise InputError(
+            f"{name}: refused, the file asks to run {error}; {SAVE_STATE_DICT}, or {WAY_OUT}"
+        ) from error
     except DAMAGES as error:
         reason = str(error)[:160]
         raise InputError(f"{name}: the style model is damaged ({reason})") from error

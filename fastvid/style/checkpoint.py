@@ -20,7 +20,7 @@ from fastvid.errors import InputError
 from fastvid.style.archive import WAY_OUT, is_archive, read_archive
 from fastvid.style.legacy_archive import is_legacy_archive, read_legacy_archive
 from fastvid.style.network import Layer, check_variant, parameter_shapes, parse_arch
-from fastvid.style.state_dicts import state_dict_content, state_dict_source
+from fastvid.style.state_dicts import state_dict_content, state_dict_source, unwrapped
 from fastvid.style.torch7 import is_torch7
 from fastvid.style.torch7_model import BYTES_PER_NUMBER, torch7_content
 from fastvid.style.variant import Variant, variant_from_dict, variant_to_dict
@@ -117,6 +117,7 @@ def _read_content(data: bytes, name: str) -> tuple[object, str]:
         content = read_legacy_archive(data, name)
     else:
         raise InputError(f"{name}: not a style model (neither of PyTorch nor of Torch7); {WAY_OUT}")
+    content = unwrapped(content)
     program = state_dict_source(content)
     if program is None or not isinstance(content, dict):
         return content, OWN_FORMAT

@@ -29,7 +29,8 @@ def describe_model(model: Checkpoint, name: str) -> str:
     lines = [
         f"{name}: {variant.kind} model, format: {model.source}",
         f"layers       {model.arch}",
-        f"             norm and ReLU behind {norms}, norm epsilon {variant.norm_eps:g}",
+        f"             norm and ReLU behind {norms}, norm epsilon {variant.norm_eps:g}"
+        + (", statistics of the training (batch norm)" if variant.norm == "fixed" else ""),
         f"input        {_CHANNELS[variant.kind]}",
         f"             {colours} levels 0..255 minus {means}",
         f"output       {model.scale:g} x {ends}, plus {means}, rounded and clipped to 0..255",

@@ -47,11 +47,12 @@ class Conv:
 
 @dataclass(frozen=True)
 class Norm:
-    """Instance norm: weight and bias (C,)."""
+    """A norm: weight and bias (C,); kind: `instance`, or `fixed` (see Variant)."""
 
     weight: torch.Tensor
     bias: torch.Tensor
     eps: float = NORM_EPS
+    kind: str = "instance"
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class _Found:
     block_borders: set[str] = field(default_factory=set)
     upsampled_norms: set[bool] = field(default_factory=set)
     eps: set[float] = field(default_factory=set)
+    norms: set[str] = field(default_factory=set)
 
     def take(self, kind: type) -> Step | None:
         """The next step if it is of a kind."""
@@ -133,6 +135,7 @@ def describe(steps: list[Step], order: str, mean_bgr: tuple[float, ...]) -> dict
         output=output,
         order=order,
         norm_eps=_only(found.eps, NORM_EPS, "epsilons of norms"),
+        norm=_only(found.norms, "instance", "kinds of norms"),
     )
     return {
         "arch": ",".join(found.tokens),
@@ -229,6 +232,7 @@ def _take_norm(found: _Found) -> None:
         raise _misfit(found, "where a ReLU was expected")
     _store(found.state, str(found.position), norm)
     found.eps.add(norm.eps)
+    found.norms.add(norm.kind)
     found.position += 2
 
 
@@ -250,6 +254,7 @@ def _take_residual(found: _Found, block: Residual) -> None:
         _store(found.state, f"{found.position}.body.{number}", conv)
         _store(found.state, f"{found.position}.body.{number + 1}", norm)
         found.eps.add(norm.eps)
+        found.norms.add(norm.kind)
     border = _only(borders, "crop", "borders in one residual block")
     if body.steps or block.cropped != (CROPPED_PX if border == "crop" else 0):
         raise InputError(

@@ -37,6 +37,20 @@ class InstanceNorm(nn.InstanceNorm2d):
         return F.batch_norm(features, None, None, self.weight, self.bias, True, 0.0, self.eps)
 
 
+class FixedNorm(InstanceNorm):
+    """A norm whose mean and variance do not depend on the picture: a factor and an addend for each
+    channel."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        features = features.to(self.weight.dtype)
+        return features * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def build_norm(channels: int, eps: float, kind: str) -> InstanceNorm:
+    """The norm of a variant. kind: `instance` or `fixed`."""
+    return (FixedNorm if kind == "fixed" else InstanceNorm)(channels, eps)
+
+
 class ReflectConv2d(nn.Conv2d):
     """A convolution that reflects its input at the border: (N, C, H, W) keeps H, W at stride 1."""
 
@@ -99,18 +113,24 @@ class ResidualBlock(nn.Module):
     """conv, norm, ReLU, conv, norm, added to the input.
 
     border: of the convolutions, as `build_convolution` takes it; `crop` takes CROPPED_PX from each
-    side.
+    side. norm: as `build_norm` takes it.
     """
 
-    def __init__(self, channels: int, border: str = "reflect", eps: float = NORM_EPS) -> None:
+    def __init__(
+        self,
+        channels: int,
+        border: str = "reflect",
+        eps: float = NORM_EPS,
+        norm: str = "instance",
+    ) -> None:
         super().__init__()
         self.cropped = CROPPED_PX if border == "crop" else 0
         self.body = nn.Sequential(
             build_convolution(channels, channels, 3, 1, border),
-            InstanceNorm(channels, eps),
+            build_norm(channels, eps, norm),
             nn.ReLU(inplace=True),
             build_convolution(channels, channels, 3, 1, border),
-            InstanceNorm(channels, eps),
+            build_norm(channels, eps, norm),
         )
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:

@@ -8,12 +8,13 @@ Nothing is allocated before the file has been found to hold it.
 """
 
 import io
+from typing import TypeGuard
 
 import numpy as np
 import torch
 
 from fastvid.errors import InputError
-from fastvid.style.archive import WAY_OUT
+from fastvid.style.archive import SAVE_STATE_DICT, WAY_OUT
 from fastvid.style.pickle_machine import (
     DAMAGES,
     DamagedError,
@@ -50,20 +51,47 @@ def read_legacy_archive(data: bytes, name: str) -> object:
         if not isinstance(content, dict) or not isinstance(keys, list):
             raise DamagedError("no dict of tensors")
         storages = _read_storages(data, file.tell(), keys, _storages_of(content))
-        return {
-            key: _tensor_of(value, storages) if isinstance(value, Tensor) else value
-            for key, value in content.items()
-        }
+        return _with_tensors(content, storages)
     except RefusedError as error:
-        raise InputError(f"{name}: refused, the file asks to run {error}; {WAY_OUT}") from error
+        raise InputError(
+            f"{name}: refused, the file asks to run {error}; {SAVE_STATE_DICT}, or {WAY_OUT}"
+        ) from error
     except DAMAGES as error:
         reason = str(error)[:160]
         raise InputError(f"{name}: the style model is damaged or cut off ({reason})") from error
 
 
 def _storages_of(content: dict[object, object]) -> dict[str, Storage]:
-    tensors = [value for value in content.values() if isinstance(value, Tensor)]
-    return {tensor.storage.key: tensor.storage for tensor in tensors}
+    found: dict[str, Storage] = {}
+    for value in content.values():
+        if isinstance(value, Tensor):
+            found[value.storage.key] = value.storage
+        elif _is_inner(value, content):
+            found |= _storages_of(value)
+    return found
+
+
+def _is_inner(value: object, content: dict[object, object]) -> TypeGuard[dict[object, object]]:
+    """Whether a value is a dict of tensors within a dict: deeper ones, and a dict in itself, are
+    none."""
+    return (
+        isinstance(value, dict)
+        and value is not content
+        and not any(isinstance(inner, dict) for inner in value.values())
+    )
+
+
+def _with_tensors(
+    content: dict[object, object], storages: dict[str, torch.Tensor]
+) -> dict[object, object]:
+    return {
+        key: _tensor_of(value, storages)
+        if isinstance(value, Tensor)
+        else _with_tensors(value, storages)
+        if _is_inner(value, content)
+        else value
+        for key, value in content.items()
+    }
 
 
 def _read_storages(

@@ -30,13 +30,21 @@ def keep_colors(painted: np.ndarray, frame: np.ndarray) -> np.ndarray:
     luma stay.
     """
     _check_pair(painted, frame)
-    luma = (painted @ LUMA_WEIGHTS)[..., None]
-    chroma = frame - (frame @ LUMA_WEIGHTS)[..., None]
+    luma = _luma(painted)[..., None]
+    chroma = frame - _luma(frame)[..., None]
     with np.errstate(divide="ignore", invalid="ignore"):
         room = np.where(chroma > 0, (255 - luma) / chroma, luma / -chroma)
     room = np.where(chroma == 0, 1, room).min(axis=2, keepdims=True)
     shown: np.ndarray = np.rint(luma + chroma * room.clip(0, 1))
     return shown.clip(0, 255).astype(np.uint8)
+
+
+def _luma(frame: np.ndarray) -> np.ndarray:
+    """frame @ LUMA_WEIGHTS, (H, W), in one order on every machine: BLAS rounds as its number of
+    threads has it."""
+    red, green, blue = (frame[..., channel] * LUMA_WEIGHTS[channel] for channel in range(3))
+    luma: np.ndarray = red + green + blue
+    return luma
 
 
 def _check_pair(painted: np.ndarray, frame: np.ndarray) -> None:

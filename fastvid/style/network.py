@@ -26,6 +26,7 @@ from fastvid.style.layers import (
     ResidualBlock,
     UpsampledConv2d,
     build_convolution,
+    build_norm,
     pads_with_zeros,
 )
 from fastvid.style.upsampling import PhasedConv2d
@@ -148,7 +149,7 @@ def build_network(arch: str, in_channels: int = 3, variant: Variant | None = Non
     for layer in layers[:-1]:
         modules.append(_build_layer(layer, variant))
         if _is_normed(layer, variant):
-            norm = InstanceNorm(layer.out_channels, variant.norm_eps)
+            norm = build_norm(layer.out_channels, variant.norm_eps, variant.norm)
             modules += [norm, nn.ReLU(inplace=True)]
     modules.append(_build_layer(layers[-1], variant))
     if variant.output == "tanh":
@@ -264,7 +265,7 @@ def _build_layer(layer: Layer, variant: Variant) -> nn.Module:
     if layer.kind == "d":
         return nn.Conv2d(fan_in, fan_out, 3, stride=2, padding=1)
     if layer.kind == "R":
-        return ResidualBlock(fan_out, variant.residual, variant.norm_eps)
+        return ResidualBlock(fan_out, variant.residual, variant.norm_eps, variant.norm)
     if layer.kind == "u":
         return nn.ConvTranspose2d(fan_in, fan_out, 3, stride=2, padding=1, output_padding=1)
     return nn.Upsample(scale_factor=layer.stride, mode="nearest")

@@ -1,8 +1,9 @@
 """What the pickles of `torch.save` say, found out without looking up or calling anything.
 
 The few opcodes that a dict of tensors needs are interpreted here. Storages and tensors become
-records of where their numbers are. Keys of dicts are texts or whole numbers: tuples that hold one
-another many times over would take for ever to hash.
+records of where their numbers are. Keys of dicts are texts or small whole numbers: tuples that hold
+one another many times over would take for ever to hash, and large numbers can be chosen so that all
+of them collide in the dict.
 """
 
 import io
@@ -16,6 +17,8 @@ import torch
 # A style model's pickle names some hundred tensors; 7 KB for the bundled ones.
 MAX_PICKLE_BYTES = 4 << 20
 MAX_OPCODES = 1_000_000
+# Whole numbers as keys count parameters and modules.
+MAX_KEY = 1_000_000
 
 _DTYPES = {
     "torch FloatStorage": torch.float32,
@@ -104,6 +107,8 @@ class _Machine:
         elif opcode == "MARK":
             self._marks.append(len(self.stack))
         elif opcode in ("BINPUT", "LONG_BINPUT"):
+            if not _is_key(argument):
+                raise DamagedError("a memo of more than a style model needs")
             self._memo[argument] = self.stack[-1]
         elif opcode in ("BINGET", "LONG_BINGET"):
             push(self._memo[argument])
@@ -116,7 +121,7 @@ class _Machine:
             self.stack[-1].extend(items)
         elif opcode in ("SETITEM", "SETITEMS"):
             items = self._pop(2) if opcode == "SETITEM" else self._pop_to_mark()
-            if not all(isinstance(key, (str, int)) for key in items[::2]):
+            if not all(_is_key(key) for key in items[::2]):
                 raise DamagedError("a key that is no text")
             # A key without a value can only be in a file that is damaged further on.
             self.stack[-1].update(zip(items[::2], items[1::2], strict=False))
@@ -163,6 +168,12 @@ _LITERALS = {
     "BINSTRING",
     "SHORT_BINSTRING",
 }
+
+
+def _is_key(key: object) -> bool:
+    """Whether a dict may have such a key: the hashes of numbers up to the limit are all different,
+    and those of texts can't be foreseen."""
+    return isinstance(key, str) or (isinstance(key, int) and 0 <= key <= MAX_KEY)
 
 
 def _storage(persistent_id: object) -> Storage:

@@ -23,14 +23,37 @@ from fastvid.style.layer_list import (
     describe,
 )
 from fastvid.style.layers import CROPPED_PX
+from fastvid.style.variant import NORM_EPS
 
 VIDEO_PORT = "fast-artistic-videos-pytorch"
 EXAMPLES = "PyTorch examples, fast_neural_style"
 
 # tanh times 150, as `-tanh_constant` of Fast Artistic Videos.
 _PORT_SCALE = 150.0
-# Instance norm takes its statistics from the picture: what old versions stored is of no use.
+# Batch norm stores what it has counted, and in evaluation norms every picture by it. Instance norm
+# takes its statistics from the picture: what old versions stored of it (and they did not count
+# pictures) is of no use.
+_COUNTED = "num_batches_tracked"
 _STATISTICS = re.compile(r".*\.(running_mean|running_var|num_batches_tracked)")
+
+
+# Keys under which programs put a state dict beside other things, and what DataParallel puts in
+# front of each key.
+_WRAPPINGS = ("state_dict", "model_state_dict", "model", "net", "network", "params")
+_PARALLEL = "module."
+
+
+def unwrapped(content: object) -> object:
+    """The state dict in what a program saved: by itself, under a key, of a DataParallel."""
+    if not isinstance(content, dict) or "arch" in content:
+        return content
+    for key in _WRAPPINGS:
+        inner = content.get(key)
+        if isinstance(inner, dict) and any(isinstance(v, torch.Tensor) for v in inner.values()):
+            return unwrapped(inner)
+    if content and all(str(key).startswith(_PARALLEL) for key in content):
+        return {str(key).removeprefix(_PARALLEL): value for key, value in content.items()}
+    return content
 
 
 def state_dict_source(content: object) -> str | None:
@@ -68,6 +91,9 @@ class _Weights:
             str(key): value for key, value in content.items() if not _STATISTICS.fullmatch(str(key))
         }
         self._unused = set(self._tensors)
+        self._statistics = {
+            str(key): value for key, value in content.items() if _STATISTICS.fullmatch(str(key))
+        }
 
     def __contains__(self, key: str) -> bool:
         return key in self._tensors
@@ -95,8 +121,21 @@ class _Weights:
         return Conv(weight, bias, stride, padding, transposed, added=int(transposed))
 
     def norm(self, key: str) -> Norm:
-        """The instance norm of a key."""
-        return Norm(self._tensor(f"{key}.weight"), self._tensor(f"{key}.bias"))
+        """The instance norm of a key, or the batch norm, as it runs in evaluation."""
+        weight, bias = self._tensor(f"{key}.weight"), self._tensor(f"{key}.bias")
+        mean, variance, counted = (
+            self._statistics.get(f"{key}.{name}")
+            for name in ("running_mean", "running_var", _COUNTED)
+        )
+        if not isinstance(mean, torch.Tensor) or not isinstance(variance, torch.Tensor):
+            return Norm(weight, bias)
+        if counted is None:
+            return Norm(weight, bias)
+        if not mean.shape == variance.shape == weight.shape == bias.shape:
+            raise InputError(f"the statistics of '{key}' have another shape than its weight")
+        factor = weight.double() / torch.sqrt(variance.double() + NORM_EPS)
+        addend = bias.double() - mean.double() * factor
+        return Norm(factor.float(), addend.float(), kind="fixed")
 
     def check_all_used(self) -> None:
         """Raises InputError if there is a weight that no layer took."""

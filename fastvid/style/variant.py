@@ -24,6 +24,7 @@ _CHOICES = {
     "norm_upsampled": (True, False),
     "output": ("tanh", "linear"),
     "order": ("bgr", "rgb"),
+    "norm": ("instance", "fixed"),
 }
 
 
@@ -42,6 +43,8 @@ class Variant:
     output: `tanh` ends the network, or nothing (`linear`).
     order: of the colour channels, in and out.
     norm_eps: what instance norm adds to the variance.
+    norm: `instance`: each picture is normed by its own mean and variance; `fixed`: by those of the
+        training, as batch norm does in evaluation, which are folded into weight and bias.
     """
 
     in_channels: int = FRAME_CHANNELS
@@ -53,6 +56,7 @@ class Variant:
     output: str = "tanh"
     order: str = "bgr"
     norm_eps: float = NORM_EPS
+    norm: str = "instance"
 
     @property
     def kind(self) -> str:

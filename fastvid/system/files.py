@@ -110,7 +110,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replaces a file at once: after a kill or a full disk it is the old one or the new one, whole.
+    """Replaces a file at once: after a kill, a full disk or the death of the node it is the old one
+    or the new one, whole.
 
     Raises StorageError if it can't be written.
     """
@@ -121,6 +122,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+        sync_folder(path.parent)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise StorageError(f"{path}: cannot write: {error.strerror}") from error

@@ -5,44 +5,25 @@ import platform
 import shutil
 from pathlib import Path
 
-CGROUP = Path("/sys/fs/cgroup")
-# A cgroup without a limit shows "max" (v2) or a number near 2^63 (v1).
-_NO_LIMIT = 1 << 60
+from fastvid.system.cgroups import NO_LIMIT, ControlGroups
 
 
-def usable_cores(cgroup: Path = CGROUP) -> int:
-    """Cores that this process may run on: its affinity mask, cut to the CPU quota of `cgroup`."""
-    cores = len(os.sched_getaffinity(0))
-    try:
-        quota, period = (cgroup / "cpu.max").read_text().split()
-        if quota != "max":
-            cores = min(cores, max(1, int(quota) // int(period)))
-    except (OSError, ValueError):
-        pass  # no cgroup v2 here, hence no quota that could be read
-    return max(1, cores)
+def usable_cores(groups: ControlGroups = ControlGroups()) -> int:  # noqa: B008 (it is frozen)
+    """Cores that this process may run on: its affinity mask, cut to the CPU quota of its groups."""
+    return max(1, int(min(len(os.sched_getaffinity(0)), groups.cores_allowed())))
 
 
-def available_memory_bytes(cgroup: Path = CGROUP) -> int:
-    """Memory that this process could still take: of the host, and of `cgroup` if that has less."""
-    available = _NO_LIMIT
+def available_memory_bytes(groups: ControlGroups = ControlGroups()) -> int:  # noqa: B008
+    """Memory that this process could still take: of the host, and of its groups if they have
+    less."""
+    available = NO_LIMIT
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 available = int(line.split()[1]) * 1024
     except OSError:
         pass  # not Linux: no limit is known
-    for limit_name, usage_name in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        try:
-            limit = (cgroup / limit_name).read_text().strip()
-            if limit != "max" and int(limit) < _NO_LIMIT:
-                used = int((cgroup / usage_name).read_text())
-                available = min(available, max(0, int(limit) - used))
-        except (OSError, ValueError):
-            continue
-    return available
+    return min(available, groups.memory_left_bytes())
 
 
 def free_disk_bytes(path: Path) -> int:

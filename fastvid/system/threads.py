@@ -117,7 +117,7 @@ class BackgroundThread:
     """
 
     def __init__(
-        self, name: str, body: Callable[[], None], failed: Callable[[BaseException], None]
+        self, name: str, body: Callable[[], object], failed: Callable[[BaseException], None]
     ) -> None:
         self._body = body
         self._failed = failed
@@ -127,10 +127,14 @@ class BackgroundThread:
         """Starts it."""
         self._thread.start()
 
-    def join(self) -> None:
-        """Waits for its end; returns at once in the thread itself, or if it was never started."""
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
-            self._thread.join()
+    def join(self, patience_s: float | None = None) -> bool:
+        """Waits for its end, for so long at most; whether it has ended. Returns at once in the
+        thread itself, or if it was never started."""
+        if self._thread.ident is None:
+            return True
+        if self._thread is not threading.current_thread():
+            self._thread.join(patience_s)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:

@@ -74,6 +74,8 @@ def run(
             "videos": _hashes(video_paths),
             "photographs": len(photos.training),
             "start": list(start.hashes) if start else [],
+            # Pictures, styles and the size of a batch follow from their number.
+            "ranks": world.size,
         }
         _restore(trainer, folder, identity)
         if world.rank == 0:

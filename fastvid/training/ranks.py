@@ -11,6 +11,7 @@ from fastvid.errors import FastvidError
 from fastvid.parallel.messages import Train
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.message import Quit
+from fastvid.system.streams import LastingStream
 from fastvid.training.command import owned_state, run
 from fastvid.training.world import World, from_rank_0
 
@@ -67,9 +68,11 @@ def _train(parsed: argparse.Namespace, comm: Communicator, world: World) -> None
         said = from_rank_0(world, reason, _CPU)
         return None if said is None else said.decode()
 
-    run(parsed, world, _say, agreed_reason)
+    # A log: a training of many hours does not end with who reads it.
+    log = LastingStream(sys.stdout)
 
+    def say(line: str) -> None:
+        log.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+        log.flush()
 
-def _say(line: str) -> None:
-    sys.stdout.write(f"{time.strftime('%H:%M:%S')} {line}\n")
-    sys.stdout.flush()
+    run(parsed, world, say, agreed_reason)

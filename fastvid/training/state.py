@@ -1,6 +1,7 @@
 """The state of a training run on disk: all that is needed to go on as if nothing had happened."""
 
 import io
+import logging
 import pickle
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ import torch
 from fastvid.errors import InputError
 
 STATE_NAME = "state.pt"
+# States that were saved before these were noted lack them, and are continued all the same.
+_NOTED_LATER = {"ranks": "on how many ranks it was trained; go on with as many"}
+
+_LOG = logging.getLogger(__name__)
 
 
 def state_bytes(state: dict[str, object]) -> bytes:
@@ -44,6 +49,9 @@ def parse_state(data: bytes, folder: Path, identity: dict[str, object]) -> dict[
     if not isinstance(found, dict):
         raise InputError(f"{path}: no training state; {way_out}")
     for name in sorted(set(identity) | set(found)):
+        if name in _NOTED_LATER and name not in found:
+            _LOG.warning("%s does not say %s", path, _NOTED_LATER[name])
+            continue
         if identity.get(name) != found.get(name):
             raise InputError(
                 f"{path}: belongs to another run ({name} was {found.get(name)}, "

@@ -86,7 +86,8 @@ class Trainer:
     def step(self) -> dict[str, float]:
         """Train one step; returns the mean of each loss term (unweighted; `total` is weighted).
 
-        Raises FastvidError, before the weights are touched, if the loss is no finite number.
+        Raises FastvidError, before the weights are touched, if the loss or a gradient is no finite
+        number.
         """
         if self._clock is None:
             self._clock = time.monotonic()
@@ -100,10 +101,11 @@ class Trainer:
         gradients = [p.grad for p in self.bank.parameters() if p.grad is not None]
         elapsed = self._elapsed()
         average(self.world, [*gradients, sums, elapsed])
-        if not bool(torch.isfinite(sums).all()):
+        # A finite loss may have a gradient that is not; one step would spoil all weights.
+        if not bool(torch.stack([torch.isfinite(p).all() for p in (sums, *gradients)]).all()):
             raise FastvidError(
-                f"training diverged in step {self.step_number + 1}: the loss is not a finite "
-                "number. The last saved state is good; use a lower --learning-rate"
+                f"training diverged in step {self.step_number + 1}: the loss or its gradient is no "
+                "finite number. The last saved state is good; use a lower --learning-rate"
             )
         for group in self.adam.param_groups:
             group["lr"] = group["rate"] * self._learning_rate()

@@ -52,6 +52,26 @@ def test_one_process(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> None
     assert connect() is comm
 
 
+def test_a_run_that_was_stopped_stops_no_other(
+    uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
+    def repaint(time_limit: float | None) -> fastvid.JobResult | None:
+        return fastvid.stylize(
+            uncut_clip.path,
+            tmp_path / "out.mkv",
+            style=str(tiny_style),
+            threads=1,
+            time_limit=time_limit,
+            grace=0.01,
+            progress="none",
+        )
+
+    with pytest.raises(fastvid.Stopped, match="time limit"):
+        repaint(0.02)
+    result = repaint(None)
+    assert result is not None and result.frames == uncut_clip.frame_count
+
+
 def test_the_signature_is_that_of_the_options() -> None:
     parameters = signature(fastvid.stylize).parameters
     assert list(parameters)[:2] == ["input", "output"]

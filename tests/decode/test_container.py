@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 
+from fastvid.decode.container import is_animated_webp
 from fastvid.decode.film import open_source
 from fastvid.errors import InputError
 from support.decode_clips import numbered_clip, numbered_picture, read_number, to_yuv, yuv_frame
@@ -87,3 +88,23 @@ def test_names_that_look_like_addresses_are_names(
     for name in ("concat:a|b.mp4", "50%d.mp4", "http:x.mp4"):
         numbered_clip(tmp_path / "plain.mp4", 3).rename(tmp_path / name)
         assert [read_number(frame.image) for frame in open_source(name)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [("f_%05d.png", "Patterns are not followed"), ("f_*.png", "Patterns"), ("gone.mp4", "no such")],
+)
+def test_a_missing_file_is_said_to_be_missing_with_a_rate_too(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        open_source(str(tmp_path / name), fps=Fraction(25))
+
+
+def test_an_animated_picture_is_called_so(tmp_path: Path) -> None:
+    header = b"VP8X" + (10).to_bytes(4, "little") + bytes([2, 0, 0, 0]) + bytes(6)
+    path = tmp_path / "a.webp"
+    path.write_bytes(b"RIFF" + (4 + len(header)).to_bytes(4, "little") + b"WEBP" + header)
+    assert is_animated_webp(str(path))
+    path.write_bytes(path.read_bytes().replace(bytes([2, 0, 0, 0]), bytes(4)))
+    assert not is_animated_webp(str(path))

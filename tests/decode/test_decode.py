@@ -105,6 +105,22 @@ def test_a_header_that_lies_about_its_frames_is_not_believed(tmp_path: Path, cla
     assert source.info.frame_count_estimate == 20
 
 
+def test_a_change_of_the_pixels_shape_is_said(tmp_path: Path) -> None:
+    content = b""
+    for number, aspect in enumerate((Fraction(1), Fraction(4, 3))):
+        path = numbered_clip(
+            tmp_path / f"{number}.ts",
+            10,
+            codec="mpeg2video",
+            times=list(range(10 * number, 10 * number + 10)),
+            pixel_aspect=aspect,
+        )
+        content += path.read_bytes()
+    (tmp_path / "joined.ts").write_bytes(content)
+    with open_source(str(tmp_path / "joined.ts")) as film:
+        assert len(list(film)) == 20 and "pixels have another shape" in film.late_notes[0]
+
+
 def test_a_change_of_size_is_scaled_and_said(tmp_path: Path) -> None:
     path = tmp_path / "s.h264"
     parts = [

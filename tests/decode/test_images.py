@@ -10,6 +10,7 @@ import pytest
 
 from fastvid.decode.film import open_source
 from fastvid.decode.frame import Frame
+from fastvid.decode.random_access import open_reader
 from fastvid.errors import InputError
 from support.decode_clips import PATCHES, numbered_picture, patches, read_number
 
@@ -74,21 +75,59 @@ def test_sixteen_bit_and_grey_images(tmp_path: Path) -> None:
     assert (second.image == 77).all()
 
 
+def orient(path: Path, orientation: int) -> None:
+    """Writes an EXIF orientation into a JPEG file."""
+    content = path.read_bytes()
+    entry = struct.pack("<HHHIHHI", 1, 0x112, 3, 1, orientation, 0, 0)
+    exif = b"Exif\0\0II*\0" + struct.pack("<I", 8) + entry
+    segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+    path.write_bytes(content[:2] + segment + content[2:])
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_photographs_are_turned_upright(tmp_path: Path, orientation: int) -> None:
     """The EXIF orientations that cameras write; OpenCV's reader is the oracle."""
     picture = np.zeros((48, 64, 3), np.uint8)
     picture[:24, :32], picture[24:, 32:] = (255, 0, 0), (0, 0, 255)
     save(tmp_path / "1.jpg", picture)
-    content = (tmp_path / "1.jpg").read_bytes()
-    entry = struct.pack("<HHHIHHI", 1, 0x112, 3, 1, orientation, 0, 0)
-    exif = b"Exif\0\0II*\0" + struct.pack("<I", 8) + entry
-    segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
-    (tmp_path / "1.jpg").write_bytes(content[:2] + segment + content[2:])
+    orient(tmp_path / "1.jpg", orientation)
     (frame,) = open_source(str(tmp_path), fps=FPS)
     expected = cv2.imread(str(tmp_path / "1.jpg"), cv2.IMREAD_COLOR)
     assert expected is not None and frame.image.shape == expected.shape
     assert np.abs(frame.image.astype(int) - expected[..., ::-1]).mean() < 2
+
+
+def test_each_photograph_is_turned_by_itself(tmp_path: Path) -> None:
+    upright = numbered_picture(5)
+    for number, (orientation, turns) in enumerate(((1, 0), (3, 2), (6, 1))):
+        save(tmp_path / f"{number}.jpg", np.ascontiguousarray(np.rot90(upright, turns)))
+        orient(tmp_path / f"{number}.jpg", orientation)
+    with open_source(str(tmp_path), fps=FPS) as film:
+        images = [frame.image for frame in film]
+        assert "1.jpg: rotated by 180 degrees, unlike the first image" in film.late_notes[0]
+        again = open_reader(film.index()).read(0, 3)
+    for image, other in zip(images, again, strict=True):
+        assert np.abs(image.astype(int) - upright).mean() < 3
+        np.testing.assert_array_equal(image, other)
+
+
+def test_a_photograph_that_stands_on_its_side_is_named(tmp_path: Path) -> None:
+    for number in range(2):
+        save(tmp_path / f"{number}.jpg", numbered_picture(number))
+    orient(tmp_path / "1.jpg", 6)
+    with pytest.raises(InputError, match=r"1.jpg: has 64x48 pixels \(rotated by 90 degrees\)"):
+        list(open_source(str(tmp_path), fps=FPS))
+
+
+def test_transparency_is_said(tmp_path: Path) -> None:
+    save(tmp_path / "0.png", numbered_picture(0))
+    see_through = np.dstack([numbered_picture(1), np.zeros((48, 64), np.uint8)])
+    assert cv2.imwrite(str(tmp_path / "1.png"), see_through)
+    with open_source(str(tmp_path), fps=FPS) as film:
+        assert len(list(film)) == 2 and "1.png: transparency is dropped" in film.late_notes[0]
+    (tmp_path / "0.png").unlink()
+    with open_source(str(tmp_path), fps=FPS) as film:
+        assert film.info.notes == ("transparency is dropped",)
 
 
 def test_working_size(tmp_path: Path) -> None:

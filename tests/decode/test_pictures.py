@@ -8,8 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from fastvid.decode.film import open_source
+from fastvid.decode.film import VideoSource, open_source
 from fastvid.decode.frame import ColorTags
+from fastvid.encode.output import plan_output
 from fastvid.errors import InputError
 from support.decode_clips import (
     PATCHES,
@@ -115,6 +116,35 @@ def test_display_matrix_is_applied(tmp_path: Path, matrix: tuple[int, int, int, 
             ]
             assert np.abs(seen.astype(int) - QUARTERS[24 + 12 * y, 32 + 16 * x]).max() <= 3
     assert bool(source.info.notes) == (matrix != (1, 0, 0, 1))
+
+
+@pytest.mark.parametrize(
+    "pix_fmt, note, full",
+    [
+        ("yuv420p", (), False),
+        ("yuv422p10le", ("10 bits a sample are painted with 8",), False),
+        ("yuv444p", (), True),
+    ],
+)
+def test_what_is_lost_of_depth_and_colour_is_said(
+    tmp_path: Path, pix_fmt: str, note: tuple[str, ...], full: bool
+) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
+        picture = av.VideoFrame.from_ndarray(patches(), format="rgb24").reformat(format=pix_fmt)
+        output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    with open_source(str(path)) as film:
+        assert film.info.notes == note and film.info.full_chroma == full
+        assert ("more coarsely" in " ".join(plan_notes(tmp_path / "o.mp4", film))) == full
+        assert plan_notes(tmp_path / "o.mkv", film, "ffv1") == ()
+        assert "10 bits" in plan_notes(tmp_path / "o.mov", film, "prores")[-1]
+
+
+def plan_notes(path: Path, film: VideoSource, codec: str | None = None) -> tuple[str, ...]:
+    return plan_output(path, info=film.info, codec=codec).notes
 
 
 def test_pixels_become_square(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from fastvid.decode.recovery import Failure, Recovery
+from fastvid.decode.failure import Failure
+from fastvid.decode.recovery import Recovery
 from fastvid.decode.scan import Scan
 from fastvid.decode.timeline import Timeline
 from fastvid.errors import InputError

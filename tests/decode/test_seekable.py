@@ -53,7 +53,7 @@ def test_parameter_sets_that_change_are_refused(tmp_path: Path) -> None:
         write_clip(
             tmp_path / f"{i}.h264",
             moving()[:20],
-            options={"g": "5", "qp": str(20 + 12 * i), "x264-params": extra},
+            options={"g": "5", "bf": "0", "qp": str(20 + 12 * i), "x264-params": extra},
         )
         for i, extra in enumerate(("cabac=1", "cabac=0"))
     ]

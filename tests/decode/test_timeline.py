@@ -26,6 +26,7 @@ def table(
         np.array(dts if dts is not None else pts, np.int64),
         np.full(count, duration, np.int64),
         keyframe,
+        np.ones(count, bool),
     )
 
 

@@ -34,7 +34,7 @@ def test_images_are_numbered_across_parts_and_bit_exact(tmp_path: Path) -> None:
     assert lines[0] == "# timestamp format v2"
     np.testing.assert_allclose(
         [float(line) for line in lines[2:]],
-        [pts / 12.8 for pts in [*times, 9000 + 1280]],
+        [(pts - 100) / 12.8 for pts in [*times, 9000 + 1280]],
         atol=1e-6,
     )
     assert sorted(os.listdir(tmp_path)) == ["out", "work"]

@@ -32,7 +32,9 @@ def test_a_stream_that_the_muxer_breaks_off_over_does_not_cost_the_video(
 ) -> None:
     source = write_source(tmp_path / "in.mp4", subtitle="mov_text")
 
-    def refuse_subtitles(output: OutputContainer, streams: list[Stream]) -> dict[int, Stream]:
+    def refuse_subtitles(
+        output: OutputContainer, streams: list[Stream], *_: bool
+    ) -> dict[int, Stream]:
         if any(stream.type == "subtitle" for stream in streams):
             raise av.ArgumentError(22, "Invalid argument")
         return add_copies(output, streams)

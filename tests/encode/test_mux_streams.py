@@ -1,15 +1,18 @@
 """Everything of the source that is not its video: in the finished file, or named in a note."""
 
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 
+from fastvid.decode.film import open_source
 from support.encode_clips import (
     AUDIO_RATE,
     TICK,
+    Stored,
     decoded,
     moving,
     muxed,
@@ -30,12 +33,46 @@ def test_sound_is_kept_packet_for_packet_with_its_priming(
     path, notes = muxed(
         tmp_path, f"out.{extension}", source, times=[offset + 512 * index for index in range(25)]
     )
-    assert packets(path, "audio") == expected
-    assert decoded(path)[0] == decoded(source)[0]
+    assert packets(path, "audio") == [_earlier(packet, start) for packet in expected]
+    assert decoded(path)[0] == [time - start for time in decoded(source)[0]]
     assert notes == []
     with av.open(str(path)) as container:
         assert container.streams.audio[0].language == ("ger" if extension == "mov" else "deu")
         assert container.metadata["title"] == "A film"
+
+
+def _earlier(packet: Stored, by: Fraction) -> Stored:
+    return replace(packet, pts=packet.pts - by, dts=None if packet.dts is None else packet.dts - by)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+@pytest.mark.parametrize("second", [500, 0])
+def test_joined_recordings_keep_their_sound_beside_the_picture(
+    tmp_path: Path, name: str, second: int
+) -> None:
+    """The clock of the second one begins far ahead, or again."""
+    sources = [
+        write_source(tmp_path / f"{number}.ts", start=Fraction(start))
+        for number, start in enumerate((20, 20 + second))
+    ]
+    source = tmp_path / "joined.ts"
+    source.write_bytes(b"".join(path.read_bytes() for path in sources))
+    with open_source(str(source)) as film:
+        times = [frame.pts for frame in film.promised_frames()]
+    path, notes = muxed(
+        tmp_path, name, source, times=times, last=3600, time_base=film.info.time_base
+    )
+    assert [note for note in notes if "millisecond" not in note] == []
+    assert decoded(path)[0] == [Fraction(frame, 25) for frame in range(50)]
+    sound = packets(path, "audio")
+    assert [packet.data for packet in sound] == [
+        packet.data[7:]
+        for part in sources
+        for packet in packets(part, "audio")  # without ADTS
+    ]
+    first, after = sound[0].pts, sound[len(sound) // 2].pts
+    assert abs(first) <= Fraction(1, 40) and abs(after - first - 1) <= Fraction(1, 1000)
+    assert sound[-1].pts < 2
 
 
 def test_sound_in_matroska_is_exact_to_the_millisecond(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_rank_0_encodes_what_does_not_come_back(plan: OutputPlan, tmp_path: Path
     """One part comes whole, one is given back after some bytes, in an order that is not theirs."""
     writer = RunWriter.create(tmp_path / "out.h5", 48, 64, {"settings": "{}"}, (), "none")
     mine = EncodedParts(plan, PART_FRAMES)
-    mine.take_over(writer.has)
+    mine.take_over(writer.has, writer.run_id)
     held = threading.Event()
 
     def held_back(plan: OutputPlan, path: Path, threads: int) -> VideoEncoder | ImageEncoder:

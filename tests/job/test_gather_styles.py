@@ -37,7 +37,7 @@ def outputs(tmp_path: Path) -> list[tuple[RunWriter, EncodedParts]]:
         writer = run_files.create(tmp_path / f"{style}.h5")
         plan = plan_output(tmp_path / f"{style}.mkv", info=INFO, codec="ffv1")
         parts = EncodedParts(plan, PART_FRAMES)
-        parts.take_over(writer.has)
+        parts.take_over(writer.has, writer.run_id)
         made.append((writer, parts))
     return made
 
@@ -88,13 +88,31 @@ def test_what_one_output_lacks_is_stored_there_alone(
     kept = first.read_frame(0)
     gatherer = Gatherer(outputs, 1, discard=False, wake=lambda: None)
     gatherer.start()
-    assert not gatherer.has(0, LENGTH)
+    assert gatherer.lacking(0, LENGTH) == {1}
     put(gatherer, 0)
     finish(gatherer)
-    assert gatherer.has(0, LENGTH)
+    assert not gatherer.lacking(0, LENGTH)
     assert np.array_equal(first.read_frame(0), kept)
-    assert np.array_equal(gatherer.stored_frame(3), [of_style(0, 3), of_style(1, 3)])
     assert second.has(0, LENGTH)
+
+
+def test_a_stored_frame_is_looked_up_in_every_style(
+    outputs: list[tuple[RunWriter, EncodedParts]],
+) -> None:
+    """In the storing thread: the main thread must not wait for the disk."""
+    for style, (writer, _) in enumerate(outputs):
+        writer.store(record(0, 0, LENGTH), [of_style(style, i) for i in range(LENGTH)])
+    gatherer = Gatherer(outputs, 1, discard=False, wake=lambda: None)
+    gatherer.look_up(3)
+    assert gatherer.looked_up() is None
+    gatherer.start()
+    found = [gatherer.looked_up()]
+    while found[-1] is None:
+        time.sleep(0.001)
+        found.append(gatherer.looked_up())
+    assert gatherer.looked_up() is None
+    assert np.array_equal(found[-1], [of_style(0, 3), of_style(1, 3)])
+    gatherer.cancel()
 
 
 def test_frames_of_closed_parts_go_in_every_output(

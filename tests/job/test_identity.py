@@ -1,6 +1,7 @@
 """What has to be the same for a run to be continued, and how a difference is told."""
 
 import json
+import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -9,8 +10,14 @@ from typing import Any
 import pytest
 
 from fastvid.errors import InputError
-from fastvid.job.identity import check_same_run, run_identity
+from fastvid.job.identity import (
+    check_same_run,
+    picture_settings,
+    processor_note,
+    run_identity,
+)
 from fastvid.job.options import StylizeOptions
+from fastvid.runfile.begin import reading_software
 from fastvid.stages.settings import PictureSettings
 
 SETTINGS = PictureSettings(threads=2, processor="a processor")
@@ -143,3 +150,29 @@ def test_the_run_file_lies_beside_the_output(output: str, run_path: str) -> None
     assert replace(OPTIONS, output=Path(output)).run_path == Path(run_path)
     named = replace(OPTIONS, output=Path(output), run_file=Path("/scratch/x.h5"))
     assert named.run_path == Path("/scratch/x.h5")
+
+
+def test_what_reads_the_film_counts_too() -> None:
+    with pytest.raises(InputError, match="the software that reads the film was av 14, is av 15"):
+        check_same_run("out.h5", identity(reading="av 14"), identity(reading="av 15"))
+
+
+def test_a_run_begun_before_that_was_noted_is_continued(caplog: pytest.LogCaptureFixture) -> None:
+    check_same_run("out.h5", identity(), identity(reading="av 15"))
+    assert "out.h5 does not say" in caplog.text and "av 15 now" in caplog.text
+
+
+def test_all_that_reads_a_film_has_a_version() -> None:
+    versions = reading_software()
+    for name in ("av", "libavcodec", "libswscale", "scenedetect"):
+        assert re.search(rf"\b{name} \d+\.", versions), versions
+
+
+def test_processors_of_several_kinds_are_recorded_and_said() -> None:
+    mixed = picture_settings(OPTIONS, threads=1, processors=["EPYC", "Xeon", "EPYC"])
+    assert mixed.processor == "EPYC and Xeon"
+    assert "2 kinds (EPYC, Xeon)" in str(processor_note(mixed))
+    alike = picture_settings(OPTIONS, threads=1, processors=["EPYC", "EPYC"])
+    assert alike.processor == "EPYC" and processor_note(alike) is None
+    with pytest.raises(InputError, match="the kind of processor was EPYC, is EPYC and Xeon"):
+        check_same_run("out.h5", identity(settings=alike), identity(settings=mixed))

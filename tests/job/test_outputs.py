@@ -60,7 +60,7 @@ def test_parts_whose_frames_were_freed_always_stay(painting: StyleOutput) -> Non
     run_files.store(painting.writer, 0, 0, PART_FRAMES)
     painting.writer.mark_encoded(0, PART_FRAMES)
     parts = EncodedParts(painting.plan, PART_FRAMES)
-    parts.take_over(painting.writer.has)
+    parts.take_over(painting.writer.has, painting.writer.run_id)
     close_a_part(parts)
     assert list(end(painting, RemoteError("rank 1 is gone", 1), closed=0).glob("*.part"))
 

@@ -18,7 +18,7 @@ from support.places import PROGRAMS
 
 PART_FRAMES = 5
 COUNT = 23
-SMALL_PARTS = {"part_frames": PART_FRAMES}
+SMALL_PARTS = {"tuning": {"part_frames": PART_FRAMES}}
 # Rank 0 alone would take longer for the film than painting does on a machine with other work.
 SLOW_ENCODER = {"stage": "encode", "ranks": [0], "sleep": 0.5}
 

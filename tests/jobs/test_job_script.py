@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -54,7 +55,12 @@ def executable(path: Path, text: str) -> Path:
 
 
 def run_script(
-    folder: Path, acts: str, signals: list[signal.Signals], *arguments: str, **environment: str
+    folder: Path,
+    acts: str,
+    signals: list[signal.Signals],
+    *arguments: str,
+    script: str = _SCRIPT,
+    **environment: str,
 ) -> tuple[int, list[str], str]:
     """Runs a job script whose program does `acts`; it gets `signals` once the program is ready.
 
@@ -66,7 +72,7 @@ def run_script(
     messages = folder / "messages"
     with messages.open("w") as errors:
         job = subprocess.Popen(
-            ["bash", "-c", _SCRIPT, "job", *arguments],
+            ["bash", "-c", script, "job", *arguments],
             cwd=folder,
             stderr=errors,
             stdin=subprocess.DEVNULL,
@@ -108,7 +114,6 @@ WARNING, CANCEL = signal.SIGUSR1, signal.SIGTERM
         # As mpich's mpirun says it: the numbers of the signals that killed ranks, in one.
         ("listen ready exit-9", 9),
         ("listen ready exit-10", 10),
-        ("listen ready exit-11", 11),
         ("listen ready exit-15", 15),
         # As srun and Open MPI's mpirun say it.
         ("listen ready exit-137", 137),
@@ -130,6 +135,8 @@ def test_what_its_warning_ended_is_requeued(tmp_path: Path, acts: str, status: i
         ("listen ready exit-1", [WARNING], 1),
         ("listen ready exit-2", [WARNING], 2),
         ("listen ready exit-134", [WARNING], 134),  # an abort of its own
+        ("listen ready exit-11", [WARNING], 11),  # a segmentation fault, as mpich says it
+        ("listen ready kill-11", [WARNING], 139),
         ("listen ready exit-75", [CANCEL], 75),
         ("ready", [CANCEL], 143),
         ("listen ready exit-75", [WARNING, CANCEL], 75),
@@ -182,3 +189,83 @@ def test_a_site_that_does_not_requeue_is_said(tmp_path: Path) -> None:
     )
     assert (found, asked) == (75, ["requeue 7"])
     assert "Slurm does not requeue this job" in messages and "back in the queue" not in messages
+
+
+# -- hosts.sh --------------------------------------------------------------------------------------
+
+# Stands in for mpirun: says whose it is, writes down its arguments, and runs the program.
+_MPIRUN = """#!/bin/sh
+if [ "$1" = --version ]; then echo "$FASTVID_TEST_MPI"; exit; fi
+printf '%s\\n' "$@" > mpirun.log
+while [ "$1" != -m ]; do program=$1; shift; done
+exec "$program"
+"""
+
+
+def run_hosts(
+    folder: Path, acts: str, signals: list[signal.Signals], **environment: str
+) -> tuple[int, list[str], str]:
+    """As `run_script`, for hosts.sh outside of Slurm; what mpirun was told in place of scontrol."""
+    executable(folder / "mpirun", _MPIRUN)
+    hosts = folder / "hosts.txt"
+    hosts.write_text("one:2\ntwo\ntwo\n")
+    script = f'unset SLURM_JOB_ID; exec "{REPOSITORY}/jobs/hosts.sh" "$@"'
+    told = folder / "mpirun.log"
+    status, _, messages = run_script(
+        folder,
+        acts,
+        signals,
+        "in.mp4",
+        "out.mp4",
+        script=script,
+        FASTVID_HOSTS=str(hosts),
+        **environment,
+    )
+    return status, told.read_text().split("\n") if told.exists() else [], messages
+
+
+@pytest.mark.parametrize("acts", ["listen ready exit-75", "ready", "listen ready kill-9"])
+def test_a_warning_outside_of_slurm_ends_with_75(tmp_path: Path, acts: str) -> None:
+    """Whoever repeats the command while it ends so is served."""
+    status, _, messages = run_hosts(tmp_path, acts, [WARNING])
+    assert status == 75, messages
+    assert "unbound" not in messages and "start the same command again" in messages
+
+
+@pytest.mark.parametrize(("acts", "status"), [("exit-1", 1), ("exit-75", 75), ("exit-0", 0)])
+def test_without_a_warning_the_status_stays(tmp_path: Path, acts: str, status: int) -> None:
+    found, _, messages = run_hosts(tmp_path, acts, [])
+    assert found == status and "again" not in messages
+
+
+@pytest.mark.parametrize(
+    ("launch", "mpi", "told"),
+    [
+        (None, "HYDRA", "-n 4 -hosts one:2,two:2"),
+        ("{} --bind-to none", "mpirun (Open MPI) 5", "--bind-to none -n 4 --host one:2,two:2"),
+        ("{} -genv A 1", "HYDRA", "-genv A 1 -n 4 -hosts one:2,two:2"),
+        ("{} --hostfile mine -n 3", "mpirun (Open MPI) 5", "--hostfile mine -n 3"),
+    ],
+)
+def test_every_launcher_is_told_the_hosts(
+    tmp_path: Path, launch: str | None, mpi: str, told: str
+) -> None:
+    environment = {"FASTVID_TEST_MPI": mpi}
+    if launch is not None:
+        environment["FASTVID_LAUNCH"] = launch.format(tmp_path / "mpirun")
+    status, words, messages = run_hosts(tmp_path, "exit-0", [], **environment)
+    assert status == 0, messages
+    assert " ".join(words[: words.index(str(tmp_path / "program"))]) == told
+
+
+def test_a_launcher_that_can_not_be_told_is_refused(tmp_path: Path) -> None:
+    status, _, messages = run_hosts(tmp_path, "exit-0", [], FASTVID_LAUNCH="srun --mpi=pmi2")
+    assert status == 2 and "is not told the hosts" in messages
+
+
+def test_arrays_that_may_be_empty(tmp_path: Path) -> None:
+    """Bash before 4.4 (CentOS 7) takes an empty array for one that is not set, and stops."""
+    for script in (REPOSITORY / "jobs").glob("*.s*"):
+        for line in script.read_text().splitlines():
+            bare = re.sub(r'\$\{(\w+)\[@\]\+"\$\{\1\[@\]\}"\}', "", line)
+            assert not re.search(r"\$\{(launch|arguments)\[@\]\}", bare) or "for word" in bare, line

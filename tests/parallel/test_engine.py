@@ -11,8 +11,9 @@ import pytest
 from fastvid.errors import InputError
 from fastvid.parallel.engine.engine import Engine
 from fastvid.parallel.engine.task import LastFrame, Task
-from fastvid.parallel.engine.threads import Failed, still_computing
+from fastvid.parallel.engine.threads import Failed
 from fastvid.stages.interface import Motion, Stage
+from fastvid.system.ending import still_busy
 
 _PATIENCE_S = 30.0
 
@@ -150,4 +151,4 @@ def test_a_failure_names_stage_and_frame(error: BaseException, status: int, word
     assert event.exit_status == status
     assert wake.wait(_PATIENCE_S)
     engine.stop()
-    assert not still_computing()
+    assert not still_busy()

@@ -12,7 +12,7 @@ from fastvid.parallel.mpi.bell import Bell, Doorbells
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.meeting import Meeting, meet
 from fastvid.parallel.mpi.message import Body, Content, Farewell, Kind, Quit, Stop
-from fastvid.parallel.mpi.peer import Peer
+from fastvid.parallel.mpi.peer import Peer, local_ranks
 from fastvid.parallel.mpi.transport import Arriving, Sent, Transport
 from fastvid.parallel.mpi.waiting import Waiting
 
@@ -182,10 +182,58 @@ def test_a_peer_says_who_it_is(comm: Communicator) -> None:
 def test_ranks_on_the_same_cores_share_them(bell: Bell) -> None:
     """Ranks bound apart do not, nor do those of another host."""
     wire = Wire(size=4)
-    others = [("b", (0, 1, 2, 3), 4, 1 << 30, 11, ""), ("b", (0, 1, 2, 3), 4, 1 << 30, 12, "")]
-    wire.facts = [[*others, ("b", (4, 5), 2, 1 << 30, 13, "")], [0, 0, 0]]
+    others = [
+        ("b", (0, 1, 2, 3), 4, 1 << 30, 11, "", ""),
+        ("b", (0, 1, 2, 3), 4, 1 << 30, 12, "", ""),
+    ]
+    wire.facts = [[*others, ("b", (4, 5), 2, 1 << 30, 13, "", "")], [0, 0, 0]]
     meeting = meet(cast(Transport, wire), bell)
     assert [peer.cores for peer in meeting.peers[1:]] == [2, 2, 2]
     assert [peer.rank for peer in meeting.peers] == [0, 1, 2, 3]
     assert [peer.pid for peer in meeting.peers[1:]] == [11, 12, 13]
     assert not meeting.rung_by_all
+    meeting.doorbells.close()
+
+
+def test_thousands_of_ranks_meet(bell: Bell) -> None:
+    """On hosts of two kinds, bound to groups of cores or to all; each is counted by itself."""
+    random, size = np.random.default_rng(0), 4096
+    places = []
+    for _ in range(size):
+        host, group = int(random.integers(0, 40)), int(random.integers(0, 4))
+        cores = tuple(range(128)) if host % 2 else tuple(range(32 * group, 32 * group + 32))
+        places.append((f"node{host}", cores))
+    wire = Wire(size=size)
+    # What this process says of itself takes the place of the first one.
+    said: list[object] = [(*place, len(place[1]), 1 << 30, 7, "", "") for place in places[1:]]
+    wire.facts = [said, [0] * (size - 1)]
+    meeting = meet(cast(Transport, wire), bell)
+    meeting.doorbells.close()
+    for place, peer in zip(places[1::7], meeting.peers[1::7], strict=True):
+        assert peer.host == place[0]
+        assert peer.cores == max(1, len(place[1]) // places[1:].count(place))
+    hosts = [peer.host for peer in meeting.peers]
+    assert local_ranks(meeting.peers) == [hosts[:rank].count(hosts[rank]) for rank in range(size)]
+
+
+def test_farewells_that_come_late_are_not_those_of_the_next_time(
+    wire: Wire, comm: Communicator
+) -> None:
+    """The Python interface sends all home after every call."""
+    wire.at_once = True
+    wire.arriving.append(Envelope(1, 0, Farewell()))
+    assert not comm.send_home(0, patience_s=0.0)
+    wire.arriving.extend([Envelope(1, 0, Farewell()), Envelope(2, 0, Farewell())])
+    assert not comm.send_home(0, patience_s=0.0)
+    wire.arriving.append(Envelope(2, 0, Farewell()))
+    assert comm.wait_for_farewells(patience_s=60.0)
+
+
+def test_a_mailbox_gives_its_bells_back(wire: Wire) -> None:
+    """A thread that is left behind may still want to wake it."""
+    bell = Bell()
+    comm = mailbox(wire, bell)
+    for _ in range(2):
+        comm.close()
+    comm.wake()
+    assert Doorbells({1: bell.name}).ranks == frozenset()

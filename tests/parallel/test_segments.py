@@ -54,6 +54,13 @@ def test_every_frame_once_and_no_cut_inside(count: int, cuts: set[int], length: 
         assert ends_shot or len(segment) == length
 
 
+def test_segments_end_at_breaks() -> None:
+    """And begin to count anew there; a break where a segment ends anyway changes nothing."""
+    frames = [(Frame(i, _IMAGE, pts=10 * i, duration=10), i == 0) for i in range(10)]
+    found = [(s.start, s.stop, s.begins_shot) for s in cut_into_segments(frames, 4, {4, 5})]
+    assert found == [(0, 4, True), (4, 5, False), (5, 9, False), (9, 10, False)]
+
+
 def test_segments_come_as_soon_as_they_are_complete() -> None:
     """Memory is bounded: of a long video no more than the next frame has been read."""
     read = []

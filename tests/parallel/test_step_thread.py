@@ -11,6 +11,7 @@ from fastvid.encode.encoded_parts import EncodedParts
 from fastvid.encode.encoder_thread import EncoderThread
 from fastvid.encode.output import plan_output
 from fastvid.parallel.engine.threads import Step, StepThread
+from fastvid.runfile.run_id import RunId
 from support.encode_clips import info_of
 
 PATIENCE_S = 60.0
@@ -71,7 +72,7 @@ class Image(np.ndarray):
 def test_a_waiting_encoder_keeps_no_frame(tmp_path: Path) -> None:
     plan = plan_output(tmp_path / "out.mkv", info=info_of(2, 2), codec="ffv1")
     parts = EncodedParts(plan)
-    parts.take_over(lambda start, stop: True)
+    parts.take_over(lambda start, stop: True, RunId("a run", tmp_path / "out.h5"))
     part = Part(parts.folder / "open")
     errors: list[BaseException] = []
     encoder = EncoderThread(parts, 1, errors.append, open_part=lambda *_: part)

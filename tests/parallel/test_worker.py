@@ -157,6 +157,20 @@ def test_a_boundary_frame_finds_its_segment(rank: Rank, early: bool) -> None:
     assert task.boundary is boundary.image and task.halo is segment.images[0]
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_a_style_takes_the_frame_that_an_earlier_run_finished(rank: Rank, early: bool) -> None:
+    """The others take that of the rank before, which keeps its own as it was."""
+    segment = segment_messages.Segment(Place(4, 8, 9, has_halo=True, group=4), (image(1), image(2)))
+    computed = segment_messages.Boundary(4, np.stack([image(50), image(60)]))
+    rank.hear(0, segment_messages.Boundary(4, image(70)[None], styles=(1,)))
+    for source, body in ((2, computed), (0, segment)) if early else ((0, segment), (2, computed)):
+        rank.hear(source, body)
+    (task,) = rank.engine.tasks
+    assert task.boundary is not None
+    assert np.array_equal(task.boundary, np.stack([image(50), image(70)]))
+    assert np.array_equal(computed.image[1], image(60))
+
+
 def test_a_result_is_kept_until_it_is_fetched(rank: Rank) -> None:
     rank.hear(0, segment_messages.Segment(Place(4, 4, 5, group=4), (image(1),)))
     task = rank.finish(4, 99)

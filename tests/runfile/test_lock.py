@@ -1,14 +1,22 @@
 """One run at a time owns a run file; the lock ends with the process, however that ends."""
 
+import errno
+import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fastvid.errors import InputError
+from fastvid.runfile import lock as lock_module
+from fastvid.runfile import owner as owner_module
 from fastvid.runfile.lock import RunLock, lock_owner
 from support.places import REPOSITORY
 
@@ -60,3 +68,118 @@ def test_a_killed_owner_holds_nothing(tmp_path: Path) -> None:
     with RunLock(run_path):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+# -- file systems whose locks are missing, or hold on one host alone ------------------------------
+
+
+def no_locks(descriptor: int, how: int) -> None:
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+def own_host_only(descriptor: int, how: int) -> None:
+    """Seen from another host: nobody holds it."""
+
+
+@pytest.fixture(autouse=True)
+def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("BEAT_S", 0.1), ("STALE_S", 1.5), ("_POLL_S", 0.05)):
+        monkeypatch.setattr(owner_module, name, seconds)
+    monkeypatch.setattr(lock_module, "_SETTLE_S", 0.1)
+
+
+@pytest.fixture(params=[no_locks, own_host_only])
+def other_host(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], None]:
+    """Called: from here on this process is on another host, where the lock is not seen."""
+
+    def move() -> None:
+        monkeypatch.setattr(fcntl, "flock", request.param)
+        monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
+
+    return move
+
+
+def test_an_owner_on_another_host_is_seen(tmp_path: Path, other_host: Callable[[], None]) -> None:
+    run_path, here = tmp_path / "run.h5", socket.gethostname()
+    with RunLock(run_path):
+        other_host()
+        began = time.monotonic()
+        with pytest.raises(InputError, match=f"process {os.getpid()} on {here}") as refused:
+            RunLock(run_path)
+        assert time.monotonic() - began < 1.4, "a beat is enough"
+        assert "--run-file" in str(refused.value) and ".run.h5.lock" in str(refused.value)
+        assert lock_owner(run_path) == f"process {os.getpid()} on {here}"
+    assert lock_owner(run_path) is None
+    with RunLock(run_path):
+        pass
+
+
+def test_a_dead_owner_on_another_host_is_followed(
+    tmp_path: Path, other_host: Callable[[], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it left behind does not change any more."""
+    run_path = tmp_path / "run.h5"
+    left = owner_module.this_process()
+    (tmp_path / ".run.h5.lock").write_bytes(left.content())
+    other_host()
+    with RunLock(run_path):
+        assert "still goes on" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_old_lock_is_not_watched(tmp_path: Path, other_host: Callable[[], None]) -> None:
+    lock = tmp_path / ".run.h5.lock"
+    lock.write_bytes(owner_module.this_process().content())
+    os.utime(lock, (1e9, 1e9))
+    other_host()
+    began = time.monotonic()
+    with RunLock(tmp_path / "run.h5"):
+        assert time.monotonic() - began < 1.0
+
+
+def test_without_locks_the_process_itself_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one host: alive, gone, or another one that got its number."""
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    run_path, lock = tmp_path / "run.h5", tmp_path / ".run.h5.lock"
+    with RunLock(run_path):
+        with pytest.raises(InputError, match="still going"):
+            RunLock(run_path)
+        assert lock_owner(run_path) == f"process {os.getpid()} on {socket.gethostname()}"
+    me = owner_module.this_process()
+    for gone in (replace(me, started=me.started + 1), replace(me, process=2**22 + 1)):
+        lock.write_bytes(gone.content())
+        assert lock_owner(run_path) is None
+        with RunLock(run_path):
+            pass
+
+
+def test_of_two_that_take_over_one_wins(
+    tmp_path: Path, other_host: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / ".run.h5.lock"
+    lock.write_bytes(owner_module.this_process().content())
+    os.utime(lock, (1e9, 1e9))
+    other_host()
+    sleep = time.sleep
+
+    def another_writes(seconds: float) -> None:
+        lock.write_bytes(replace(owner_module.this_process(), host="third").content())
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", another_writes)
+    with pytest.raises(InputError, match="on third"):
+        RunLock(tmp_path / "run.h5")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"process 12 on", b"process x on y\n", b"\xff" * 500, b"process 0 on y\n"]
+)
+def test_lock_files_of_others(content: bytes, tmp_path: Path) -> None:
+    """Of a kill in the middle, of an earlier version, of nobody."""
+    (tmp_path / ".run.h5.lock").write_bytes(content)
+    with RunLock(tmp_path / "run.h5"):
+        assert lock_owner(tmp_path / "run.h5") == f"process {os.getpid()} on {socket.gethostname()}"

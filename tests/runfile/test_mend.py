@@ -1,4 +1,5 @@
-"""A writer killed in the middle of a flush: what HDF5 wrote, without the new end of the file."""
+"""A run file of version 1, whose writer was killed in the middle of a flush: what HDF5 wrote,
+without the new end of the file."""
 
 import shutil
 from pathlib import Path
@@ -8,11 +9,11 @@ import numpy as np
 import pytest
 
 from fastvid.errors import StorageError
-from fastvid.runfile import writer as writer_module
+from fastvid.runfile import recover as recover_module
 from fastvid.runfile.mend import mend_end
 from fastvid.runfile.reader import RunFile
 from fastvid.runfile.writer import RunWriter
-from support.run_files import HEIGHT, WIDTH, create, frame, record, store
+from support.run_files import HEIGHT, WIDTH, create, create_version_one, frame, record, store
 
 SUPERBLOCK_BYTES = 96
 
@@ -21,7 +22,7 @@ SUPERBLOCK_BYTES = 96
 def torn(tmp_path: Path) -> Path:
     """Frames 0 to 3 are acknowledged; 4 and 5 are in the index, behind the end of the file."""
     path, killed = tmp_path / "run.h5", tmp_path / "killed.h5"
-    writer = create(path)
+    writer = create_version_one(path)
     store(writer, 0, 0, 4)
     superblock = path.read_bytes()[:SUPERBLOCK_BYTES]
     # As `RunWriter.store` goes about it, up to the flush that does not come to its end.
@@ -58,7 +59,7 @@ def test_a_torn_file_goes_on(torn: Path) -> None:
 
 def test_mending_is_needed(torn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it this tear costs frames, else the test above would say nothing."""
-    monkeypatch.setattr(writer_module, "mend_end", bool)
+    monkeypatch.setattr(recover_module, "mend_end", bool)
     try:
         finish(torn)
     except StorageError:
@@ -88,7 +89,7 @@ def test_a_file_has_no_name_before_it_can_be_opened(
 
 def test_a_whole_file_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    writer = create(path)
+    writer = create_version_one(path)
     store(writer, 0, 0, 4)
     writer.close()
     before = path.read_bytes()

@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,18 +41,31 @@ def test_blocks_are_there_before_they_are_written(descriptor: int) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.ENOSYS, None])
-def test_file_systems_without_such_a_call(descriptor: int, number: int | None) -> None:
+def test_file_systems_without_such_a_call(
+    descriptor: int, number: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: int) -> int:
         assert number is not None
         ctypes.set_errno(number)
         return -1
 
+    def write(*_: object) -> int:
+        raise AssertionError("the C library's emulation writes a byte into every block")
+
+    monkeypatch.setattr(os, "posix_fallocate", write)
+    monkeypatch.setattr(os, "pwrite", write)
+    monkeypatch.setattr(os, "truncate", write)
     fallocate = None if number is None else refuse
     reserve(descriptor, SIZE, fallocate)
     check_content(descriptor)
-    with pytest.raises(OSError):
+    with pytest.raises(OSError) as full:
         reserve(descriptor, 1 << 60, fallocate)
+    assert full.value.errno == errno.ENOSPC
     check_content(descriptor)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (SIZE, SIZE))
+    with pytest.raises(OSError) as large:
+        reserve(descriptor, SIZE, fallocate)
+    assert large.value.errno == errno.EFBIG
 
 
 def test_a_signal_in_the_middle_is_no_error(descriptor: int) -> None:

@@ -110,7 +110,7 @@ def test_killed_and_continued(
 
 
 # Parts of 5 frames, so that a short clip has some.
-SMALL_PARTS = {"part_frames": 5}
+SMALL_PARTS = {"tuning": {"part_frames": 5}}
 
 
 @pytest.mark.parametrize("ranks", [1, 2])

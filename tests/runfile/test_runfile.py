@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from fastvid.errors import InputError
+from fastvid.errors import InputError, StorageError
 from fastvid.runfile import layout
 from fastvid.runfile.reader import RunFile
 from fastvid.runfile.writer import RunWriter
@@ -262,3 +262,18 @@ def test_a_damaged_frame_is_an_error_not_a_picture(path: Path) -> None:
         assert np.array_equal(run.frame(0), frame(0))
         with pytest.raises(InputError, match="frame 1 can't be read"):
             run.frame(1)
+
+
+def test_a_writer_taken_for_dead_writes_no_more(path: Path) -> None:
+    """Suspended for long, and its file continued elsewhere meanwhile."""
+    first = create(path)
+    store(first, 0, 0, 4)
+    second = RunWriter.continue_run(path, "none")
+    store(second, 1, 4, 8)
+    with pytest.raises(StorageError, match="another run has taken it over"):
+        store(first, 2, 8, 12)
+    first.close()
+    store(second, 2, 8, 12)
+    second.close()
+    with RunFile(path) as run:
+        assert all(np.array_equal(run.frame(i), frame(i)) for i in range(12))

@@ -140,7 +140,7 @@ def test_killed_and_continued(
         *arguments(SMALL),
     ]
     command += ["--discard-frames"] if discard else []
-    parts = {"part_frames": 5}
+    parts = {"tuning": {"part_frames": 5}}
     slow = json.dumps([{"stage": "blend", "sleep": 0.06}, parts])
     with RunningJob(
         [PROGRAMS / "patched.py"],

@@ -15,7 +15,7 @@ from fastvid.job.options import StylizeOptions
 from fastvid.parallel.engine.engine import Engine
 from fastvid.parallel.engine.task import LastFrame, Task
 from fastvid.parallel.engine.threads import Failed
-from fastvid.parallel.mpi.peer import Peer, local_rank
+from fastvid.parallel.mpi.peer import Peer, local_ranks
 from fastvid.stages.interface import Motion, Stage
 from fastvid.stages.repaint import Repaint
 from fastvid.stages.settings import PictureSettings
@@ -84,7 +84,7 @@ def test_another_kind_of_gpu_is_refused(gpus: Callable[..., None]) -> None:
 def test_local_ranks_count_within_a_host() -> None:
     hosts = ["a", "b", "a", "b", "b", "c"]
     peers = tuple(Peer(rank, host, 1, 1, 1) for rank, host in enumerate(hosts))
-    local = [local_rank(peers, rank) for rank in range(len(hosts))]
+    local = local_ranks(peers)
     assert local == [0, 0, 1, 1, 2, 0]
 
 

@@ -1,19 +1,23 @@
 """State dicts of other PyTorch programs, in today's archives and in those of the time."""
 
+import io
 import os
 import pickle
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from fastvid.errors import InputError
 from fastvid.style.checkpoint import read_checkpoint
 from fastvid.style.loading import load_model
 from fastvid.style.model import set_threads
+from fastvid.style.network import build_network
 from fastvid.style.recurrent import RecurrentModel
 from fastvid.style.variant import Variant
 from support.original_networks import (
@@ -208,3 +212,67 @@ def test_tuples_that_hold_one_another_are_refused_at_once() -> None:
     named = b"\x80\x02}(X\x04\0\0\0archX\x05\0\0\0c3s1-X\x08\0\0\0mean_bgr" + nested[2:] + b"u."
     with pytest.raises(InputError, match=r"^laughs.pth: "):
         read_checkpoint(legacy_with(named), "laughs.pth")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_batch_norm_runs_as_in_evaluation(legacy: bool) -> None:
+    """Against a literal network of torch's own batch norm."""
+    set_threads(1)
+    weights = examples_weights()
+    state = renamed(weights, EXAMPLES_KEYS)
+    generator = torch.Generator().manual_seed(3)
+    norms: dict[str, nn.BatchNorm2d] = {}
+    for key in [
+        key for key in weights if weights[key].ndim == 1 and f"{key[:-4]}weight" in weights
+    ]:
+        own = key.removesuffix(".bias")
+        if not key.endswith(".bias") or weights[f"{own}.weight"].ndim != 1:
+            continue
+        channels = weights[key].shape[0]
+        norm = norms[own] = nn.BatchNorm2d(channels)
+        norm.weight.data, norm.bias.data = weights[f"{own}.weight"], weights[key]
+        norm.running_mean = torch.randn(channels, generator=generator)
+        norm.running_var = torch.rand(channels, generator=generator) + 0.5
+        theirs = EXAMPLES_KEYS[own]
+        state[f"{theirs}.running_mean"] = norm.running_mean
+        state[f"{theirs}.running_var"] = norm.running_var
+        state[f"{theirs}.num_batches_tracked"] = torch.tensor(9)
+    checkpoint = read_checkpoint(saved(state, legacy))
+    assert checkpoint.variant.norm == "fixed"
+    network = build_network(checkpoint.arch, variant=checkpoint.variant).eval()
+    network.load_state_dict(checkpoint.weights)
+    literal = build_network(checkpoint.arch, variant=replace(checkpoint.variant, norm="instance"))
+    literal.load_state_dict(weights)
+    for own, norm in norms.items():
+        parent, _, name = own.rpartition(".")
+        setattr(literal.get_submodule(parent) if parent else literal, name, norm)
+    frame = torch.rand(1, 3, 36, 44, generator=generator) * 255
+    with torch.inference_mode():
+        expected, found = literal.eval()(frame), network(frame)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-2)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("wrap", ["state_dict", "model", "model_state_dict"])
+def test_wrapped_and_parallel_state_dicts_are_read(legacy: bool, wrap: str) -> None:
+    inner = {f"module.{key}": value for key, value in PORT.items()}
+    data = saved({"epoch": 7, wrap: inner, "optimizer": {"lr": 0.1}}, legacy)
+    expected = read_checkpoint(saved(PORT, legacy))
+    found = read_checkpoint(data)
+    assert (found.arch, found.variant, found.source) == (
+        expected.arch,
+        expected.variant,
+        expected.source,
+    )
+    assert all(torch.equal(found.weights[key], expected.weights[key]) for key in expected.weights)
+
+
+# PyTorch makes such files still, and says that it will not for ever.
+@pytest.mark.filterwarnings(r"ignore:.torch\.jit\.\w+. is:DeprecationWarning")
+def test_whole_models_and_scripts_get_a_hint() -> None:
+    with pytest.raises(InputError, match=r"save torch.save\(model.state_dict\(\), ...\)"):
+        read_checkpoint(saved(nn.Sequential(nn.Conv2d(3, 3, 3)), False))
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.script(nn.Conv2d(3, 3, 3)), buffer)
+    with pytest.raises(InputError, match="is a TorchScript module"):
+        read_checkpoint(buffer.getvalue())

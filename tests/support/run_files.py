@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fastvid.runfile import layout
 from fastvid.runfile.writer import RunWriter, SegmentRecord
 from fastvid.stages.interface import STAGES
 
@@ -45,3 +46,12 @@ def store(writer: RunWriter, index: int, start: int, stop: int, **shot: int) -> 
 
 def create(path: Path, keep: tuple[str, ...] = (), compression: str = "none") -> RunWriter:
     return RunWriter.create(path, HEIGHT, WIDTH, ATTRIBUTES, keep, compression)
+
+
+def create_version_one(path: Path) -> RunWriter:
+    """A run file as it was before there was a journal."""
+    with layout.create(path, HEIGHT, WIDTH, ()) as file:
+        del file[layout.JOURNAL]
+        for name, value in {**ATTRIBUTES, "format_version": 1, "complete": False}.items():
+            layout.set_attribute(file, name, value)
+    return RunWriter(path, None, "none")

@@ -1,5 +1,8 @@
 """`fastvid train` under mpirun: two ranks train one style; what is wrong is said once."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -11,6 +14,7 @@ from fastvid.style.loading import load_style
 from fastvid.training.state import STATE_NAME
 from support.launching import run_program
 from support.loss_networks import vgg_npz
+from support.places import REPOSITORY
 
 pytestmark = pytest.mark.mpi
 
@@ -54,6 +58,22 @@ def test_two_ranks_train_one_style(options: list[object], tmp_path: Path) -> Non
     finished = run_program(["-m", "fastvid"], [*options, "-o", output, "--steps", "2"], ranks=2)
     assert finished.status == 0, finished.stderr
     assert finished.stdout.count("step 2/2") == 1
+    load_style(str(output))
+
+
+def test_a_log_that_nobody_reads_ends_no_training(options: list[object], tmp_path: Path) -> None:
+    output = tmp_path / "red.pt"
+    reading, writing = os.pipe()
+    os.close(reading)
+    finished = subprocess.run(
+        [sys.executable, "-m", "fastvid", *map(str, options), "-o", output, "--steps", "2"],
+        cwd=REPOSITORY,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=300,
+    )
+    os.close(writing)
+    assert finished.returncode == 0 and finished.stderr == b""
     load_style(str(output))
 
 

@@ -186,6 +186,43 @@ def test_a_state_of_another_run_is_not_continued(folder: Path, tmp_path: Path) -
         command.run(arguments(folder, output, "--steps", "2"))
 
 
+def test_a_state_knows_on_how_many_ranks(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Others would get other pictures, styles and batches; states of before are continued."""
+    output, state = tmp_path / "x.pt", tmp_path / "x.pt.training" / "state.pt"
+    command.run(arguments(folder, output, "--steps", "1"))
+    saved = torch.load(state, weights_only=True)
+    saved["identity"]["ranks"] = 2
+    torch.save(saved, state)
+    with pytest.raises(InputError, match="ranks was 2, now 1"):
+        command.run(arguments(folder, output, "--steps", "2"))
+    del saved["identity"]["ranks"]
+    torch.save(saved, state)
+    command.run(arguments(folder, output, "--steps", "2"))
+    assert "does not say on how many ranks" in caplog.text
+
+
+def test_a_gradient_that_is_not_finite_changes_no_weight(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its loss may be finite: the square root of 0 has one."""
+    output = tmp_path / "x.pt"
+    command.run(arguments(folder, output, "--steps", "2", "--save-every", "1"))
+    state = tmp_path / "x.pt.training" / "state.pt"
+    before = state.read_bytes()
+    terms = Trainer._terms
+
+    def steep(trainer: Trainer, sample: Sample) -> dict[str, torch.Tensor]:
+        found = terms(trainer, sample)
+        return {**found, "total": found["total"] + (found["content"] * 0).sqrt()}
+
+    monkeypatch.setattr(Trainer, "_terms", steep)
+    with pytest.raises(FastvidError, match="diverged in step 3"):
+        command.run(arguments(folder, output, "--steps", "4", "--save-every", "1"))
+    assert state.read_bytes() == before
+
+
 def test_divergence_is_one_message_and_keeps_the_last_state(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

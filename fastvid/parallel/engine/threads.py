@@ -44,11 +44,6 @@ class Failed:
     order_needed: bool = False
 
 
-def still_computing() -> bool:
-    """Whether a stopped engine of this process has not come to the end of its step."""
-    return any(thread.name == THREAD_NAME for thread in threading.enumerate())
-
-
 class StepThread(threading.Thread):
     """Takes step after step from `next_step`, until that has none left to give."""
 

@@ -12,7 +12,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Protocol
 
 _NAME_BYTES = 16
@@ -36,6 +35,7 @@ class Bell:
     """
 
     def __init__(self, address: Callable[[str], str] = abstract_address) -> None:
+        self._closed = False
         self._inside, self._alarm = socket.socketpair()
         self._outside, self.name = _named_socket(address)
         self._ends = [end for end in (self._inside, self._outside) if end is not None]
@@ -47,8 +47,13 @@ class Bell:
 
     def set(self) -> None:
         """Ends the sleep of this rank, or its next one; from any thread or signal handler."""
-        with suppress(BlockingIOError):  # it is set many times over
+        try:
             self._alarm.send(b"!")
+        except BlockingIOError:
+            pass  # it is set many times over
+        except OSError:
+            if not self._closed:  # else a thread is left behind that was at work to the end
+                raise
 
     def wait(self, timeout_s: float) -> bool:
         """Sleeps until somebody rings or sets this bell, at most `timeout_s`; whether it was that.
@@ -69,7 +74,8 @@ class Bell:
         return self._outside is not None and take_off(self._outside)
 
     def close(self) -> None:
-        """Nobody can ring it any more."""
+        """Nobody can ring it any more, and to set it does nothing. Harmless when called again."""
+        self._closed = True
         for end in (*self._ends, self._alarm):
             end.close()
 

@@ -6,16 +6,17 @@ itself.
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastvid.parallel.mpi.bell import Bell
 from fastvid.parallel.mpi.meeting import Meeting
 from fastvid.parallel.mpi.message import BODIES, Body, Farewell, Message, Quit, Stop
-from fastvid.parallel.mpi.peer import local_rank
+from fastvid.parallel.mpi.peer import local_ranks
 from fastvid.parallel.mpi.transport import Arriving, Sent, Transport
 from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, Waiting
+from fastvid.system.awake import Patience
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,13 @@ class Communicator:
         self._outgoing: list[_Outgoing] = []
         # By the rank they come from, while something of it is on its way.
         self._incoming: dict[int, deque[Arriving]] = {}
+        # How many farewells of each rank are still to come; on rank 0.
+        self._farewells_due: Counter[int] = Counter()
 
     @property
     def local_rank(self) -> int:
         """The number of this rank among those of its host, from 0."""
-        return local_rank(self.peers, self.rank)
+        return local_ranks(self.peers)[self.rank]
 
     # -- jobs ------------------------------------------------------------------------------------
 
@@ -120,11 +123,11 @@ class Communicator:
         self, patience_s: float = 10.0, arrived: Callable[[Message], None] = lambda message: None
     ) -> bool:
         """Waits until everything sent has left; false if that takes longer than `patience_s`."""
-        deadline = time.monotonic() + patience_s
+        patience = Patience(patience_s)
         while self.sending():
             for message in self.poll():
                 arrived(message)
-            if time.monotonic() > deadline:
+            if patience.over():
                 return False
             self.rest()
         return True
@@ -162,6 +165,9 @@ class Communicator:
             if isinstance(body, Stop):
                 self.ask_to_stop(body.reason)
                 continue
+            if isinstance(body, Farewell):
+                self._farewells_due -= Counter((one.source,))  # never below 0
+                continue
             found.append(Message(one.source, one.job, body))
             if kind.turning_point:
                 break
@@ -197,29 +203,48 @@ class Communicator:
             self.stop_reason = reason
             self.wake()  # this rank may be asleep
 
+    def forget_stop(self) -> None:
+        """Takes the note away: what was to stop has stopped, and what comes next may go on."""
+        self.stop_reason = self.stop_asked_at = None
+        self._stop_passed_on = False
+
     def _pass_stop_on(self) -> None:
         """Tells rank 0, once, that this rank was asked to stop."""
         if self.rank != 0 and self.stop_reason is not None and not self._stop_passed_on:
             self._stop_passed_on = True
             self.send(0, Stop(f"{self.stop_reason} on rank {self.rank}"))
 
-    def send_home(self, exit_status: int, patience_s: float) -> bool:
+    def send_home(self, exit_status: int, patience_s: float, reason: str = "") -> bool:
         """Tells all other ranks to leave and waits for their farewells; false if one does not come.
 
-        Rank 0 must not end MPI before: over TCP a rank was seen waiting for ever for a QUIT that
-        had left rank 0, while rank 0 waited for that rank in the end of MPI.
+        reason: of a status that is not 0, for ranks that tell it. Rank 0 must not end MPI before:
+        over TCP a rank was seen waiting for ever for a QUIT that had left rank 0, while rank 0
+        waited for that rank in the end of MPI.
         """
-        self.send_all(Quit(exit_status))
-        missing = set(range(self.size)) - {self.rank}
-        deadline = time.monotonic() + patience_s
-        while missing:
-            for message in self.poll():
-                if isinstance(message.body, Farewell):
-                    missing.discard(message.source)
-            if time.monotonic() > deadline:
+        self.send_all(Quit(exit_status, reason))
+        self._farewells_due.update(rank for rank in range(self.size) if rank != self.rank)
+        return self.wait_for_farewells(patience_s)
+
+    def wait_for_farewells(self, patience_s: float) -> bool:
+        """Waits until every rank that was told to leave has said so, and all that was sent has
+        left; false if that takes longer."""
+        patience = Patience(patience_s)
+        while self._farewells_due or self.sending():
+            self.poll()
+            if (self._farewells_due or self.sending()) and patience.over():
                 return False
             self.rest()
-        return self.drain(deadline - time.monotonic())
+        return True
+
+    def say_farewell(self) -> bool:
+        """Tells rank 0, which has told this rank to leave, that it does; whether that has left."""
+        self.send(0, Farewell())
+        return self.drain()
+
+    def close(self) -> None:
+        """Gives the bells back, once MPI has ended: nobody rings here any more."""
+        self._doorbells.close()
+        self._bell.close()
 
     def abort(self, exit_status: int) -> None:
         """Ends every rank of the job at once. Code behind this call may still run for a moment."""

@@ -1,9 +1,13 @@
 """The beginning and the end of MPI in a process."""
 
+import atexit
 import os
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
+from fastvid.errors import EXIT_BAD_INPUT
 from fastvid.parallel.mpi.bell import Bell
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.meeting import meet
@@ -46,10 +50,33 @@ def connect(
     return _connected[0]
 
 
+def leaving_patience_s(exit_status: int) -> float:
+    """How long rank 0 waits for all ranks to leave after a job with that exit status."""
+    known = {0: GOOD_PATIENCE_S, EXIT_BAD_INPUT: REFUSED_PATIENCE_S}
+    return known.get(exit_status, FAILED_PATIENCE_S)
+
+
+def abort_at_exit(exit_status: int, farewells_s: float = 0.0) -> None:
+    """When this interpreter ends, ends all ranks, so that none of them waits in the end of MPI for
+    one that never comes; unless the farewells that are due on rank 0 come within `farewells_s`."""
+    atexit.register(_abort, exit_status, farewells_s)
+
+
+def _abort(exit_status: int, farewells_s: float) -> None:
+    comm = connect()
+    if farewells_s and comm.wait_for_farewells(farewells_s):
+        return
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # there may be nobody left to read it
+            stream.flush()
+    comm.abort(exit_status)
+
+
 def finalize() -> None:
     """Ends MPI in this process, if it has begun."""
     if _connected:
         end_mpi()
+        _connected[0].close()
 
 
 def leave(exit_status: int) -> NoReturn:

@@ -49,13 +49,13 @@ class Content:
     arrays: tuple[np.ndarray, ...] = ()
 
     def text(self, position: int = 0) -> str:
-        """The array at `position`, read as UTF-8."""
-        return self.arrays[position].tobytes().decode("utf-8", errors="replace")
+        """The array at `position`, read as UTF-8, other bytes as Python does in names of files."""
+        return self.arrays[position].tobytes().decode("utf-8", errors="surrogateescape")
 
 
 def text_array(text: str) -> np.ndarray:
     """A text as UTF-8, (N,) uint8; the inverse of `Content.text`."""
-    return bytes_array(text.encode("utf-8"))
+    return bytes_array(text.encode("utf-8", "surrogateescape"))
 
 
 def bytes_array(data: bytes) -> np.ndarray:

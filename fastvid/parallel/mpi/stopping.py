@@ -27,16 +27,23 @@ class Stoppable(Protocol):
     def ask_to_stop(self, reason: str) -> None:
         """Takes the note; called from a signal handler."""
 
+    def forget_stop(self) -> None:
+        """Takes the note away."""
+
 
 @contextmanager
 def signals_stop(comm: Stoppable) -> Iterator[None]:
     """Within the block, a warning signal asks the job to stop instead of killing this rank.
 
     The handler only leaves a note, which `Communicator.poll` passes on to rank 0, so that a signal
-    may come at any moment and any number of times.
+    may come at any moment and any number of times. The note, a time limit's too, goes with the
+    block: it does not stop what the process runs later.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may handle signals: the caller's program has its own way
+        try:
+            yield  # only the main thread may handle signals: the caller's program has its own way
+        finally:
+            comm.forget_stop()
         return
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -48,6 +55,7 @@ def signals_stop(comm: Stoppable) -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+        comm.forget_stop()
 
 
 @contextmanager
