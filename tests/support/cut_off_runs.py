@@ -14,7 +14,7 @@ from support.places import PROGRAMS
 
 # Parts of 5 frames, so that a short clip has some.
 PART_FRAMES = 5
-_SMALL_PARTS = {"part_frames": PART_FRAMES}
+_SMALL_PARTS = {"tuning": {"part_frames": PART_FRAMES}}
 Rule = Mapping[str, object]
 SLOW_PAINT = {"stage": "paint", "sleep": 0.08}
 SLOW_ENCODE = {"stage": "encode", "sleep": 0.5}

@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace, comm: Communicator) -> int:
     """Prints what was measured."""
     if (parsed.painting is None) != (parsed.loss_network is None):
-        raise InputError("--painting and --loss-network: give both, or neither")
+        raise InputError("--painting and --loss-network: give both, or neither.")
     evaluation = evaluate_run(
         parsed.run_file,
         parsed.input,

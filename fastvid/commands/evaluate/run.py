@@ -93,7 +93,7 @@ def likeness_of_run(
     """
     painting = cv2.imread(str(painting_path))
     if painting is None:
-        raise InputError(f"{painting_path}: not an image that can be read")
+        raise InputError(f"{painting_path}: not an image that can be read.")
     network = load_loss_network(loss_network)
     with RunFile(run_path) as run:
         count = run.frame_count if limit is None else min(limit, run.frame_count)
