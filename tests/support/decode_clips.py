@@ -10,6 +10,7 @@ import numpy as np
 
 from fastvid.decode.film import VideoSource, open_source
 from fastvid.decode.frame import Frame
+from fastvid.system.priority import without_realtime_threads
 
 # Kr, Kb of ITU-T H.273 table 4, by its code points.
 LUMA_WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
@@ -111,7 +112,11 @@ def write_clip(
     """
     bits = 10 if "10" in pix_fmt else 8
     height, width = images[0].shape[:2]
-    with av.open(str(path), "w", options=container_options or {}) as output:
+    # AV1's encoder would leave this process, and all that it starts later, a real-time priority.
+    with (
+        without_realtime_threads(),
+        av.open(str(path), "w", options=container_options or {}) as output,
+    ):
         stream = output.add_stream(codec, rate=rate)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
