@@ -13,13 +13,13 @@ from itertools import count
 
 from fastvid.commands.plan.costs import Cluster, FrameCosts
 from fastvid.commands.plan.simulated import Rank, Segment, Step, Task, segments_of
+from fastvid.job.load import COMPUTE_BELOW_LOAD
 from fastvid.parallel.dealer import NOBODY, Dealer, HandOver
 
 # These mirror the program: see `parallel.worker`, `parallel.coordinator` and `job`.
 _PREFETCH_FRAMES = 1
 # The read-ahead and the segments that are announced beyond those that were asked for.
 _AHEAD_SEGMENTS = 6
-_COMPUTE_BELOW_LOAD = 0.5
 _LOAD_SINCE_S = 1.0
 
 
@@ -118,7 +118,7 @@ class _Simulation:
     def _may_compute_here(self) -> bool:
         if self._cluster.ranks == 1:
             return True
-        return self._side_s / max(self._now, _LOAD_SINCE_S) < _COMPUTE_BELOW_LOAD
+        return self._side_s / max(self._now, _LOAD_SINCE_S) < COMPUTE_BELOW_LOAD
 
     def _deal(self) -> None:
         if self._own_request and self._may_compute_here():
