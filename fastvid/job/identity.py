@@ -9,6 +9,7 @@ from typing import Any
 from fastvid.decode.cuts import read_cuts
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
+from fastvid.sphere.projection import FLAT, Sphere
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PictureOptions, PictureSettings
 from fastvid.system.options import options_of
@@ -26,8 +27,10 @@ def picture_settings(
     recurrent: bool = False,
     flow_sha256: str | None = None,
     processors: Sequence[str] = (),
+    sphere: Sphere | None = None,
 ) -> PictureSettings:
-    """The settings of a run with these options. processors: of all ranks, empty for this one's."""
+    """The settings of a run with these options. processors: of all ranks, empty for this one's.
+    sphere: what the film shows, None: flat pictures."""
     shaping = {one.name: getattr(options, one.name) for one in fields(PictureOptions)}
     if recurrent:
         shaping["temporal_strength"] = 0.0
@@ -39,6 +42,7 @@ def picture_settings(
         pipeline=options.pipeline if recurrent else None,
         overlap=options.stretches,
         flow_sha256=flow_sha256,
+        **({} if sphere is None else asdict(sphere)),
     )
 
 
@@ -82,6 +86,8 @@ def run_identity(
         del identity["pipeline"]
     else:
         identity["first_frame_sha256"] = first_frame_sha256
+    if settings.projection == FLAT:
+        del identity["projection"], identity["stereo"]
     cuts = options.cuts
     if cuts not in ("auto", "none"):
         cuts = ",".join(str(cut) for cut in sorted(read_cuts(Path(cuts))))
@@ -119,6 +125,12 @@ def recorded_overlap(identity: Mapping[str, Any]) -> Overlap | None:
     return Overlap(**{field.name: identity[f"overlap_{field.name}"] for field in fields(Overlap)})
 
 
+def recorded_sphere(identity: Mapping[str, Any]) -> Sphere | None:
+    """What the frames of a run show of a sphere, by the table in its run file."""
+    projection = identity.get("projection", FLAT)
+    return None if projection == FLAT else Sphere(projection, identity["stereo"])
+
+
 def check_same_run(path: object, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raises InputError that names what changed since the run file was begun."""
     for name in _NOTED_LATER:
@@ -126,6 +138,8 @@ def check_same_run(path: object, recorded: Mapping[str, Any], wanted: Mapping[st
             _log.warning("%s does not say what was %s: %s now", path, _WORDS[name], wanted[name])
     known = [name for name in wanted if name in recorded or name not in _NOTED_LATER]
     changed = [name for name in known if recorded.get(name) != wanted[name]]
+    # What is recorded of spheres alone.
+    changed += [name for name in ("projection", "stereo") if name in recorded.keys() - wanted]
     if not changed:
         return
     words = []

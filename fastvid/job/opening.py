@@ -3,7 +3,7 @@ so refuses what the run would refuse."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ from fastvid.runfile.begin import (
     reading_software,
     stored_frames,
 )
-from fastvid.stages.choice import recurrent_models
+from fastvid.sphere.projection import AUTO, Sphere, settle_sphere
+from fastvid.sphere.seam import looks_like_a_sphere
+from fastvid.stages.choice import painter_of, recurrent_models
 from fastvid.stages.settings import PictureSettings
 from fastvid.style.device import choose_device
 from fastvid.style.loading import StyleFile, load_frame_model, load_model, read_style
@@ -51,7 +53,8 @@ class OpenedJob:
 
     first_frame_model: paints the first frame of each shot, None where the styles do. recurrent:
     whether the models are. paint_bytes: what painting takes of a rank's memory at its peak.
-    input_sha256: of the input's content.
+    input_sha256: of the input's content. sphere: what the film shows, None: flat pictures. notes:
+    what the user should know of it.
     """
 
     options: StylizeOptions
@@ -61,6 +64,8 @@ class OpenedJob:
     source: VideoSource
     paint_bytes: int
     input_sha256: str
+    sphere: Sphere | None = None
+    notes: tuple[str, ...] = ()
 
     def setup(self, settings: PictureSettings, chosen: Sequence[OpenedStyle]) -> JobSetup:
         """What every rank is told. chosen: the styles that are to be painted."""
@@ -120,19 +125,52 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     )
     info = source.info
     check_cuts(options.cuts, source.frame_count)
+    sphere, notes = _sphere(options, source, models[0] if recurrent else None)
+    written = info if sphere is None else replace(info, sphere=sphere.tags(info.sphere))
     styles = tuple(
-        OpenedStyle(file, model, output, run_path, _plan(options, info, output, run_path))
+        OpenedStyle(file, model, output, run_path, _plan(options, written, output, run_path))
         for file, model, (output, run_path) in zip(
             files, models, options.places([file.name for file in files]), strict=True
         )
     )
-    paint_bytes = max(model.memory_bytes(info.height, info.width) for model in painters)
+    paint_bytes = max(
+        painter_of(model, sphere).memory_bytes(info.height, info.width) for model in painters
+    )
     if recurrent:
         # It may be painting in both threads of a rank: a shot's first frame in one.
         paint_bytes *= 2
     return OpenedJob(
-        options, styles, first, recurrent, source, paint_bytes, fingerprint(str(options.input))
+        options,
+        styles,
+        first,
+        recurrent,
+        source,
+        paint_bytes,
+        fingerprint(str(options.input)),
+        sphere,
+        tuple(notes),
     )
+
+
+def _sphere(
+    options: StylizeOptions, source: VideoSource, recurrent: StyleModel | None
+) -> tuple[Sphere | None, list[str]]:
+    """What the film shows, and notes. recurrent: the model, if it is one. Raises InputError."""
+    sphere, notes = settle_sphere(source.info, options.projection, options.stereo)
+    if sphere is not None and recurrent is not None:
+        if options.projection != AUTO:
+            raise InputError(
+                f"--projection {options.projection} does not go with the recurrent model "
+                f"{recurrent.name}: its past would have to be laid out too. Take a frame model, or "
+                "--projection flat."
+            )
+        return None, ["a sphere, which recurrent models paint as a flat picture: its back shows"]
+    if sphere is None and options.projection == AUTO and looks_like_a_sphere(source):
+        notes.append(
+            "looks like a 360 degree film without tags; --projection equirect paints it without "
+            "a line at the back, --projection flat says that it is none"
+        )
+    return sphere, notes
 
 
 def _plan(options: StylizeOptions, info: VideoInfo, output: Path, run_path: Path) -> OutputPlan:
@@ -197,6 +235,7 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
         recurrent=job.recurrent,
         flow_sha256=FlowFolder(options.flow_dir).fingerprint() if options.flow_dir else None,
         processors=[peer.processor for peer in peers if peer.processor],
+        sphere=job.sphere,
     )
     identities = [job.identity(style, settings) for style in job.styles]
     stored = []

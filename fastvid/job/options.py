@@ -13,6 +13,7 @@ from pathlib import Path
 from fastvid.encode.codecs import available_codecs
 from fastvid.errors import InputError
 from fastvid.job.job_options import JOB, JobOptions
+from fastvid.sphere.projection import AUTO, PROJECTIONS, STEREO
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PICTURE, PictureOptions
 from fastvid.style.cards import DEFAULT_STYLE
@@ -98,6 +99,20 @@ class StylizeOptions(PictureOptions, JobOptions):
         group=PART,
         form=_CUTS,
         metavar="auto|none|FILE.csv",
+    )
+    projection: str = option(
+        AUTO,
+        "what a frame shows of the world: a flat picture, the whole sphere, the front half of it; "
+        "auto: what the film's tags say, else flat (default: {default})",
+        group=PART,
+        choices=PROJECTIONS,
+    )
+    stereo: str = option(
+        AUTO,
+        "where the two eyes of a spherical film are in a frame; auto: as its tags say, else one "
+        "eye (default: {default})",
+        group=PART,
+        choices=STEREO,
     )
     on_error: str = option(
         "stop",

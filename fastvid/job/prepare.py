@@ -74,7 +74,7 @@ def prepare(
     if left:
         if processors := processor_note(settled.settings):
             progress.note(processors)
-        for note in dict.fromkeys((*source.info.notes, *left[0][0].plan.notes)):
+        for note in dict.fromkeys((*source.info.notes, *job.notes, *left[0][0].plan.notes)):
             progress.note(note)
     setup = job.setup(settled.settings, [style for style, _ in left])
     return Prepared(options, source, [output for _, output in left], setup, span)

@@ -8,7 +8,7 @@ Dosovitskiy, Brox, "Artistic Style Transfer for Videos and Spherical Images", IJ
 import cv2
 import numpy as np
 
-from fastvid.motion.warp import check_flow, sample, sampling_map
+from fastvid.motion.warp import check_flow, sample, sampling_map, wrapped_columns
 
 # |w + v|^2 < 0.01 (|w|^2 + |v|^2) + 0.5, pixels squared.
 CONSISTENCY_RELATIVE = 0.01
@@ -20,7 +20,7 @@ BOUNDARY_ABSOLUTE = 0.002
 NETWORK_MASK_WINDOW_PX = 7
 
 
-def consistency_mask(flow: np.ndarray, opposite: np.ndarray) -> np.ndarray:
+def consistency_mask(flow: np.ndarray, opposite: np.ndarray, wrap: bool = False) -> np.ndarray:
     """Where the flow there and the flow back cancel, so that the pixel is seen in both frames.
 
     flow: w, (H, W, 2) float32, pixels, e.g. from frame i to i-1; opposite: v, from i-1 to i.
@@ -28,17 +28,20 @@ def consistency_mask(flow: np.ndarray, opposite: np.ndarray) -> np.ndarray:
     |w + v'|^2 < 0.01 (|w|^2 + |v'|^2) + 0.5 with v' = v at x + w(x), bilinear.
     A position counts as outside when one of the four pixels that it is interpolated from does
     (floor + 1 beyond the last row or column), so the last row and column of a still are outside.
+    wrap: the left and right edge are one; no column then counts as outside.
     Raises ValueError if the two differ in size.
     """
     check_flow(opposite)
     if flow.shape != opposite.shape:
         raise ValueError(f"two flows of one pair differ in size: {flow.shape}, {opposite.shape}")
-    positions = sampling_map(flow)
+    positions = sampling_map(flow, wrap)
     height, width = flow.shape[:2]
     x, y = positions[..., 0], positions[..., 1]
     # floor(x) + 1 <= width - 1 is x < width - 1.
-    inside = (x >= 0) & (y >= 0) & (x < width - 1) & (y < height - 1)
-    back = sample(opposite, positions)
+    inside = (y >= 0) & (y < height - 1)
+    if not wrap:
+        inside &= (x >= 0) & (x < width - 1)
+    back = sample(opposite, positions, wrap=wrap)
     gap = _squared_length(flow + back)
     bound = _squared_length(flow) + _squared_length(back)
     bound *= np.float32(CONSISTENCY_RELATIVE)
@@ -78,14 +81,18 @@ def reliable_mask(
     return reliable
 
 
-def shrink(reliable: np.ndarray, window_px: int) -> np.ndarray:
+def shrink(reliable: np.ndarray, window_px: int, wrap: bool = False) -> np.ndarray:
     """A mask through a minimum filter of window_px x window_px; nothing outside counts against it.
 
-    reliable: (H, W) bool; window_px odd. Returns (H, W) bool.
+    reliable: (H, W) bool; window_px odd. wrap: the left and right edge are one. Returns (H, W)
+    bool.
     """
     kernel = np.ones((window_px, window_px), np.uint8)
-    thinned: np.ndarray = cv2.erode(reliable.view(np.uint8), kernel)
-    return thinned.view(bool)
+    mask, reach = reliable.view(np.uint8), window_px // 2 if wrap else 0
+    if wrap:
+        mask = wrapped_columns(mask, reach, reach)
+    thinned: np.ndarray = cv2.erode(mask, kernel)
+    return np.ascontiguousarray(thinned[:, reach : thinned.shape[1] - reach]).view(bool)
 
 
 def network_mask(reliable: np.ndarray) -> np.ndarray:

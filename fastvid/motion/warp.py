@@ -18,10 +18,11 @@ _CV_INTERPOLATION = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 _REACH_PX = 2.0
 
 
-def sampling_map(flow: np.ndarray) -> np.ndarray:
+def sampling_map(flow: np.ndarray, wrap: bool = False) -> np.ndarray:
     """The positions x + flow(x) that a flow field samples, ready for `sample`.
 
-    flow: (H, W, 2) float32, pixels, finite.
+    flow: (H, W, 2) float32, pixels, finite. wrap: the left and right edge are one, as at the back
+    of a sphere; x is then within 0..W.
     Returns (H, W, 2) float32, (x, y) in pixels, clipped two pixels outside the image, where a
     replicated border makes no difference.
     """
@@ -30,7 +31,10 @@ def sampling_map(flow: np.ndarray) -> np.ndarray:
     positions = np.empty((height, width, 2), np.float32)
     np.add(flow[..., 0], np.arange(width, dtype=np.float32), out=positions[..., 0])
     np.add(flow[..., 1], np.arange(height, dtype=np.float32)[:, None], out=positions[..., 1])
-    np.clip(positions[..., 0], -_REACH_PX, width - 1 + _REACH_PX, out=positions[..., 0])
+    if wrap:
+        positions[..., 0] -= np.floor(positions[..., 0] / np.float32(width)) * np.float32(width)
+    else:
+        np.clip(positions[..., 0], -_REACH_PX, width - 1 + _REACH_PX, out=positions[..., 0])
     np.clip(positions[..., 1], -_REACH_PX, height - 1 + _REACH_PX, out=positions[..., 1])
     return positions
 
@@ -44,7 +48,10 @@ def inside_frame(positions: np.ndarray) -> np.ndarray:
 
 
 def sample(
-    image: np.ndarray, positions: np.ndarray, interpolation: Interpolation = "linear"
+    image: np.ndarray,
+    positions: np.ndarray,
+    interpolation: Interpolation = "linear",
+    wrap: bool = False,
 ) -> np.ndarray:
     """The image at the given positions, its border replicated.
 
@@ -52,10 +59,13 @@ def sample(
     positions: (h, w, 2) float32, (x, y) in pixels.
     interpolation: "linear" is convex, no value leaves the range of its neighbours; "cubic" is
     OpenCV's (Keys' kernel with a = -0.75), sharper, overshoots, clipped to 0..255 for uint8.
+    wrap: beyond the last column comes the first one, for `linear` and positions that wrap.
     Returns (h, w) or (h, w, C) of the image's type, uint8 rounded to nearest.
     """
     if image.dtype not in (np.uint8, np.float32):
         raise TypeError(f"an image to warp is uint8 or float32, not {image.dtype}")
+    if wrap:
+        image = wrapped_columns(image, 0, 1)
     if image.shape[2:] == (2,):
         # With two channels alone OpenCV 5 rounds the positions to 1/32 pixel.
         return np.dstack(
@@ -85,6 +95,12 @@ def warp(
             f"the image is {image.shape[:2]} but its flow is {flow.shape[:2]} (height, width)"
         )
     return sample(image, sampling_map(flow), interpolation)
+
+
+def wrapped_columns(image: np.ndarray, before: int, behind: int) -> np.ndarray:
+    """An image, (H, W) or (H, W, C), continued around the back by so many columns."""
+    continued: np.ndarray = cv2.copyMakeBorder(image, 0, 0, before, behind, cv2.BORDER_WRAP)
+    return continued.reshape(*continued.shape[:2], *image.shape[2:])
 
 
 def check_flow(flow: np.ndarray) -> None:

@@ -3,7 +3,8 @@
 interface         the stages as the ranks see them
 choice, settings  which stages a run has, and what shapes the picture in them
 repaint           frame models: every frame is painted alone, then blended
-temporal          the filter that blends: the previous result, moved along the flow
+temporal          the filter that blends: the previous result, moved along the flow; `eyes`: on
+                  a sphere, around the back
 recurrent         recurrent models: painting is blending
 overlap           their shots in stretches, side by side; `seam_report`: how well they meet
 """

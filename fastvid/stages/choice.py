@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 from fastvid.errors import InputError
 from fastvid.motion.source import MotionSource
+from fastvid.sphere.painting import SpherePainter
+from fastvid.sphere.projection import Sphere
 from fastvid.stages.recurrent import RecurrentRepaint
 from fastvid.stages.repaint import Repaint
 from fastvid.stages.settings import PictureSettings
 from fastvid.style.model import StyleModel
+from fastvid.style.painter import Painter
 from fastvid.style.recurrent import RecurrentModel
 
 
@@ -42,4 +45,10 @@ def choose_stages(
     recurrent = recurrent_models(models)
     if recurrent:
         return RecurrentRepaint(recurrent, settings, keep, first, source)
-    return Repaint(models, settings, keep, batch_size, source)
+    painters = [painter_of(model, settings.sphere) for model in models]
+    return Repaint(painters, settings, keep, batch_size, source)
+
+
+def painter_of(model: StyleModel, sphere: Sphere | None) -> Painter:
+    """What paints the frames of a film with a model: itself, or with the sphere laid out before."""
+    return model if sphere is None else SpherePainter(model, sphere)

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastvid.motion.source import MotionSource
+from fastvid.stages.eyes import EyesStep, plan_filter
 from fastvid.stages.interface import Motion
 from fastvid.stages.settings import PictureSettings, estimated_motion
-from fastvid.stages.temporal import TemporalStep, plan_step, trust_gate
+from fastvid.stages.temporal import TemporalStep
 from fastvid.style.looks import keep_colors, mix
-from fastvid.style.model import PendingFrames, StyleModel, set_threads
+from fastvid.style.model import set_threads
+from fastvid.style.painter import Painter, Painting
 
 
 class Repaint:
@@ -21,7 +23,7 @@ class Repaint:
 
     def __init__(
         self,
-        styles: Sequence[StyleModel],
+        styles: Sequence[Painter],
         settings: PictureSettings,
         keep: tuple[str, ...] = (),
         batch_size: int = 1,
@@ -36,7 +38,7 @@ class Repaint:
 
     def motion(
         self, frame: np.ndarray, previous: np.ndarray, number: int
-    ) -> Motion[TemporalStep | None] | None:
+    ) -> Motion[TemporalStep | EyesStep | None] | None:
         """Flow, mask and gate of `frame` against the frame before it.
 
         None where nobody needs them: frame by frame, with nothing of them to be kept.
@@ -47,8 +49,8 @@ class Repaint:
         backward, reliable = self._source(frame, previous, number)
         step = None
         if strength > 0:
-            gate = trust_gate(frame, previous, backward, reliable, strength)
-            step = plan_step(backward, gate)
+            sphere = self._settings.sphere
+            step = plan_filter(frame, previous, backward, reliable, strength, sphere)
         return Motion(
             prepared=step,
             backward=backward if "flow" in self._keep else None,
@@ -71,7 +73,10 @@ class Repaint:
         return mix(painted, frame, self._settings.strength)
 
     def blend(
-        self, painted: np.ndarray, previous: np.ndarray, motion: Motion[TemporalStep | None]
+        self,
+        painted: np.ndarray,
+        previous: np.ndarray,
+        motion: Motion[TemporalStep | EyesStep | None],
     ) -> np.ndarray:
         """The finished frame in each style, from the painted and the finished one before it."""
         step = motion.prepared
@@ -86,7 +91,7 @@ class PaintedBatch:
     """Frames that are being painted, in each style (see `PendingBatch`)."""
 
     def __init__(
-        self, stages: Repaint, frames: Sequence[np.ndarray], pending: Sequence[PendingFrames]
+        self, stages: Repaint, frames: Sequence[np.ndarray], pending: Sequence[Painting]
     ) -> None:
         self._stages = stages
         self._frames = frames

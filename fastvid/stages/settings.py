@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from fastvid.decode.sphere_tags import MONO
 from fastvid.motion.flow import DEFAULT_FLOW_METHOD, FLOW_METHODS
-from fastvid.motion.source import EstimatedMotion
+from fastvid.motion.source import EstimatedMotion, MotionSource
+from fastvid.sphere.motion import SphereMotion
+from fastvid.sphere.projection import FLAT, Sphere
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.temporal import DEFAULT_STRENGTH, MAX_STRENGTH
 from fastvid.system.options import option, within
@@ -84,7 +87,8 @@ class PictureSettings(PictureOptions):
     numbers of threads or vector units. device: what paints, "cpu" or the name of the GPU.
     pipeline: how recurrent models run, None for frame models. overlap: how their shots are cut
     into stretches, None where they are not. flow_sha256: of the files that flow and masks are read
-    from, None where they are estimated.
+    from, None where they are estimated. projection, stereo: what the frames were taken for, `flat`
+    or a `Sphere`.
     """
 
     threads: int
@@ -93,8 +97,16 @@ class PictureSettings(PictureOptions):
     pipeline: str | None = None
     overlap: Overlap | None = None
     flow_sha256: str | None = None
+    projection: str = FLAT
+    stereo: str = MONO
+
+    @property
+    def sphere(self) -> Sphere | None:
+        """What the frames show of a sphere; None for flat pictures."""
+        return None if self.projection == FLAT else Sphere(self.projection, self.stereo)
 
 
-def estimated_motion(settings: PictureOptions) -> EstimatedMotion:
+def estimated_motion(settings: PictureSettings) -> MotionSource:
     """Flow and masks as the settings say."""
-    return EstimatedMotion(settings.flow, settings.flow_scale, settings.mask_boundaries)
+    estimated = EstimatedMotion(settings.flow, settings.flow_scale, settings.mask_boundaries)
+    return estimated if settings.sphere is None else SphereMotion(settings.sphere, estimated)

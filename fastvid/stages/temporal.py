@@ -31,7 +31,13 @@ import numpy as np
 
 from fastvid.errors import InputError
 from fastvid.motion.occlusion import shrink
-from fastvid.motion.warp import check_flow, inside_frame, sample, sampling_map
+from fastvid.motion.warp import (
+    check_flow,
+    inside_frame,
+    sample,
+    sampling_map,
+    wrapped_columns,
+)
 
 # s: colour differences of about this size (8-bit levels) halve the trust.
 TRUST_SIGMA_LEVELS = 12.0
@@ -79,25 +85,30 @@ def trust_gate(
     backward: np.ndarray,
     reliable: np.ndarray,
     strength: float,
+    wrap: bool = False,
 ) -> np.ndarray:
     """How much of the previous result each pixel keeps: g_i of the formula above.
 
     frame, previous_frame: f_i and f_{i-1}, (H, W, 3) uint8 RGB; backward: the flow from i to i-1,
     (H, W, 2) float32 pixels; reliable: the consistency mask of that flow, motion boundaries left
-    in, (H, W) bool; strength: g_max.
+    in, (H, W) bool; strength: g_max; wrap: the left and right edge are one.
     Returns (H, W) float32 in [0, strength]. Raises InputError for a strength out of range.
     """
     check_strength(strength)
-    positions = sampling_map(backward)
-    moved = sample(previous_frame, positions).astype(np.float32)
+    positions = sampling_map(backward, wrap)
+    moved = sample(previous_frame, positions, wrap=wrap).astype(np.float32)
     difference = cv2.subtract(frame, moved, dtype=cv2.CV_32F).reshape(frame.shape)
     error = np.square(difference, out=difference).mean(axis=2)
     gate = np.exp(error * np.float32(-0.5 / TRUST_SIGMA_LEVELS**2))
-    doubtful = np.float32(HIDDEN_TRUST) * inside_frame(positions)
-    gate *= np.where(shrink(reliable, MASK_WINDOW_PX), np.float32(1), doubtful)
+    # On a sphere nothing leaves the picture.
+    doubtful = np.float32(HIDDEN_TRUST) * (np.float32(1) if wrap else inside_frame(positions))
+    gate *= np.where(shrink(reliable, MASK_WINDOW_PX, wrap), np.float32(1), doubtful)
     gate *= np.float32(strength)
-    window = (SMOOTHING_WINDOW_PX, SMOOTHING_WINDOW_PX)
+    window, reach = (SMOOTHING_WINDOW_PX,) * 2, SMOOTHING_WINDOW_PX // 2 if wrap else 0
+    if wrap:
+        gate = wrapped_columns(gate, reach, reach)
     smooth: np.ndarray = cv2.blur(gate, window, borderType=cv2.BORDER_REPLICATE)
+    smooth = np.ascontiguousarray(smooth[:, reach : smooth.shape[1] - reach])
     return np.clip(smooth, 0.0, np.float32(strength), out=smooth)
 
 
@@ -108,12 +119,14 @@ class TemporalStep:
     positions: where the previous result is sampled, (H, W, 2) float32 pixels.
     gate: the trust in 128ths, rounded down, (H, W) int16.
     deblur_x, deblur_y: the factors of the second differences in 128ths, (H, W) int16.
+    wrap: whether the left and right edge are one.
     """
 
     positions: np.ndarray
     gate: np.ndarray
     deblur_x: np.ndarray
     deblur_y: np.ndarray
+    wrap: bool = False
 
     def apply(self, painted: np.ndarray, previous_output: np.ndarray) -> np.ndarray:
         """S_i from A_i and S_{i-1}.
@@ -131,7 +144,7 @@ class TemporalStep:
                 raise ValueError(
                     f"the {name} frame is {image.shape} {image.dtype}, not {expected} uint8"
                 )
-        moved = self._deblur(sample(previous_output, self.positions))
+        moved = self._deblur(sample(previous_output, self.positions, wrap=self.wrap))
         moved -= painted
         moved *= _on_channels(self.gate)
         # An arithmetic shift rounds down; 127 more under a negative product makes it truncate.
@@ -142,7 +155,7 @@ class TemporalStep:
 
     def _deblur(self, moved: np.ndarray) -> np.ndarray:
         """W of `apply` from B: (H, W, 3) uint8 to int16 within 0..255."""
-        sharp = _second_difference(moved, _SECOND_DIFFERENCE, _IDENTITY)
+        sharp = _second_difference(moved, _SECOND_DIFFERENCE, _IDENTITY, self.wrap)
         sharp *= _on_channels(self.deblur_x)
         along_y = _second_difference(moved, _IDENTITY, _SECOND_DIFFERENCE)
         along_y *= _on_channels(self.deblur_y)
@@ -154,19 +167,20 @@ class TemporalStep:
 
 
 def plan_step(
-    backward: np.ndarray, gate: np.ndarray, sharpen: float = DEFAULT_SHARPEN
+    backward: np.ndarray, gate: np.ndarray, sharpen: float = DEFAULT_SHARPEN, wrap: bool = False
 ) -> TemporalStep:
     """Prepare the serial step of one pair of frames.
 
     backward: (H, W, 2) float32 pixels; gate: (H, W) float32, see `trust_gate`; sharpen: 0..2, see
-    above. Raises ValueError if the sizes differ or sharpen is out of range.
+    above; wrap: the left and right edge are one. Raises ValueError if the sizes differ or sharpen
+    is out of range.
     """
     check_flow(backward)
     if gate.shape != backward.shape[:2]:
         raise ValueError(f"a gate of {gate.shape} does not fit a flow of {backward.shape}")
     if not 0.0 <= sharpen <= _MAX_SHARPEN:
         raise ValueError(f"sharpen is {sharpen:g}, not within 0..{_MAX_SHARPEN:g}")
-    positions = sampling_map(backward)
+    positions = sampling_map(backward, wrap)
     fraction = positions - np.floor(positions)
     # a (1 - a) / 2 in 128ths, rounded to nearest.
     factor = fraction * (1.0 - fraction) * np.float32(0.5 * sharpen * _ONE) + np.float32(0.5)
@@ -175,6 +189,7 @@ def plan_step(
         gate=(gate * np.float32(_ONE)).astype(np.int16),
         deblur_x=factor[..., 0].astype(np.int16),
         deblur_y=factor[..., 1].astype(np.int16),
+        wrap=wrap,
     )
 
 
@@ -195,9 +210,13 @@ def _on_channels(plane: np.ndarray) -> np.ndarray:
     return merged
 
 
-def _second_difference(image: np.ndarray, along_x: np.ndarray, along_y: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 to int16, -510..510, the border replicated."""
+def _second_difference(
+    image: np.ndarray, along_x: np.ndarray, along_y: np.ndarray, wrap: bool = False
+) -> np.ndarray:
+    """(H, W, 3) uint8 to int16, -510..510, the border replicated, or wrapped at left and right."""
+    if wrap:
+        image = wrapped_columns(image, 1, 1)
     filtered: np.ndarray = cv2.sepFilter2D(
         image, cv2.CV_16S, along_x, along_y, borderType=cv2.BORDER_REPLICATE
     )
-    return filtered
+    return np.ascontiguousarray(filtered[:, 1:-1]) if wrap else filtered

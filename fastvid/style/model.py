@@ -1,5 +1,6 @@
 """A style model: paints frames of any size, with the same bytes every time."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -8,10 +9,11 @@ import numpy as np
 import torch
 
 from fastvid.errors import InputError
+from fastvid.style.area_norm import AreaWeights, with_area_norms
 from fastvid.style.checkpoint import Checkpoint
 from fastvid.style.layers import channels_last
 from fastvid.style.margins import BORDER, MIN_SIDE, Margins, margins_of
-from fastvid.style.network import Layer, build_network, for_painting
+from fastvid.style.network import Layer, build_network, downsampling, for_painting, reach
 from fastvid.style.variant import Variant
 
 __all__ = ["BORDER", "MIN_SIDE", "PendingFrames", "StyleModel", "set_threads"]
@@ -103,6 +105,25 @@ class StyleModel:
         if device.type == "cuda":
             torch.backends.cudnn.deterministic = True
         return self
+
+    @property
+    def reach(self) -> int:
+        """How far from a pixel the network looks at the frame, in pixels, rounded up to a multiple
+        of what one of its features covers."""
+        multiple = downsampling(list(self._layers))
+        return -(-reach(list(self._layers)) // multiple) * multiple
+
+    def weighted(self, weights: np.ndarray) -> "StyleModel":
+        """A model with the same parameters for pictures whose pixels do not count alike.
+
+        weights: (H, W) float32, 0 or more: of the pixels of all pictures that it will be given.
+        """
+        margins = self._margins(*weights.shape)
+        scales = sorted({1, *(layer.scale for layer in self._layers)})
+        area = AreaWeights(np.pad(weights, (margins.rows, margins.columns)), scales, self._device)
+        twin = copy.copy(self)
+        twin._network = with_area_norms(self._network, area)
+        return twin
 
     def paint(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Paints frames, (H, W, 3) uint8 RGB each, into new ones of the same shape and type.

@@ -93,6 +93,18 @@ def downsampling(layers: list[Layer]) -> int:
     return max(layer.scale for layer in layers)
 
 
+def reach(layers: list[Layer]) -> int:
+    """How far from a pixel of the output the network looks at its input, pixels, by its kernels;
+    instance norm apart, which looks at all of it."""
+    total, scale = 0, 1
+    for layer in layers:
+        # A residual block has two convolutions; upsampling reads its own pixel alone.
+        radius = 0 if layer.kind == "U" else layer.kernel // 2
+        total += (2 if layer.kind == "R" else 1) * radius * scale
+        scale = layer.scale
+    return total
+
+
 def smallest_side(layers: list[Layer]) -> int:
     """Pixels that a side must have for every layer to have something to reflect and to norm."""
     return max(layer.scale * (layer.kernel // 2 + 2) for layer in layers)

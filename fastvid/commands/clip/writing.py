@@ -7,6 +7,9 @@ import av
 import numpy as np
 
 from fastvid.commands.clip.clip import SyntheticClip
+from fastvid.commands.clip.sphere import SphereClip
+from fastvid.encode.mp4_boxes import put_into_tracks
+from fastvid.encode.sphere_boxes import sphere_boxes
 
 # Constant rate factor of x264 that the eye can't tell from the original.
 _CRF = "12"
@@ -16,7 +19,7 @@ _AUDIO_BIT_RATE = 160_000
 _BT709 = 1
 
 
-def write_clip(path: str | os.PathLike[str], clip: SyntheticClip) -> None:
+def write_clip(path: str | os.PathLike[str], clip: SyntheticClip | SphereClip) -> None:
     """Writes a clip with its sound as H.264 and AAC; the name's ending chooses the container.
 
     Odd sizes are stored with full colour resolution (4:4:4), which H.264 needs for them. Raises
@@ -48,3 +51,6 @@ def write_clip(path: str | os.PathLike[str], clip: SyntheticClip) -> None:
         sound.time_base = Fraction(1, _AUDIO_RATE_HZ)
         container.mux(audio.encode(sound))
         container.mux(audio.encode(None))
+    if isinstance(clip, SphereClip):
+        with open(path, "r+b") as file:
+            put_into_tracks(file, {0: sphere_boxes(clip.tags)})

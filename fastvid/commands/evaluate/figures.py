@@ -20,9 +20,12 @@ from fastvid.commands.evaluate.metrics import (
     temporal_difference,
     temporal_rmse,
 )
+from fastvid.commands.evaluate.sight import Sight, SphereFlow
 from fastvid.errors import InputError
 from fastvid.motion.flow import FlowEstimator
 from fastvid.motion.occlusion import consistency_mask, motion_boundaries
+from fastvid.sphere.projection import Sphere
+from fastvid.sphere.seam import seam_ratio
 from fastvid.stages.seam_report import describe_ratios, seam_ratios
 
 # Flow from the first frame given to the second one, as FlowEstimator computes it.
@@ -30,11 +33,17 @@ Flow = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 # How far apart the frames of the long-range error are.
 LONG_RANGE_FRAMES = 8
+_FLAT = Sight()
 
 
 def judge_for(filter_method: str) -> FlowEstimator:
     """The flow that judges a video whose filter used the given method."""
     return FlowEstimator("dis-medium" if filter_method == "deepflow" else "deepflow")
+
+
+def judging_flow(estimate: FlowEstimator, sphere: Sphere | None) -> Flow:
+    """The flow of a judge for flat frames, or for frames of a sphere as they are judged."""
+    return estimate if sphere is None else SphereFlow(estimate, sphere)
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,9 @@ class Evaluation:
     output: the stylized video; painted: frame-by-frame painting, None if it wasn't given; film: the
     unpainted input. frames, pairs: how many were judged. reliable_share: of all pixels of the
     pairs, those that the judging flow could follow, 0..1. seam_ratios: of each seam of stretches
-    the temporal RMSE of its frames, over the median of the other frames.
+    the temporal RMSE of its frames, over the median of the other frames. back, film_back: how much
+    greater the jumps at the back of a whole sphere are than those beside it, in the result and in
+    the film; None for other films.
     """
 
     output: Figures
@@ -82,6 +93,8 @@ class Evaluation:
     pairs: int
     reliable_share: float
     seam_ratios: tuple[float, ...] = ()
+    back: float | None = None
+    film_back: float | None = None
 
 
 @dataclass
@@ -95,6 +108,7 @@ class _Totals:
     sharpness: Mean = field(default_factory=Mean)
     contrast: Mean = field(default_factory=Mean)
     difference: Mean = field(default_factory=Mean)
+    back: Mean = field(default_factory=Mean)
 
     def figures(self) -> Figures:
         return Figures(
@@ -117,14 +131,15 @@ def evaluate(
     long_range: bool = True,
     seams: Sequence[int] = (),
     seam_frames: int = 0,
+    sight: Sight = _FLAT,
 ) -> Evaluation:
     """Judge a video, pair by pair, within shots.
 
     outputs: the stylized frames; frames: the film's, both (H, W, 3) uint8 RGB in order and of one
     size; painted: the same frames painted one by one. shots: [start, stop) of each, in order.
     flow: the judging flow, see `judge_for`. long_range: False leaves out the frames 8 apart, which
-    takes half the time. seams, seam_frames: see `seam_ratios`. Only the last 9 frames are held in
-    memory.
+    takes half the time. seams, seam_frames: see `seam_ratios`. sight: how pixels count. Only the
+    last 9 frames are held in memory.
     Raises InputError if the videos differ in length or size.
     """
     columns = [outputs, frames] if painted is None else [outputs, frames, painted]
@@ -134,20 +149,23 @@ def evaluate(
     history: deque[tuple[np.ndarray, ...]] = deque(maxlen=LONG_RANGE_FRAMES)
     errors: dict[int, float] = {}
     count = 0
-    for index, row in enumerate(_rows(columns)):
+    for index, frames_of_row in enumerate(_rows(columns)):
         if index in starts:
             history.clear()
         count += 1
-        for total, image in zip(totals, row, strict=True):
-            total.sharpness.add(sharpness(image))
-            total.contrast.add(contrast(image))
+        row = tuple(sight.arranged(image) for image in frames_of_row)
+        for total, image, frame in zip(totals, row, frames_of_row, strict=True):
+            total.sharpness.add(sharpness(image, sight))
+            total.contrast.add(contrast(image, sight))
+            if sight.sphere is not None and sight.wraps:
+                total.back.add(seam_ratio(frame, sight.sphere))
         if history:
-            share, error = _judge_neighbours(totals, row, history[-1], flow)
+            share, error = _judge_neighbours(totals, row, history[-1], flow, sight)
             coverage.add(share)
             if error is not None:
                 errors[index] = error
         if long_range and len(history) == LONG_RANGE_FRAMES:
-            _judge_far(totals, row, history[0], flow)
+            _judge_far(totals, row, history[0], flow, sight)
         history.append(row)
     return Evaluation(
         output=totals[0].figures(),
@@ -157,6 +175,8 @@ def evaluate(
         pairs=coverage.count,
         reliable_share=coverage.value or 0.0,
         seam_ratios=tuple(seam_ratios(errors, seams, seam_frames)),
+        back=totals[0].back.value,
+        film_back=totals[1].back.value,
     )
 
 
@@ -179,33 +199,44 @@ def _rows(columns: Sequence[Iterable[np.ndarray]]) -> Iterator[tuple[np.ndarray,
 
 
 def _judge_neighbours(
-    totals: Sequence[_Totals], row: Sequence[np.ndarray], before: Sequence[np.ndarray], flow: Flow
+    totals: Sequence[_Totals],
+    row: Sequence[np.ndarray],
+    before: Sequence[np.ndarray],
+    flow: Flow,
+    sight: Sight,
 ) -> tuple[float, float | None]:
     """Add the figures of one pair of neighbours; returns the share of reliable pixels, and the
     temporal RMSE of the result."""
     film, film_before = row[1], before[1]
     backward, forward = flow(film, film_before), flow(film_before, film)
-    reliable = consistency_mask(backward, forward)
-    clear = consistency_mask(forward, backward) & ~motion_boundaries(forward)
+    reliable = consistency_mask(backward, forward, sight.wraps)
+    clear = consistency_mask(forward, backward, sight.wraps) & ~motion_boundaries(forward)
     errors = [
-        temporal_rmse(*images, backward, reliable) for images in zip(row, before, strict=True)
+        temporal_rmse(*images, backward, reliable, sight=sight)
+        for images in zip(row, before, strict=True)
     ]
     for total, error, image, image_before in zip(totals, errors, row, before, strict=True):
         total.rmse.add(error)
-        total.difference.add(temporal_difference(image, image_before, backward, reliable))
-        total.fav.add(fav_temporal_error(image, image_before, backward, reliable))
-        total.lai.add(lai_temporal_error(image_before, image, forward, clear))
+        pair = image, image_before, backward, reliable
+        total.difference.add(temporal_difference(*pair, sight=sight))
+        total.fav.add(fav_temporal_error(*pair, sight=sight))
+        total.lai.add(lai_temporal_error(image_before, image, forward, clear, sight=sight))
     return float(reliable.mean()), errors[0]
 
 
 def _judge_far(
-    totals: Sequence[_Totals], row: Sequence[np.ndarray], before: Sequence[np.ndarray], flow: Flow
+    totals: Sequence[_Totals],
+    row: Sequence[np.ndarray],
+    before: Sequence[np.ndarray],
+    flow: Flow,
+    sight: Sight,
 ) -> None:
     film, film_before = row[1], before[1]
     backward, forward = flow(film, film_before), flow(film_before, film)
-    reliable = consistency_mask(backward, forward)
+    reliable = consistency_mask(backward, forward, sight.wraps)
     for total, image, image_before in zip(totals, row, before, strict=True):
-        total.long_range_rmse.add(temporal_rmse(image, image_before, backward, reliable))
+        pair = image, image_before, backward, reliable
+        total.long_range_rmse.add(temporal_rmse(*pair, sight=sight))
 
 
 def _ratio(above: float | None, below: float | None) -> float | None:
@@ -236,6 +267,11 @@ def format_table(evaluation: Evaluation) -> str:
         f"{evaluation.frames} frames, {evaluation.pairs} pairs within shots; the judging flow could"
         f" follow {100 * evaluation.reliable_share:.0f} % of the pixels"
     )
+    if evaluation.back is not None and evaluation.film_back is not None:
+        lines.append(
+            f"at the back: {evaluation.back:.2f} times the jump of neighbouring columns (film: "
+            f"{evaluation.film_back:.2f} times); means are weighted by area on the sphere"
+        )
     seams = describe_ratios(evaluation.seam_ratios)
     if seams is not None:
         lines.append(seams)

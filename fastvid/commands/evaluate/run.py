@@ -10,11 +10,17 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fastvid.commands.evaluate.figures import Evaluation, evaluate, judge_for
+from fastvid.commands.evaluate.figures import (
+    Evaluation,
+    evaluate,
+    judge_for,
+    judging_flow,
+)
 from fastvid.commands.evaluate.likeness import Likeness, likeness, mean_likeness
+from fastvid.commands.evaluate.sight import Sight
 from fastvid.decode.film import VideoSource, fingerprint, open_source
 from fastvid.errors import InputError
-from fastvid.job.identity import recorded_overlap
+from fastvid.job.identity import recorded_overlap, recorded_sphere
 from fastvid.motion.flow import FlowEstimator
 from fastvid.runfile.reader import RunFile
 from fastvid.stages.interface import paints_alone
@@ -64,13 +70,23 @@ def evaluate_run(
             for first in seams(start, stop, overlap)
         ]
         seam_frames = overlap.seam_frames if overlap is not None else 0
-        flow = judge_for(str(settings["flow"])) if judge is None else FlowEstimator(judge)
+        estimate = judge_for(str(settings["flow"])) if judge is None else FlowEstimator(judge)
+        sphere = recorded_sphere(settings)
+        flow, sight = judging_flow(estimate, sphere), Sight(sphere)
         painter = _Painter(run, style, threads) if with_painting else None
         with _open_input(input_path, settings) as source:
             films = (frame.image for frame in islice(source, count))
             outputs = (run.frame(index) for index in range(count))
             if painter is None:
-                return evaluate(outputs, films, shots, flow, seams=joined, seam_frames=seam_frames)
+                return evaluate(
+                    outputs,
+                    films,
+                    shots,
+                    flow,
+                    seams=joined,
+                    seam_frames=seam_frames,
+                    sight=sight,
+                )
             shared = _Tee(films)
             return evaluate(
                 outputs,
@@ -80,6 +96,7 @@ def evaluate_run(
                 painted=(painter.paint(shared.latest) for _ in range(count)),
                 seams=joined,
                 seam_frames=seam_frames,
+                sight=sight,
             )
 
 

@@ -15,6 +15,7 @@ from fastvid.decode.film import open_source
 from fastvid.errors import InputError
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.stopping import signals_kill
+from fastvid.sphere.projection import AUTO, PROJECTIONS, STEREO, settle_sphere
 from fastvid.system.arguments import add_overwrite, add_threads
 from fastvid.system.files import write_atomically
 from fastvid.system.forms import parse_rate, parse_size
@@ -63,6 +64,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "high); strokes are larger on smaller frames",
     )
     parser.add_argument("--fps", type=parse_rate, help="frames per second of a folder of images")
+    parser.add_argument(
+        "--projection",
+        choices=PROJECTIONS,
+        default=AUTO,
+        help="what a frame shows, as for stylize (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--stereo",
+        choices=STEREO,
+        default=AUTO,
+        help="where the eyes of a spherical film are, as for stylize (default: %(default)s)",
+    )
     add_threads(parser)
     add_overwrite(parser, "an existing sheet")
 
@@ -81,6 +94,8 @@ def run(parsed: argparse.Namespace, comm: Communicator) -> int:
         count=parsed.count,
         size=parsed.size,
         fps=parsed.fps,
+        projection=parsed.projection,
+        stereo=parsed.stereo,
         threads=parsed.threads,
         overwrite=parsed.overwrite,
     )
@@ -97,16 +112,20 @@ def preview(
     count: int = DEFAULT_COUNT,
     size: tuple[int, int] | None = None,
     fps: Fraction | None = None,
+    projection: str = AUTO,
+    stereo: str = AUTO,
     threads: int | None = None,
     overwrite: bool = False,
 ) -> list[str]:
     """Writes a contact sheet of a film; returns what the user should know.
 
     output: a .png file. styles: names or paths, None for all bundled ones. count: frames. size:
-    (width, height) of a frame, one may be -1. fps: of a folder of images.
+    (width, height) of a frame, one may be -1. fps: of a folder of images. projection, stereo: what
+    a frame shows, as `settle_sphere` takes them.
     Raises InputError for what the user can put right, StorageError if the sheet can't be written.
     """
     _check(output, count, threads, overwrite)
+    from fastvid.stages.choice import painter_of
     from fastvid.style.cards import bundled_styles
     from fastvid.style.loading import load_style
     from fastvid.style.model import set_threads
@@ -119,16 +138,21 @@ def preview(
     with open_source(
         str(input), fps=fps, size=size or (-1, HEIGHT_PX), on_error="keep-going"
     ) as source:
+        sphere, about_sphere = settle_sphere(source.info, projection, stereo)
         reading = TimedReading(_READING_LIMIT_S)
         chosen = choose_frames(reading.of(mark_cuts(source, "auto")), count)
-        notes = [*source.damage]
+        notes = [*about_sphere, *source.damage]
         if reading.cut_short:
             notes.append(
                 f"only the first {reading.frames} of {source.frame_count} frames were "
                 "looked at, which took long enough"
             )
     rows = [(_UNPAINTED, [image for _, image in chosen])]
-    rows += [(model.name, model.paint([image for _, image in chosen])) for model in models]
+    painters = [painter_of(model, sphere) for model in models]
+    rows += [
+        (model.name, painter.paint([image for _, image in chosen]))
+        for model, painter in zip(models, painters, strict=True)
+    ]
     sheet = contact_sheet(rows, [f"frame {index}" for index, _ in chosen])
     _, encoded = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     write_atomically(output, encoded.tobytes())
