@@ -4,9 +4,9 @@ import random
 import signal
 import time
 from dataclasses import replace
-from pathlib import Path
 
 from fastvid.errors import EXIT_BAD_INPUT
+from fastvid.runfile.lock import lock_owner
 from harness.running import Command, Peace, Run
 
 # Longer than this after a kill, and the program hangs.
@@ -102,15 +102,15 @@ def refused(run: Run, dice: random.Random) -> bool:
     """Starts a second command with the output of one that is under way; whether it is refused, and
     the first is not disturbed."""
     films = [run.folder / output for output in run.command.outputs().values()]
-    locks, began = [_lock(film) for film in films], time.monotonic()
-    while not all(lock.exists() for lock in locks):
+    began = time.monotonic()
+    while not all(map(lock_owner, films)):
         if run.mpirun.poll() is not None or time.monotonic() - began > HANG_S:
             return True  # it has come to its end, or has not begun yet
         time.sleep(POLL_S)
     second = Run(run.folder, 2, _second(run.command, dice), "second.txt")
-    ended = second.wait_gone(HANG_S)
+    ended = second.wait_gone(PATIENCE_S)
     second.close()
-    if not all(lock.exists() for lock in locks):
+    if not all(map(lock_owner, films)):
         # It came to its end meanwhile.
         return all(film.exists() for film in films)
     return ended and second.mpirun.returncode == EXIT_BAD_INPUT
@@ -122,7 +122,3 @@ def _second(command: Command, dice: random.Random) -> Command:
     style, output = dice.choice(list(command.outputs().items()))
     only = replace(command, styles=(style,), output=str(output))
     return replace(dice.choice((command, only)), more=more)
-
-
-def _lock(film: Path) -> Path:
-    return film.with_name(f".{film.name}.lock")

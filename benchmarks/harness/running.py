@@ -101,17 +101,23 @@ class Run:
         )
 
     def processes(self, only_ranks: bool = False) -> list[int]:
-        """What is still there of the program."""
-        found = []
+        """What is still there of the program; only_ranks: without mpirun, and without what a rank
+        may have started."""
+        found: dict[int, bool] = {}
+        parents = {}
         for entry in Path("/proc").iterdir():
             try:
                 words = (entry / "environ").read_bytes().split(b"\0")
+                stat = (entry / "stat").read_text()
             except (OSError, ValueError):
                 continue  # gone meanwhile, not a process, or not ours
-            ours = f"{_MARK}={self._mark}".encode() in words
-            if ours and (not only_ranks or any(word.startswith(b"PMI_RANK=") for word in words)):
-                found.append(int(entry.name))
-        return found
+            if f"{_MARK}={self._mark}".encode() in words:
+                process = int(entry.name)
+                found[process] = any(word.startswith(b"PMI_RANK=") for word in words)
+                parents[process] = int(stat.rpartition(")")[2].split()[1])
+        if not only_ranks:
+            return list(found)
+        return [one for one, rank in found.items() if rank and not found.get(parents[one])]
 
     def send(self, number: signal.Signals, processes: Sequence[int] | None = None) -> None:
         """Sends a signal to these processes, or to all."""
