@@ -3,7 +3,6 @@
 import random
 import shutil
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from harness.system_calls import DIE_AT
 from harness.tally import Tally
 
 RANKS = (2, 2, 3, 4)
-_KILLS_A_VIDEO = 6
+_KILLS_A_VIDEO = 8
 # Of two styles, one goes on alone for a while: so often.
 _ALONE = 0.3
 # Calls that a run makes which has nothing to paint any more.
@@ -51,7 +50,7 @@ class _Output:
 class KilledVideo:
     """The video of a command in a folder that holds the material.
 
-    peace: by the number of styles, what it must come to. other: the style that is taken in between.
+    peace: what it must come to, in both styles. other: the style that is taken in between.
     frames: of the clip.
     """
 
@@ -59,14 +58,14 @@ class KilledVideo:
         self,
         folder: Path,
         command: Command,
-        peace: Mapping[int, Peace],
+        peace: Peace,
         other: str | None,
         frames: int,
         dice: random.Random,
         tally: Tally,
     ) -> None:
         self._folder, self._command, self._other = folder, command, other
-        self._all_peace, self._frames = peace, frames
+        self._peace, self._frames = peace, frames
         self._dice, self._tally = dice, tally
         self._outputs = {
             style: _Output(folder / path.with_suffix(".h5"), folder / path)
@@ -76,10 +75,10 @@ class KilledVideo:
         self._way, self._story = WAYS[0], f"{folder.name}: {command.words()}; "
         self._blamed = False
 
-    def run(self, most: int) -> None:
-        """Kills until there were so many kills altogether, a few at most; then runs in peace."""
+    def run(self) -> None:
+        """Kills a few times, until there were enough kills altogether; then runs in peace."""
         for _ in range(_KILLS_A_VIDEO):
-            if self._tally.all_kills >= most:
+            if self._tally.enough():
                 break
             if not self._kill_once():
                 return
@@ -100,14 +99,14 @@ class KilledVideo:
         environment = {DIE_AT: self._call_to_die_at(command)} if self._way == CALL else {}
         run = Run(self._folder, ranks, command, environment=environment)
         if self._way != CALL:
-            wait_for_moment(run, self._peace(command), moment, dice)
+            wait_for_moment(run, self._peace, moment, dice)
         if run.mpirun.poll() is None:
             when = environment.get(DIE_AT, f"while {moment}")
             self._story += f"{self._way} of {ranks} on {command.styles} {when}; "
             if self._way == TWO and not refused(run, dice):
                 self._blame("wrong bytes", "a second command was not refused, or disturbed")
             began = time.monotonic()
-            if not kill(run, self._way, dice):
+            if not kill(run, self._way, self._peace.hang_s, dice):
                 self._blame("hangs")
             if self._way != CALL:
                 self._tally.count_kill(self._way, moment, time.monotonic() - began)
@@ -141,12 +140,9 @@ class KilledVideo:
         (output,) = self._outputs.values()
         return output.style_of.get(_run_id(output.run_file) or "", self._command.styles[0])
 
-    def _peace(self, command: Command) -> Peace:
-        return self._all_peace[len(command.styles)]
-
     def _painted(self, style: str) -> np.ndarray:
         """The frames as a run in peace has painted them, of both styles at once."""
-        return self._all_peace[max(self._all_peace)].frames[style]
+        return self._peace.frames[style]
 
     def _call_to_die_at(self, command: Command) -> str:
         """At which of rank 0's calls, about as many as are left."""
@@ -154,7 +150,8 @@ class KilledVideo:
             len(frames) for output in self._outputs.values() for frames in output.stored.values()
         ]
         left = 1 - min(known, default=0) / self._frames
-        calls = _LEAST_CALLS + int(left * self._peace(command).calls)
+        share = len(command.styles) / len(self._peace.frames)
+        calls = _LEAST_CALLS + int(left * share * self._peace.calls)
         return f"{self._dice.randint(1, calls)}:{self._dice.random():.2f}"
 
     def _lose_the_node(self) -> None:

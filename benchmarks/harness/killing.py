@@ -9,8 +9,6 @@ from fastvid.errors import EXIT_BAD_INPUT
 from fastvid.runfile.lock import lock_owner
 from harness.running import Command, Peace, Run
 
-# Longer than this after a kill, and the program hangs.
-HANG_S = 30.0
 # A run in peace; generous, because the machine may be busy with other things.
 PATIENCE_S = 300.0
 POLL_S = 0.005
@@ -53,12 +51,12 @@ def wait_for_moment(run: Run, peace: Peace, moment: str, dice: random.Random) ->
     time.sleep(pause)
 
 
-def kill(run: Run, way: str, dice: random.Random) -> bool:
+def kill(run: Run, way: str, hang_s: float, dice: random.Random) -> bool:
     """Does what the way says; whether the program is gone in time, or comes to its end where it was
     only stopped for a while."""
     if way == CALL:
         _wait_for_a_death(run)
-    deadline = time.monotonic() + HANG_S
+    deadline = time.monotonic() + hang_s
     if way == STOP:
         _stop_for_a_while(run, dice)
         return run.wait_gone(PATIENCE_S)
@@ -104,10 +102,10 @@ def refused(run: Run, dice: random.Random) -> bool:
     films = [run.folder / output for output in run.command.outputs().values()]
     began = time.monotonic()
     while not all(map(lock_owner, films)):
-        if run.mpirun.poll() is not None or time.monotonic() - began > HANG_S:
+        if run.mpirun.poll() is not None or time.monotonic() - began > PATIENCE_S:
             return True  # it has come to its end, or has not begun yet
         time.sleep(POLL_S)
-    second = Run(run.folder, 2, _second(run.command, dice), "second.txt")
+    second = Run(run.folder, 1, _second(run.command, dice), "second.txt")
     ended = second.wait_gone(PATIENCE_S)
     second.close()
     if not all(map(lock_owner, films)):

@@ -20,6 +20,7 @@ _BENCHMARKS = Path(__file__).parents[1]
 _PART_FRAMES = 15
 # A run lasts a few seconds; the disk is to be waited for a few times.
 _SYNC_INTERVAL_S = 0.3
+_HANG_S = 30.0
 # Looking through all processes of the machine takes its time.
 _LOOK_AROUND_S = 0.05
 
@@ -61,6 +62,11 @@ class Peace:
     run_bytes: int
     starting_s: float
     calls: int
+
+    @property
+    def hang_s(self) -> float:
+        """Longer than this after a kill, and the program hangs; a busy machine gets more."""
+        return max(_HANG_S, 2 * self.starting_s)
 
 
 class Run:

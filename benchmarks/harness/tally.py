@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,8 +17,12 @@ COUNTS = ("frames lost", "files that do not open", "wrong bytes", "hangs")
 class Tally:
     """What has been counted, by way of killing. May be added to from any thread.
 
-    over: set when no more videos are to be begun.
+    most: so many kills, and none after `until` (time.monotonic). over: set when nothing more is to
+    be begun.
     """
+
+    most: int
+    until: float
 
     kills: Counter[str] = field(default_factory=Counter)
     found: dict[str, Counter[str]] = field(default_factory=lambda: {way: Counter() for way in WAYS})
@@ -28,6 +33,12 @@ class Tally:
     stories: list[str] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def enough(self) -> bool:
+        """Whether no more kills are to be begun."""
+        if self.all_kills >= self.most or time.monotonic() > self.until:
+            self.over.set()
+        return self.over.is_set()
 
     @property
     def all_kills(self) -> int:
