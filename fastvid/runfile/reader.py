@@ -15,6 +15,7 @@ import numpy as np
 
 from fastvid.errors import InputError
 from fastvid.runfile import layout
+from fastvid.runfile.at_exit import close_at_exit
 from fastvid.runfile.journal import Claim, find_journal, read_journal
 from fastvid.runfile.patched import PatchedFile
 from fastvid.runfile.run_id import RunId, read_run_id
@@ -83,6 +84,8 @@ class RunFile:
                 source = PatchedFile(self._descriptor, changes)
             elif place is None:
                 source = as_long_as_noted(self._descriptor)
+            if source is not None:
+                close_at_exit(source)
             return self._stack.enter_context(h5py.File(source or path, "r", locking=False))
         except (OSError, RuntimeError, ArithmeticError, ValueError) as error:
             self._stack.close()
