@@ -13,6 +13,7 @@ from pathlib import Path
 from fastvid.encode.codecs import available_codecs
 from fastvid.errors import InputError
 from fastvid.job.job_options import JOB, JobOptions
+from fastvid.regions.spec import FILM, REGION, WORDS, Region
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PICTURE, PictureOptions
 from fastvid.style.cards import DEFAULT_STYLE
@@ -67,6 +68,20 @@ class StylizeOptions(PictureOptions, JobOptions):
         form=NAME_OR_PATH,
         metavar="NAME|PATH",
         repeated=True,
+    )
+    regions: tuple[Region, ...] = option(
+        (),
+        "paints a part of the picture in a style of its own; film leaves the film, here and in "
+        "--style. MASK: a folder of numbered images, a video, or one image for all frames; :3 or "
+        f":#ff0000 behind it chooses a label or a colour. Words: {' '.join(WORDS)}. Repeatable, "
+        "later ones lie over earlier ones",
+        group=PICTURE,
+        form=REGION,
+        flag="--region",
+        metavar=("MASK STYLE", "WORD"),
+        repeated=True,
+        only_for="frame",
+        why="it paints whole frames, out of those before",
     )
     run_file: Path | None = option(
         None,
@@ -175,6 +190,10 @@ class StylizeOptions(PictureOptions, JobOptions):
         if self.stretches is None:
             _refuse_overlap(self)
         check_options(self)
+        if FILM in self.styles and not self.regions:
+            raise InputError(
+                f"--style {FILM} alone paints nothing: say with --region what is to be painted."
+            )
         if self.stretches is not None:
             self.stretches.check()
         if self.flow_dir and self.estimates_otherwise:

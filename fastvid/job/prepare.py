@@ -74,7 +74,8 @@ def prepare(
     if left:
         if processors := processor_note(settled.settings):
             progress.note(processors)
-        for note in dict.fromkeys((*source.info.notes, *left[0][0].plan.notes)):
+        about_regions = [region.note for region in job.regions if region.note]
+        for note in dict.fromkeys((*source.info.notes, *left[0][0].plan.notes, *about_regions)):
             progress.note(note)
     setup = job.setup(settled.settings, [style for style, _ in left])
     return Prepared(options, source, [output for _, output in left], setup, span)
@@ -91,7 +92,7 @@ def _begin(
         stream_index=source.stream_index,
         span=span,
         style_name=style.file.name,
-        style_sha256=style.model.sha256,
+        style_sha256=style.file.sha256,
         input_sha256=job.input_sha256,
         ranks=ranks,
         threads=settled.settings.threads,

@@ -1,0 +1,70 @@
+"""Putting a frame together from its looks, and what of its past it may keep.
+
+Looks are composed before the temporal filter. Its gate is multiplied by the share of each pixel
+that belonged to the same look one frame ago: pixels of the film stay the film's, and no look runs
+into another one.
+"""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+from fastvid.motion.warp import sample
+from fastvid.regions.weights import ALL
+
+# The weights of the past are eroded by this before they are warped: it is the reach of bilinear
+# sampling and of the filter's deblurring.
+_REACH = np.ones((3, 3), np.uint8)
+
+
+def compose(
+    image: np.ndarray, painted: Mapping[int, np.ndarray], shares: Mapping[int, np.ndarray]
+) -> np.ndarray:
+    """The film with the looks on it: f + sum of w_k (A_k - f), rounded to nearest.
+
+    image: f, (H, W, 3) uint8. painted: A_k by look. shares: w_k in 255ths, (H, W) uint8, together
+    at most 255; the film has the rest. Where one has all of a pixel, the bytes are its own.
+    """
+    if len(shares) == 1:
+        ((look, share),) = shares.items()
+        if share.min() == ALL:
+            return painted[look]
+    total = np.full(image.shape, ALL // 2, np.uint16)
+    left = np.full(image.shape[:2], ALL, np.uint8)
+    for look, share in shares.items():
+        left -= share
+        total += _weighted(painted[look], share)
+    total += _weighted(image, left)
+    return (total // ALL).astype(np.uint8)
+
+
+def _weighted(image: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """image * share, (H, W, 3) uint16."""
+    on_channels = cv2.merge([share, share, share])
+    product: np.ndarray = cv2.multiply(image, on_channels, dtype=cv2.CV_16U)
+    return product
+
+
+def same_look(
+    now: Mapping[int, np.ndarray], before: Mapping[int, np.ndarray], positions: np.ndarray
+) -> np.ndarray | None:
+    """The share of each pixel that had the same look one frame ago, in 255ths, (H, W) uint8; None
+    where that is all of every pixel.
+
+    now, before: shares of both frames by look. positions: where the frame before is sampled.
+    """
+    kept = np.zeros(positions.shape[:2], np.uint8)
+    for look, share in now.items():
+        if look in before:
+            past = sample(cv2.erode(before[look], _REACH), positions)
+            kept += np.minimum(share, past)
+    return None if kept.min() == ALL else kept
+
+
+def dampened(gate: np.ndarray, factor: np.ndarray | None) -> np.ndarray:
+    """A gate in 128ths, (H, W) int16, times a factor in 255ths, rounded down."""
+    if factor is None:
+        return gate
+    damped: np.ndarray = gate * factor.astype(np.int16) // ALL
+    return damped
