@@ -24,6 +24,12 @@ _FLOW_BYTES_PER_PX = 64
 _DECODER_BYTES_PER_PX = 20 * 3 // 2
 # Interpreter, libraries and the frame model's weights (measured: 330 MB).
 _BASE_BYTES = 400 << 20
+# Regions: a mask in every frame; weights and shares of the frames at hand; where their edges follow
+# the picture, the guided filter at work (some 30 planes of float32).
+_REGION_FRAMES = 8
+_REFINING_BYTES_PER_PX = 120
+# Each output has a gate of its own then.
+_GATE_BYTES_PER_PX = 2
 # Rank 0 besides: frames decoded ahead, fetched ones, the encoder's look-ahead (libx264, medium: 60
 # frames at 1.5 bytes a pixel and their references).
 _RANK0_FRAMES = 48
@@ -87,7 +93,17 @@ def rank_bytes(
     else:
         task = held * (options.segment_length + 1) * (_TASK_BYTES_PER_PX + styles + kept)
     decoder = _DECODER_BYTES_PER_PX if options.decode != "rank0" else 0
-    return _BASE_BYTES + pixels * (task + decoder + _FLOW_BYTES_PER_PX) + paint_bytes
+    regions = _regions_bytes_per_px(options, held * (options.segment_length + 1))
+    return _BASE_BYTES + pixels * (task + decoder + regions + _FLOW_BYTES_PER_PX) + paint_bytes
+
+
+def _regions_bytes_per_px(options: StylizeOptions, frames: int) -> int:
+    """What masks add to a rank that holds so many frames."""
+    count, outputs = len(options.regions), len(options.styles)
+    if not count:
+        return 0
+    at_hand = _REGION_FRAMES * (count + outputs * (count + 1))
+    return frames * (count + outputs * _GATE_BYTES_PER_PX) + at_hand + _REFINING_BYTES_PER_PX
 
 
 def rank0_extra_bytes(info: VideoInfo, options: StylizeOptions) -> int:
@@ -96,7 +112,8 @@ def rank0_extra_bytes(info: VideoInfo, options: StylizeOptions) -> int:
     frames = _RANK0_FRAMES + 4 * options.segment_length
     if options.stretches is not None:
         frames += 2 * (options.stretches.seam_frames + options.stretches.warm_up)
-    return pixels * (3 * frames + _ENCODER_BYTES_PER_PX) * len(options.styles)
+    masks = frames * len(options.regions)
+    return pixels * ((3 * frames + _ENCODER_BYTES_PER_PX) * len(options.styles) + masks)
 
 
 def check_memory(

@@ -217,6 +217,8 @@ class Run:
         """Puts the outputs together and marks the run files as complete."""
         self._tell_of_seams(coordinator)
         source, paintings = self._job.source, self._job.paintings
+        for note in self._job.notes:
+            self._progress.note(note)
         for note in (*source.late_notes, *source.damage):
             self._progress.warn(note)
         seconds = _seconds_by_stage(coordinator)

@@ -10,6 +10,7 @@ import numpy as np
 RADIUS_PX = 6
 # The variance, in squared 8-bit levels, below which a window counts as flat.
 EPSILON = 4.0**2
+_NONE_LEVELS = 3
 
 
 def guided_filter(
@@ -43,9 +44,9 @@ def _filtered(guide: np.ndarray, mask: np.ndarray, radius: int, epsilon: float) 
         np.ascontiguousarray(guide[..., channel], dtype=np.float32) - np.float32(128)
         for channel in range(3)
     ]
-    levels = mask.astype(np.float32) - np.float32(128)
+    inside = mask.astype(np.float32) - np.float32(128)
     means = [_mean(color, radius) for color in colors]
-    mean = _mean(levels, radius)
+    mean = _mean(inside, radius)
     variances = {
         (i, j): _mean(colors[i] * colors[j], radius) - means[i] * means[j]
         for i in range(3)
@@ -54,7 +55,7 @@ def _filtered(guide: np.ndarray, mask: np.ndarray, radius: int, epsilon: float) 
     for i in range(3):
         variances[i, i] += np.float32(epsilon)
     covariances = [
-        _mean(color * levels, radius) - its_mean * mean
+        _mean(color * inside, radius) - its_mean * mean
         for color, its_mean in zip(colors, means, strict=True)
     ]
     slopes = _solved(variances, covariances)
@@ -62,7 +63,11 @@ def _filtered(guide: np.ndarray, mask: np.ndarray, radius: int, epsilon: float) 
     result = _mean(offset, radius) + np.float32(128)
     for slope, color in zip(slopes, colors, strict=True):
         result += _mean(slope, radius) * color
-    return np.rint(result).clip(0, 255).astype(np.uint8)
+    levels = np.rint(result).clip(0, 255).astype(np.uint8)
+    # What is all but none is none: pixels of the film stay what they are.
+    levels[levels <= _NONE_LEVELS] = 0
+    levels[levels >= 255 - _NONE_LEVELS] = 255
+    return levels
 
 
 def _mean(values: np.ndarray, radius: int) -> np.ndarray:

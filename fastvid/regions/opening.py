@@ -17,6 +17,7 @@ from fastvid.regions.settings import RegionSettings
 from fastvid.regions.spec import FILM, Region
 from fastvid.style.loading import StyleFile, load_frame_model, read_style
 from fastvid.style.model import StyleModel
+from fastvid.system.forms import absolute_if_file
 
 # The edge of a black and white mask is softened over so much, of a frame this wide.
 DEFAULT_FEATHER_PX = 2.0
@@ -88,7 +89,7 @@ def _open(region: Region, source: VideoSource, first_frame: int, usual: Usual) -
         mask=os.path.abspath(path) + (f":{selector}" if selector else ""),
         mask_sha256=_fingerprint(path),
         selector=selector,
-        style=style.name,
+        style=absolute_if_file(region.style),
         style_sha256=style.sha256 if style.data else "",
         strength=usual.strength if region.strength is None else region.strength,
         keep_colors=usual.film_colors if region.keep_colors is None else region.keep_colors,

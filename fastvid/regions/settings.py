@@ -13,8 +13,8 @@ class RegionSettings:
     """A region as it is painted.
 
     mask: as it was given, with label or colour; mask_sha256: of the content of its files. style: a
-    name, or "film"; style_sha256: of the checkpoint, empty for the film. strength: 0..1. invert,
-    grow, feather, refine: as in `Region`, settled; pixels of the frames that are painted.
+    name, a path, or "film"; style_sha256: of the checkpoint, empty for the film. strength: 0..1.
+    invert, grow, feather, refine: as in `Region`, settled; pixels of the frames that are painted.
     """
 
     mask: str

@@ -15,6 +15,7 @@ from fastvid.decode.film import open_source
 from fastvid.errors import InputError
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.stopping import signals_kill
+from fastvid.regions.spec import FILM, Region, read_region
 from fastvid.system.arguments import add_overwrite, add_threads
 from fastvid.system.files import write_atomically
 from fastvid.system.forms import parse_rate, parse_size
@@ -62,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of a frame; -1 for one side keeps the shape (default: {HEIGHT_PX} "
         "high); strokes are larger on smaller frames",
     )
+    parser.add_argument(
+        "--region",
+        action="append",
+        nargs="+",
+        metavar=("MASK STYLE", "WORD"),
+        help="a part of the picture in a style of its own, as in `fastvid stylize`; repeatable",
+    )
     parser.add_argument("--fps", type=parse_rate, help="frames per second of a folder of images")
     add_threads(parser)
     add_overwrite(parser, "an existing sheet")
@@ -78,6 +86,7 @@ def run(parsed: argparse.Namespace, comm: Communicator) -> int:
         parsed.input,
         output,
         styles=styles,
+        regions=[read_region(words) for words in parsed.region or ()],
         count=parsed.count,
         size=parsed.size,
         fps=parsed.fps,
@@ -94,6 +103,7 @@ def preview(
     output: Path,
     *,
     styles: Sequence[str] | None = None,
+    regions: Sequence[Region] = (),
     count: int = DEFAULT_COUNT,
     size: tuple[int, int] | None = None,
     fps: Fraction | None = None,
@@ -102,11 +112,13 @@ def preview(
 ) -> list[str]:
     """Writes a contact sheet of a film; returns what the user should know.
 
-    output: a .png file. styles: names or paths, None for all bundled ones. count: frames. size:
-    (width, height) of a frame, one may be -1. fps: of a folder of images.
+    output: a .png file. styles: names or paths, None for all bundled ones. regions: painted alike
+    in all of them. count: frames. size: (width, height) of a frame, one may be -1. fps: of a folder
+    of images.
     Raises InputError for what the user can put right, StorageError if the sheet can't be written.
     """
     _check(output, count, threads, overwrite)
+    from fastvid.commands.preview.regions import RegionPainter
     from fastvid.style.cards import bundled_styles
     from fastvid.style.loading import load_style
     from fastvid.style.model import set_threads
@@ -114,7 +126,8 @@ def preview(
     names = styles if styles is not None else [card.name for card in bundled_styles()]
     if not names:
         raise InputError("--styles names no style; `python -m fastvid styles` lists them.")
-    models = [load_style(name) for name in names]
+    # With regions the film itself may be what is around them.
+    models = [None if regions and name == FILM else load_style(name) for name in names]
     set_threads(threads or usable_cores())
     with open_source(
         str(input), fps=fps, size=size or (-1, HEIGHT_PX), on_error="keep-going"
@@ -127,8 +140,17 @@ def preview(
                 f"only the first {reading.frames} of {source.frame_count} frames were "
                 "looked at, which took long enough"
             )
-    rows = [(_UNPAINTED, [image for _, image in chosen])]
-    rows += [(model.name, model.paint([image for _, image in chosen])) for model in models]
+        painter = None
+        if regions:
+            painter = RegionPainter(input, source, regions, models, threads or usable_cores())
+            notes += painter.notes
+    images = [image for _, image in chosen]
+    rows = [(_UNPAINTED, images)]
+    if painter is None:
+        rows += [(model.name, model.paint(images)) for model in models if model is not None]
+    else:
+        names = [FILM if model is None else model.name for model in models]
+        rows += zip(names, painter.rows(chosen), strict=True)
     sheet = contact_sheet(rows, [f"frame {index}" for index, _ in chosen])
     _, encoded = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     write_atomically(output, encoded.tobytes())
