@@ -39,10 +39,10 @@ _ENCODED_SHARE = 0.10
 _RESERVE_BYTES = 64 << 20
 
 
-def frame_bytes(info: VideoInfo, keep: Sequence[str]) -> int:
+def frame_bytes(info: VideoInfo, keep: Sequence[str], regions: int = 0) -> int:
     """Bytes that a frame takes in the run file, uncompressed."""
-    pixels = info.width * info.height
-    return pixels * (3 + (8 if "flow" in keep else 0) + (1 if "occlusion" in keep else 0))
+    kept = {"flow": 8, "occlusion": 1, "regions": regions}
+    return info.width * info.height * (3 + sum(kept[name] for name in keep))
 
 
 def run_file_bytes(info: VideoInfo, options: StylizeOptions) -> int | None:
@@ -52,7 +52,11 @@ def run_file_bytes(info: VideoInfo, options: StylizeOptions) -> int | None:
         count = 2 * PART_FRAMES if count is None else min(count, 2 * PART_FRAMES)
     if count is None:
         return None
-    return count * frame_bytes(info, options.keep) * len(options.styles)
+    return count * _frame_bytes(info, options) * len(options.styles)
+
+
+def _frame_bytes(info: VideoInfo, options: StylizeOptions) -> int:
+    return frame_bytes(info, options.keep, len(options.regions))
 
 
 def check_disk(info: VideoInfo, options: StylizeOptions, stored_frames: int) -> None:
@@ -61,7 +65,7 @@ def check_disk(info: VideoInfo, options: StylizeOptions, stored_frames: int) -> 
     needed = run_file_bytes(info, options)
     if needed is None:
         return
-    stored = stored_frames * frame_bytes(info, options.keep) * len(options.styles)
+    stored = stored_frames * _frame_bytes(info, options) * len(options.styles)
     needed = max(0, needed - stored)
     needed += int(_ENCODED_SHARE * needed) + _RESERVE_BYTES
     free = free_disk_bytes(options.run_path)

@@ -252,14 +252,15 @@ def _recorded(previous: Sequence[dict[str, Any] | None], name: str) -> Any:
 
 
 def check_kind(options: StylizeOptions, models: Sequence[StyleModel]) -> bool:
-    """Whether the run is one of recurrent models.
+    """Whether the run is one of recurrent models. models: may be none, where the film is left.
 
     Raises InputError if options do not go with the kind of the models, or the models not together.
     """
     recurrent = bool(recurrent_models(models))
+    name = models[0].name if models else options.styles[0]
     for one in options_of(StylizeOptions):
         if one.is_changed(options):
-            _check_goes_with(one, options, models[0].name, recurrent)
+            _check_goes_with(one, options, name, recurrent)
     return recurrent
 
 

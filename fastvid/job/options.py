@@ -35,7 +35,8 @@ from fastvid.system.options import check_options, inner_options, option, options
 RECURRENT_LOOKAHEAD_FACTOR = 4
 # Stretches: the next one begins while the last one waits for its correction.
 OVERLAP_LOOKAHEAD = 2
-KEEPABLE = ("flow", "occlusion")
+REGIONS = "regions"
+KEEPABLE = ("flow", "occlusion", REGIONS)
 
 PART, RECURRENT, OUTPUT = "which part, at which size", "recurrent models", "the output"
 # The headings of the help, in order; the first options have none.
@@ -69,7 +70,7 @@ class StylizeOptions(PictureOptions, JobOptions):
         metavar="NAME|PATH",
         repeated=True,
     )
-    regions: tuple[Region, ...] = option(
+    regions: Sequence[Region] = option(
         (),
         "paints a part of the picture in a style of its own; film leaves the film, here and in "
         "--style. MASK: a folder of numbered images, a video, or one image for all frames; :3 or "
@@ -168,7 +169,7 @@ class StylizeOptions(PictureOptions, JobOptions):
         "stores these in the run file too",
         group=OUTPUT,
         form=NAMES,
-        metavar="flow,occlusion",
+        metavar=",".join(KEEPABLE),
         check=_unkeepable,
     )
     compression: str = option(
@@ -190,6 +191,8 @@ class StylizeOptions(PictureOptions, JobOptions):
         if self.stretches is None:
             _refuse_overlap(self)
         check_options(self)
+        if REGIONS in self.keep and not self.regions:
+            raise InputError("--keep regions: there are no regions; say which with --region.")
         if FILM in self.styles and not self.regions:
             raise InputError(
                 f"--style {FILM} alone paints nothing: say with --region what is to be painted."

@@ -107,6 +107,7 @@ def _begin(
         source.info,
         options.keep,
         options.compression,
+        [region.settings.name for region in job.regions],
     )
     if not begun:
         clear_parts(style.plan.path)

@@ -245,6 +245,7 @@ class Worker:
                 tuple(kept_flow(motion, like) for motion in flows),
                 tuple(kept_occlusion(motion, like) for motion in occlusions),
                 tuple(task.errors[task.warm_up :]) if self._with_errors else (),
+                tuple(task.weights),
             ),
         )
 

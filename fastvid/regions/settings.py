@@ -34,6 +34,11 @@ class RegionSettings:
         """From a table in a run file or a message."""
         return cls(**{field.name: facts[field.name] for field in fields(cls)})
 
+    @property
+    def name(self) -> str:
+        """What it is called in results."""
+        return f"{self.mask} {self.style}"
+
     def table(self) -> dict[str, Any]:
         """As it is recorded."""
         return asdict(self)

@@ -21,6 +21,8 @@ from fastvid.style.model import StyleModel
 # Weights of so many frames are kept beside those of a batch: a frame's are asked for when it is
 # painted, for its own motion, and for that of the next one.
 _KEPT_FRAMES = 3
+# What --keep calls them.
+WEIGHTS = "regions"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ class RegionalRepaint:
             Repaint([known[look.style_sha256]], _with_look(settings, look), (), batch_size)
             for look in self._layout.looks
         ]
-        self._moving = Repaint([], settings, keep, batch_size, source)
+        self._keeps_weights = WEIGHTS in keep
+        kept = tuple(name for name in keep if name != WEIGHTS)
+        self._moving = Repaint([], settings, kept, batch_size, source)
         self._latest: deque[_Parts] = deque(maxlen=_KEPT_FRAMES + batch_size)
 
     def motion(
@@ -121,6 +125,10 @@ class RegionalRepaint:
                 for step, now, before in zip(motion.prepared, painted, previous, strict=True)
             ]
         )
+
+    def kept_weights(self, frame: np.ndarray) -> np.ndarray | None:
+        """See `fastvid.stages.interface.WeighingStages`."""
+        return np.stack(self._parts(frame).weights) if self._keeps_weights else None
 
     def _parts(self, frame: np.ndarray) -> _Parts:
         for known in self._latest:

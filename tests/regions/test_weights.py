@@ -105,7 +105,8 @@ def test_the_gate_closes_where_the_look_was_another() -> None:
     now, before = grey_mask(), np.roll(grey_mask(), 5, axis=1)
     factor = same_look({0: now, 1: 255 - now}, {0: before, 2: 255 - before}, positions)
     assert factor is not None
-    eroded = cv2.erode(before, np.ones((3, 3), np.uint8)).astype(int)
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    eroded = cv2.erode(before, cross).astype(int)
     for row, column in itertools.product(range(48), range(4, 64)):
         left = eroded[row, column - 4] + eroded[row, column - 3]
         assert abs(int(factor[row, column]) - min(int(now[row, column]), left / 2)) <= 1

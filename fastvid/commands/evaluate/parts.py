@@ -65,7 +65,7 @@ class FilmParts:
     """
 
     def __init__(self, source: VideoSource, regions: Sequence[OpenedRegion], count: int) -> None:
-        self.names = [f"{one.settings.mask} {one.settings.style}" for one in regions]
+        self.names = [one.settings.name for one in regions]
         if self.names:
             self.names.append(GROUND)
         self.latest = np.empty((0, 0, 3), dtype=np.uint8)

@@ -92,7 +92,7 @@ def measure_film(
     time_storing(painted, kept, options, watch)
     time_relaying(painted[0], watch)
     copy_s = watch.median("relay") / painted[0].nbytes
-    kept_bytes = frame_bytes(source.info, options.keep) - painted[0].nbytes
+    kept_bytes = frame_bytes(source.info, options.keep, len(options.regions)) - painted[0].nbytes
     costs = FrameCosts(
         motion=watch.median(Stage.MOTION.value),
         paint=paint_seconds(watch),
