@@ -27,24 +27,33 @@ def compose(
     image: f, (H, W, 3) uint8. painted: A_k by look. shares: w_k in 255ths, (H, W) uint8, together
     at most 255; the film has the rest. Where one has all of a pixel, the bytes are its own.
     """
-    if len(shares) == 1:
-        ((look, share),) = shares.items()
-        if share.min() == ALL:
-            return painted[look]
-    total = np.full(image.shape, ALL // 2, np.uint16)
-    left = np.full(image.shape[:2], ALL, np.uint8)
+    made = image.copy()
+    mixed = np.zeros(image.shape[:2], bool)
     for look, share in shares.items():
-        left -= share
-        total += _weighted(painted[look], share)
-    total += _weighted(image, left)
+        whole = share == ALL
+        cv2.copyTo(painted[look], whole.view(np.uint8), made)
+        mixed |= (share > 0) & ~whole
+    soft = np.flatnonzero(mixed)
+    if soft.size:
+        made.reshape(-1, 3)[soft] = _mixed(image, painted, shares, soft)
+    return made
+
+
+def _mixed(
+    image: np.ndarray,
+    painted: Mapping[int, np.ndarray],
+    shares: Mapping[int, np.ndarray],
+    places: np.ndarray,
+) -> np.ndarray:
+    """The pixels at flat places where looks meet, (N, 3) uint8."""
+    left = np.full((len(places), 1), ALL, np.uint16)
+    total = np.full((len(places), 3), ALL // 2, np.uint16)
+    for look, share in shares.items():
+        weight = share.reshape(-1)[places, None].astype(np.uint16)
+        left -= weight
+        total += weight * painted[look].reshape(-1, 3)[places]
+    total += left * image.reshape(-1, 3)[places]
     return (total // ALL).astype(np.uint8)
-
-
-def _weighted(image: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """image * share, (H, W, 3) uint16."""
-    on_channels = cv2.merge([share, share, share])
-    product: np.ndarray = cv2.multiply(image, on_channels, dtype=cv2.CV_16U)
-    return product
 
 
 def same_look(

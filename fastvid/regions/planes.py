@@ -42,7 +42,8 @@ class Planes:
 
         number: of the frame in the run, from 0.
         """
-        return np.dstack([image, *self.read(number)])
+        attached: np.ndarray = cv2.merge([image, *self.read(number)])
+        return attached
 
     def read(self, number: int) -> list[np.ndarray]:
         """The masks of a frame, (H, W) uint8 each, 255 inside."""
@@ -77,5 +78,9 @@ def scaled(mask: np.ndarray, width: int, height: int) -> np.ndarray:
 
 def split(frame: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     """The image of a frame, (H, W, 3), and its masks, (H, W) each; all of them contiguous."""
-    channels = [np.ascontiguousarray(frame[..., plane]) for plane in range(COLORS, frame.shape[2])]
-    return np.ascontiguousarray(frame[..., :COLORS]), channels
+    height, width, channels = frame.shape
+    image = np.empty((height, width, COLORS), np.uint8)
+    masks = [np.empty((height, width), np.uint8) for _ in range(COLORS, channels)]
+    pairs = [number for channel in range(channels) for number in (channel, channel)]
+    cv2.mixChannels([frame], [image, *masks], pairs)
+    return image, masks
