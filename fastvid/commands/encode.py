@@ -1,9 +1,12 @@
 """Encodes a finished run again, without computing."""
 
 import argparse
+import json
+import struct
 from pathlib import Path
 
 from fastvid.decode.frame import ColorTags, VideoInfo
+from fastvid.decode.sphere_tags import SphereTags, tags_from_table
 from fastvid.encode.codecs import available_codecs
 from fastvid.encode.encoded_parts import part_folder
 from fastvid.encode.mux import mux
@@ -171,7 +174,19 @@ def _info(run: RunFile) -> VideoInfo:
         average_rate=run.average_rate,
         frame_count_estimate=run.frame_count,
         color=ColorTags(primaries, transfer, matrix, bool(full_range)),
+        sphere=_sphere(run),
     )
+
+
+def _sphere(run: RunFile) -> SphereTags | None:
+    """The tags of a sphere that the run was painted with. Raises InputError if they are damaged."""
+    text = run.attributes.get("sphere")
+    if text is None:
+        return None
+    try:
+        return tags_from_table(json.loads(text))
+    except (KeyError, TypeError, ValueError, struct.error) as error:
+        raise InputError(f"{run.path}: its attribute sphere is damaged ({error}).") from error
 
 
 def _encode_part(

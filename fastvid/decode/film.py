@@ -29,6 +29,7 @@ from fastvid.decode.orientation import display_matrix, swaps_sides, upright_filt
 from fastvid.decode.recovery import Placed, Recovery
 from fastvid.decode.scan import Scan, scan_file
 from fastvid.decode.source import VideoSource, check_part, check_part_within, format_part
+from fastvid.decode.sphere_tags import sphere_tags
 from fastvid.decode.timeline import without_second_fields
 from fastvid.decode.tonemap import source_peak_nits
 from fastvid.errors import InputError
@@ -166,6 +167,7 @@ class FileSource(VideoSource):
             color.tags,
             tuple(_notes(probe, scan, turned, (width, height))),
             has_full_chroma(probe.frame),
+            sphere_tags(probe.frame),
         )
 
     def __iter__(self) -> Iterator[Frame]:

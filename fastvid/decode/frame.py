@@ -5,6 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from fastvid.decode.sphere_tags import SphereTags
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -53,6 +55,7 @@ class VideoInfo:
     color: how the output is to be tagged.
     notes: what the user should be told (tone-mapped, deinterlaced, rotated, ...).
     full_chroma: whether each pixel of the source has its own colour.
+    sphere: what the container says of a sphere or of two eyes; None: nothing.
     """
 
     path: str
@@ -64,3 +67,4 @@ class VideoInfo:
     color: ColorTags
     notes: tuple[str, ...] = ()
     full_chroma: bool = False
+    sphere: SphereTags | None = None

@@ -9,4 +9,6 @@ shared_encoding   parts that other ranks encode: `shared_parts`
 parts             encoded packets on their way
 mux               the parts and the film's other streams in one file: `container`, `track`,
                   `stream`, `side_streams`, `tags`; `origin`: what becomes 0 in it
+sphere_file       tags of a sphere in the finished file: `sphere_boxes` of `mp4_boxes`, or
+                  `sphere_template` for Matroska
 """

@@ -23,6 +23,8 @@ from fastvid.encode.side_streams import (
     copied_packets,
     packet_time,
 )
+from fastvid.encode.sphere_file import add_sphere_boxes
+from fastvid.encode.sphere_template import tagged_template
 from fastvid.encode.stream import VideoClock, add_video
 from fastvid.encode.tags import kept_tags, tag_options
 from fastvid.encode.track import VideoTrack
@@ -96,7 +98,7 @@ def write_container(
             buffer_size=1 << 20,
             container_options=_muxer_options(plan, streams) | tag_options(tags, plan.container),
         )
-        template = stack.enter_context(track.open_template())
+        template = tagged_template(stack.enter_context(track.open_template()), plan, stack)
         painted = None if side is None else side.painted
         video = add_video(output, plan, template, painted, span is not None, with_place)
         copies = add_copies(output, streams, with_place)
@@ -118,7 +120,8 @@ def write_container(
             ),
         )
         output.close()
-    return notes + clock.notes(), tags
+        sphere = add_sphere_boxes(file, plan, video, side.container if side else None, copies)
+    return notes + clock.notes() + sphere, tags
 
 
 def _open_side(source: Source, muxer: str, stack: ExitStack, notes: list[str]) -> _Side:

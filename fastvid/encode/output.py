@@ -80,6 +80,7 @@ def plan_output(
         average_rate=info.average_rate,
         color=output_tags(info.color, rule, info.height),
         notes=_notes(info, rule, (width, height), pix_fmt, folder),
+        sphere=info.sphere,
     )
     if not folder:
         check_encoder_opens(plan)
@@ -109,6 +110,8 @@ def _notes(
         )
     if "10" in pix_fmt:
         notes.append(f"{rule.name} stores 10 bits a sample, of which 8 are painted")
+    if info.sphere is not None and info.sphere.inverted:
+        notes.append("that the right eye comes first in its frames can't be written down")
     if folder:
         notes.append(
             "a folder of images holds no sound, subtitles or chapters; "

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from fastvid.decode.frame import ColorTags
+from fastvid.decode.sphere_tags import SphereTags, tags_from_table
 from fastvid.encode.codecs import CODECS, CodecRule
 
 
@@ -16,6 +17,7 @@ class OutputPlan:
     path: the final name, absolute. container: libavformat's muxer, "" for a folder of images.
     width, height: encoded size, at most a pixel larger than the frames. pix_fmt: samples.
     crf, preset: None where the codec has none. color: the tags that are written.
+    sphere: what is written of a sphere or of two eyes.
     notes: what the user should be told.
     """
 
@@ -31,6 +33,7 @@ class OutputPlan:
     average_rate: Fraction
     color: ColorTags
     notes: tuple[str, ...] = ()
+    sphere: SphereTags | None = None
 
     @property
     def is_folder(self) -> bool:
@@ -57,4 +60,5 @@ def plan_of_text(text: str) -> OutputPlan:
         facts[name] = Fraction(*facts[name])
     facts["color"] = ColorTags(**facts["color"])
     facts["notes"] = tuple(facts["notes"])
+    facts["sphere"] = tags_from_table(facts["sphere"]) if facts["sphere"] else None
     return OutputPlan(**facts)

@@ -10,6 +10,7 @@ from av.stream import Stream
 
 from fastvid.encode.encoder import tag_stream
 from fastvid.encode.plan import OutputPlan
+from fastvid.encode.sphere_template import header_filter
 from fastvid.encode.tags import track_tags
 from fastvid.encode.track import TimedPacket
 
@@ -27,7 +28,8 @@ def add_video(
 ) -> Stream:
     """The stream of the painted video in the output.
 
-    template: a container of which the only stream has the headers of the encoded packets.
+    template: a container of which the only stream has the headers of the encoded packets, and the
+    tags that the muxer is to write from it (see `tagged_template`).
     painted: the stream of the source that was painted, for its tags; None: none. cut: whether
         the output begins later than the source. with_place: False leaves out where it was made.
     """
@@ -41,7 +43,7 @@ def add_video(
         tagged.codec_context.codec_tag = "hvc1"
     scratch.start_encoding()
     video = output.add_mux_stream(plan.codec, rate=plan.average_rate)
-    BitStreamFilterContext("null", in_stream=tagged, out_stream=video)
+    BitStreamFilterContext(header_filter(plan), in_stream=tagged, out_stream=video)
     video.time_base = plan.time_base
     if painted is not None:
         video.metadata.update(track_tags(painted.metadata, plan.container, with_place))

@@ -32,6 +32,8 @@ from fastvid.stages.settings import PictureSettings
 from fastvid.style.device import choose_device
 from fastvid.style.loading import StyleFile, load_frame_model, load_model, read_style
 from fastvid.style.model import StyleModel
+from fastvid.style.painter import Painter
+from fastvid.style.scale import stroke_at_own_size
 from fastvid.system.options import Declared, options_of
 
 
@@ -141,8 +143,11 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
             files, models, options.places([file.name for file in files]), strict=True
         )
     )
+    # Recurrent models paint frames at their own size.
+    stroke = stroke_at_own_size(info.height, info.width) if recurrent else options.stroke
     paint_bytes = max(
-        (model.memory_bytes(info.height, info.width) for model in painters), default=0
+        (Painter(model, stroke).memory_bytes(info.height, info.width) for model in painters),
+        default=0,
     )
     if recurrent:
         # It may be painting in both threads of a rank: a shot's first frame in one.

@@ -97,6 +97,7 @@ def _begin(
         input_sha256=job.input_sha256,
         ranks=ranks,
         threads=settled.settings.threads,
+        sphere=style.plan.sphere,
     )
     begun = settled.previous[number] is not None
     writer = open_run(

@@ -4,6 +4,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import av
 import h5py
 
 from fastvid.decode.frame import VideoInfo
+from fastvid.decode.sphere_tags import SphereTags
 from fastvid.errors import InputError
 from fastvid.runfile.layout import CREATED_FORMAT
 from fastvid.runfile.reader import RunFile, is_run_file
@@ -106,9 +108,14 @@ def run_attributes(
     input_sha256: str,
     ranks: int,
     threads: int,
+    sphere: SphereTags | None = None,
 ) -> dict[str, Any]:
-    """The attributes of the whole run: what made the file, and what encoding it again takes."""
-    return {
+    """The attributes of the whole run: what made the file, and what encoding it again takes.
+
+    sphere: the tags of a sphere that are written with the frames, if there are any.
+    """
+    attributes = {} if sphere is None else {"sphere": to_json(asdict(sphere))}
+    return attributes | {
         "fastvid_version": __version__,
         "created": time.strftime(CREATED_FORMAT, time.gmtime()),
         "command": " ".join(sys.argv),

@@ -15,6 +15,7 @@ import numpy as np
 
 from fastvid.errors import InputError
 from fastvid.runfile import layout
+from fastvid.runfile.at_exit import close_at_exit
 from fastvid.runfile.journal import Claim, find_journal, read_journal
 from fastvid.runfile.patched import PatchedFile
 from fastvid.runfile.run_id import RunId, read_run_id
@@ -77,7 +78,10 @@ class RunFile:
             for claim in (claim for record in records for claim in record.claims):
                 self._claims.setdefault(claim.frame, []).append(claim)
             changes = [change for record in records for change in record.changes]
-            source = PatchedFile(self._descriptor, changes) if changes else path
+            source: Path | PatchedFile = path
+            if changes:
+                source = PatchedFile(self._descriptor, changes)
+                close_at_exit(source)
             return self._stack.enter_context(h5py.File(source, "r", locking=False))
         except (OSError, RuntimeError, ArithmeticError, ValueError) as error:
             self._stack.close()

@@ -10,6 +10,7 @@ from fastvid.stages.settings import PictureSettings, estimated_motion
 from fastvid.stages.temporal import TemporalStep, plan_step, trust_gate
 from fastvid.style.looks import keep_colors, mix
 from fastvid.style.model import PendingFrames, StyleModel, set_threads
+from fastvid.style.painter import Painter, PendingPaintings
 
 
 class Repaint:
@@ -28,7 +29,7 @@ class Repaint:
         source: MotionSource | None = None,
     ) -> None:
         self.batch_size = batch_size
-        self._styles = styles
+        self._painters = [Painter(style, settings.stroke) for style in styles]
         self._settings = settings
         self._keep = keep
         self._source = source or estimated_motion(settings)
@@ -57,11 +58,11 @@ class Repaint:
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
         """The frame painted on its own in each style, with the looks that were asked for."""
-        return np.stack([self.look(style.paint([frame])[0], frame) for style in self._styles])
+        return np.stack([self.look(painter.paint([frame])[0], frame) for painter in self._painters])
 
     def begin_batch(self, frames: Sequence[np.ndarray]) -> "PaintedBatch":
         """Begins to paint frames as `paint` does."""
-        pending = [style.begin(frames, self.batch_size) for style in self._styles]
+        pending = [painter.begin(frames, self.batch_size) for painter in self._painters]
         return PaintedBatch(self, frames, pending)
 
     def look(self, painted: np.ndarray, frame: np.ndarray) -> np.ndarray:
@@ -86,7 +87,10 @@ class PaintedBatch:
     """Frames that are being painted, in each style (see `PendingBatch`)."""
 
     def __init__(
-        self, stages: Repaint, frames: Sequence[np.ndarray], pending: Sequence[PendingFrames]
+        self,
+        stages: Repaint,
+        frames: Sequence[np.ndarray],
+        pending: Sequence[PendingFrames | PendingPaintings],
     ) -> None:
         self._stages = stages
         self._frames = frames

@@ -7,6 +7,7 @@ from fastvid.motion.source import EstimatedMotion
 from fastvid.regions.settings import RegionSettings
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.temporal import DEFAULT_STRENGTH, MAX_STRENGTH
+from fastvid.style.scale import MAX_STROKE, MIN_STROKE
 from fastvid.system.options import option, within
 
 PICTURE = "the picture"
@@ -25,6 +26,16 @@ class PictureOptions:
         check=within(0, 1),
         only_for="frame",
         why="it continues its own pictures, not mixtures with the film",
+    )
+    stroke: float = option(
+        1.0,
+        "size of the strokes; 1 is as the painting was meant, on films of all sizes "
+        "(default: {default})",
+        group=PICTURE,
+        metavar=f"{MIN_STROKE:g}..{MAX_STROKE:g}",
+        check=within(MIN_STROKE, MAX_STROKE),
+        only_for="frame",
+        why="it is shown its own pictures, which are of the film's size",
     )
     keep_colors: bool = option(
         False,

@@ -10,8 +10,9 @@ import torch
 from fastvid.errors import InputError
 from fastvid.style.checkpoint import Checkpoint
 from fastvid.style.layers import channels_last
-from fastvid.style.margins import BORDER, MIN_SIDE, Margins, margins_of
+from fastvid.style.margins import BORDER, Margins, margins_of
 from fastvid.style.network import Layer, build_network, for_painting
+from fastvid.style.scale import MIN_SIDE
 from fastvid.style.variant import Variant
 
 __all__ = ["BORDER", "MIN_SIDE", "PendingFrames", "StyleModel", "set_threads"]

@@ -1,5 +1,6 @@
 """Several hosts without a shared file system give the bytes of one host, and send little."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,11 +13,11 @@ import pytest
 
 from fastvid.runfile.reader import RunFile
 from fastvid.style.loading import load_style
+from harness.network_hosts import HostsUnavailable, NetworkHosts
 from support import job_clips, oracle
 from support.job_clips import Clip
 from support.launching import TIMEOUT_S, RunningJob, mpirun
-from support.network_hosts import HostsUnavailable, NetworkHosts
-from support.places import PROGRAMS, REPOSITORY, TESTS
+from support.places import BENCHMARKS, PROGRAMS, REPOSITORY
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.mpi, pytest.mark.timeout(600)]
 
@@ -33,8 +34,8 @@ ONCE_BYTES = 400_000
 HOST_MAKER = f"""
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {str(TESTS)!r})
-from support.network_hosts import NetworkHosts
+sys.path.insert(0, {str(BENCHMARKS)!r})
+from harness.network_hosts import NetworkHosts
 hosts = NetworkHosts(Path(sys.argv[1]), 2)
 Path(sys.argv[1], "made").touch()
 time.sleep(600)
@@ -140,6 +141,23 @@ def test_hosts_without_a_shared_folder_give_the_same_bytes(
     assert np.array_equal(frames, expected)
     assert workers == {"host1", "host2", "host3"}
     assert job_clips.decoded_times(hosts.work / "out.mkv") == job_clips.decoded_times(cut_clip.path)
+
+
+def test_ranks_of_different_hosts_wake_each_other(hosts: NetworkHosts) -> None:
+    """A boundary frame goes round them, and none of them has to look for it."""
+    finished = mpirun_on(
+        hosts,
+        sys.executable,
+        "-m",
+        "harness.hopping",
+        HEIGHT,
+        WIDTH,
+        4,
+        "hops.json",
+        PYTHONPATH=os.pathsep.join([str(BENCHMARKS), str(REPOSITORY)]),
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads((hosts.work / "hops.json").read_text())["rung_by_all"]
 
 
 def test_network_carries_each_frame_in_and_out_once(

@@ -23,6 +23,7 @@ from fastvid.stages.interface import paints_alone
 from fastvid.stages.overlap import seams
 from fastvid.stages.settings import PictureSettings
 from fastvid.style.lossnet import load_loss_network
+from fastvid.style.scale import stroke_at_own_size
 
 # Likeness changes little within a film, and takes seconds a frame.
 LIKENESS_FRAMES = 5
@@ -134,8 +135,10 @@ class _Painter:
                 "painted with. Say where that is with --style."
             )
         names = PictureSettings.__dataclass_fields__
+        width, height = run.settings["size"]
         recorded = PictureSettings(
-            **{setting: value for setting, value in run.settings.items() if setting in names}
+            **{"stroke": stroke_at_own_size(height, width)}
+            | {setting: value for setting, value in run.settings.items() if setting in names}
         )
         settings = tuple(region.settings for region in regions)
         stages = choose_stages(

@@ -5,23 +5,31 @@ import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 
-from fastvid.commands.preview.frames import TimedReading, choose_frames
+from fastvid.commands.preview.frames import TimedReading, at_size, choose_frames, resized
 from fastvid.commands.preview.sheet import contact_sheet
 from fastvid.decode.cuts import mark_cuts
 from fastvid.decode.film import open_source
+from fastvid.decode.geometry import working_size
 from fastvid.errors import InputError
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.stopping import signals_kill
 from fastvid.regions.spec import FILM, Region, read_region
+from fastvid.stages.settings import PictureOptions
+from fastvid.style.scale import MAX_STROKE, MIN_STROKE, painted_size, stroke_at_own_size
 from fastvid.system.arguments import add_overwrite, add_threads
 from fastvid.system.files import write_atomically
 from fastvid.system.forms import parse_rate, parse_size
+from fastvid.system.options import check_options
 from fastvid.system.resources import usable_cores
 
-# Frames are reduced to about this height: strokes are judged well enough, and it takes seconds.
+if TYPE_CHECKING:
+    from fastvid.style.model import StyleModel
+
+# Of a frame on the sheet: strokes are judged well enough. They are painted as a run paints them.
 HEIGHT_PX = 270
 DEFAULT_COUNT = 4
 MAX_COUNT = 12
@@ -60,8 +68,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size",
         type=parse_size,
         metavar="WxH",
-        help=f"of a frame; -1 for one side keeps the shape (default: {HEIGHT_PX} "
-        "high); strokes are larger on smaller frames",
+        help=f"of a frame on the sheet; -1 for one side keeps the shape (default: {HEIGHT_PX} "
+        "high)",
+    )
+    parser.add_argument(
+        "--stroke",
+        type=float,
+        default=1.0,
+        metavar=f"{MIN_STROKE:g}..{MAX_STROKE:g}",
+        help="size of the strokes, as in a run (default: %(default)g)",
     )
     parser.add_argument(
         "--region",
@@ -89,6 +104,7 @@ def run(parsed: argparse.Namespace, comm: Communicator) -> int:
         regions=[read_region(words) for words in parsed.region or ()],
         count=parsed.count,
         size=parsed.size,
+        stroke=parsed.stroke,
         fps=parsed.fps,
         threads=parsed.threads,
         overwrite=parsed.overwrite,
@@ -106,6 +122,7 @@ def preview(
     regions: Sequence[Region] = (),
     count: int = DEFAULT_COUNT,
     size: tuple[int, int] | None = None,
+    stroke: float = 1.0,
     fps: Fraction | None = None,
     threads: int | None = None,
     overwrite: bool = False,
@@ -113,48 +130,73 @@ def preview(
     """Writes a contact sheet of a film; returns what the user should know.
 
     output: a .png file. styles: names or paths, None for all bundled ones. regions: painted alike
-    in all of them. count: frames. size: (width, height) of a frame, one may be -1. fps: of a folder
-    of images.
+    in all of them. count: frames. size: (width, height) of a frame on the sheet, one may be -1.
+    stroke: size of the strokes, as in a run. fps: of a folder of images.
     Raises InputError for what the user can put right, StorageError if the sheet can't be written.
     """
     _check(output, count, threads, overwrite)
+    check_options(PictureOptions(stroke=stroke))
     from fastvid.commands.preview.regions import RegionPainter
-    from fastvid.style.cards import bundled_styles
-    from fastvid.style.loading import load_style
     from fastvid.style.model import set_threads
+    from fastvid.style.painter import Painter
 
-    names = styles if styles is not None else [card.name for card in bundled_styles()]
-    if not names:
-        raise InputError("--styles names no style; `python -m fastvid styles` lists them.")
-    # With regions the film itself may be what is around them.
-    models = [None if regions and name == FILM else load_style(name) for name in names]
+    models = _models(styles, with_regions=bool(regions))
+    names = [FILM if model is None else model.name for model in models]
     set_threads(threads or usable_cores())
-    with open_source(
-        str(input), fps=fps, size=size or (-1, HEIGHT_PX), on_error="keep-going"
-    ) as source:
+    with open_source(str(input), fps=fps, on_error="keep-going") as source:
+        own = source.info.height, source.info.width
+        width, height = working_size(str(input), own[1], own[0], size or (-1, HEIGHT_PX))
+        kept, kept_stroke = _kept_size(own, (height, width), stroke)
         reading = TimedReading(_READING_LIMIT_S)
-        chosen = choose_frames(reading.of(mark_cuts(source, "auto")), count)
+        marked = reading.of(mark_cuts(source, "auto"))
+        chosen = choose_frames(at_size(marked, kept), count)
         notes = [*source.damage]
         if reading.cut_short:
             notes.append(
                 f"only the first {reading.frames} of {source.frame_count} frames were "
                 "looked at, which took long enough"
             )
-        painter = None
+        images = [image for _, image in chosen]
+        rows = [(_UNPAINTED, images)]
         if regions:
-            painter = RegionPainter(input, source, regions, models, threads or usable_cores())
+            on_cores = threads or usable_cores()
+            painter = RegionPainter(source, regions, models, kept, kept_stroke, on_cores)
             notes += painter.notes
-    images = [image for _, image in chosen]
-    rows = [(_UNPAINTED, images)]
-    if painter is None:
-        rows += [(model.name, model.paint(images)) for model in models if model is not None]
-    else:
-        names = [FILM if model is None else model.name for model in models]
-        rows += zip(names, painter.rows(chosen), strict=True)
-    sheet = contact_sheet(rows, [f"frame {index}" for index, _ in chosen])
+            rows += zip(names, painter.rows(chosen), strict=True)
+    if not regions:
+        painters = [Painter(model, kept_stroke) for model in models if model is not None]
+        rows += zip(names, (one.paint(images) for one in painters), strict=True)
+    shown = [(label, [resized(one, (height, width)) for one in row]) for label, row in rows]
+    sheet = contact_sheet(shown, [f"frame {index}" for index, _ in chosen])
     _, encoded = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     write_atomically(output, encoded.tobytes())
     return notes
+
+
+def _models(styles: Sequence[str] | None, with_regions: bool) -> "list[StyleModel | None]":
+    """The models of the rows; None for the film, which may be what is around regions."""
+    from fastvid.style.cards import bundled_styles
+    from fastvid.style.loading import load_style
+
+    names = styles if styles is not None else [card.name for card in bundled_styles()]
+    if not names:
+        raise InputError("--styles names no style; `python -m fastvid styles` lists them.")
+    return [None if with_regions and name == FILM else load_style(name) for name in names]
+
+
+def _kept_size(
+    own: tuple[int, int], shown: tuple[int, int], stroke: float
+) -> tuple[tuple[int, int], float]:
+    """The size at which the film's frames are held, and the stroke with which frames of that size
+    are painted as a run paints the film's.
+
+    own, shown: of the film and on the sheet; all sizes are (height, width). A large film is held at
+    the size at which it is painted, unless more of it is to be seen.
+    """
+    painted = painted_size(*own, stroke)
+    if shown[0] <= painted[0] < own[0]:
+        return painted, stroke_at_own_size(*painted)
+    return own, stroke
 
 
 def _check(output: Path, count: int, threads: int | None, overwrite: bool) -> None:

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from fastvid.decode.frame import Frame
@@ -68,6 +70,23 @@ def choose_frames(marked: Iterable[tuple[Frame, bool]], count: int) -> list[Pict
             break
         chosen.append(max(left, key=lambda one: min(abs(one[0] - index) for index in taken)))
     return sorted(chosen, key=lambda picture: picture[0])
+
+
+def at_size(
+    marked: Iterable[tuple[Frame, bool]], size: tuple[int, int]
+) -> Iterator[tuple[Frame, bool]]:
+    """The film's frames at this size, (height, width)."""
+    for frame, begins_shot in marked:
+        yield replace(frame, image=resized(frame.image, size)), begins_shot
+
+
+def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An image at this size, (height, width), shrunk by area as a run shrinks it, or enlarged."""
+    if image.shape[:2] == size:
+        return image
+    how = cv2.INTER_AREA if size[0] < image.shape[0] else cv2.INTER_CUBIC
+    changed: np.ndarray = cv2.resize(image, size[::-1], interpolation=how)
+    return changed
 
 
 def spread(total: int, count: int) -> list[int]:

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from fastvid.commands.preview.frames import Picture
-from fastvid.decode.film import open_source
 from fastvid.decode.source import VideoSource
 from fastvid.regions.opening import Usual, open_regions
 from fastvid.regions.planes import Planes
@@ -20,25 +18,35 @@ from fastvid.style.model import StyleModel
 class RegionPainter:
     """Paints frames of a film in several styles, with the same regions in all of them.
 
-    path: of the film. source: the film at the size of the sheet. models: of the rest of the
-    picture, None for the film. Raises InputError for regions that can't be painted.
+    source: the film. models: of the rest of the picture, None for the film. size: of the frames,
+    (height, width), of which the film's may be a multiple. stroke: of frames of that size.
+    Raises InputError for regions that can't be painted.
     """
 
     def __init__(
         self,
-        path: Path,
         source: VideoSource,
         regions: Sequence[Region],
         models: Sequence[StyleModel | None],
+        size: tuple[int, int],
+        stroke: float,
         threads: int,
     ) -> None:
-        smaller = [_at_width(region, path, source) for region in regions]
-        opened = open_regions(smaller, source, 0, Usual(1.0, False))
+        opened = open_regions(regions, source, 0, Usual(1.0, False))
+        height, width = size
+        # Pixels are the film's.
+        scale = width / source.info.width
+        settled = [
+            replace(
+                one.settings, grow=one.settings.grow * scale, feather=one.settings.feather * scale
+            )
+            for one in opened
+        ]
         settings = PictureSettings(
-            threads=threads, processor="", regions=tuple(one.settings for one in opened)
+            stroke=stroke, threads=threads, processor="", regions=tuple(settled)
         )
         self.notes = [one.note for one in opened if one.note]
-        self._planes = Planes([one.place for one in opened], source.info.width, source.info.height)
+        self._planes = Planes([one.place for one in opened], width, height)
         in_regions = [one.model for one in opened if one.model is not None]
         self._stages = RegionalRepaint(models, in_regions, settings)
 
@@ -47,13 +55,3 @@ class RegionPainter:
         painted = [self._stages.paint(self._planes.attach(*picture)) for picture in chosen]
         self._planes.close()
         return [list(row) for row in zip(*painted, strict=True)]
-
-
-def _at_width(region: Region, path: Path, source: VideoSource) -> Region:
-    """The region with its pixels, which are those of the film, in those of the sheet."""
-    if not region.grow and not region.feather:
-        return region
-    with open_source(str(path)) as film:
-        scale = source.info.width / film.info.width
-    feather = None if region.feather is None else region.feather * scale
-    return replace(region, grow=region.grow * scale, feather=feather)
