@@ -14,7 +14,7 @@ PACKAGE = REPOSITORY / "fastvid"
 FLOORS = (
     ("errors",),
     ("system", "decode", "motion", "style"),
-    ("sphere",),
+    ("sphere", "regions"),
     ("stages",),
     ("runfile",),
     ("encode",),

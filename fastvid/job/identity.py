@@ -9,9 +9,11 @@ from typing import Any
 from fastvid.decode.cuts import read_cuts
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
+from fastvid.regions.settings import RegionSettings, describe_change, same_regions
 from fastvid.sphere.projection import FLAT, Sphere
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PictureOptions, PictureSettings
+from fastvid.style.scale import painted_size
 from fastvid.system.options import options_of
 from fastvid.system.resources import processor_name
 
@@ -27,10 +29,11 @@ def picture_settings(
     recurrent: bool = False,
     flow_sha256: str | None = None,
     processors: Sequence[str] = (),
+    regions: tuple[RegionSettings, ...] = (),
     sphere: Sphere | None = None,
 ) -> PictureSettings:
     """The settings of a run with these options. processors: of all ranks, empty for this one's.
-    sphere: what the film shows, None: flat pictures."""
+    regions: as they were opened. sphere: what the film shows, None: flat pictures."""
     shaping = {one.name: getattr(options, one.name) for one in fields(PictureOptions)}
     if recurrent:
         shaping["temporal_strength"] = 0.0
@@ -42,12 +45,21 @@ def picture_settings(
         pipeline=options.pipeline if recurrent else None,
         overlap=options.stretches,
         flow_sha256=flow_sha256,
+        regions=regions,
         **({} if sphere is None else asdict(sphere)),
     )
 
 
+# Compared by what they mean; a run without any has none recorded.
+_REGIONS = "regions"
 # Run files that were begun before these were noted lack them, and are continued all the same.
 _NOTED_LATER = ("reading",)
+# Noted only where they change the picture, and what it is where they do not.
+_WHERE_USED = {
+    "stroke": "none (painted at the film's own size)",
+    "projection": "flat",
+    "stereo": "mono",
+}
 
 # What a run file records of a run, as messages call it: an option by its flag, and what is none.
 _WORDS = {one.option.recorded_as or one.name: one.flag for one in options_of(StylizeOptions)} | {
@@ -88,6 +100,12 @@ def run_identity(
         identity["first_frame_sha256"] = first_frame_sha256
     if settings.projection == FLAT:
         del identity["projection"], identity["stereo"]
+    if not settings.regions:
+        del identity["regions"]
+    height_width = size[1], size[0]
+    if settings.pipeline or painted_size(*height_width, settings.stroke) == height_width:
+        # Painted at its own size, as every film was before there was a choice.
+        del identity["stroke"]
     cuts = options.cuts
     if cuts not in ("auto", "none"):
         cuts = ",".join(str(cut) for cut in sorted(read_cuts(Path(cuts))))
@@ -137,18 +155,23 @@ def check_same_run(path: object, recorded: Mapping[str, Any], wanted: Mapping[st
         if name in wanted and name not in recorded:
             _log.warning("%s does not say what was %s: %s now", path, _WORDS[name], wanted[name])
     known = [name for name in wanted if name in recorded or name not in _NOTED_LATER]
-    changed = [name for name in known if recorded.get(name) != wanted[name]]
-    # What is recorded of spheres alone.
-    changed += [name for name in ("projection", "stereo") if name in recorded.keys() - wanted]
-    if not changed:
-        return
+    known += [name for name in _WHERE_USED if name in recorded and name not in wanted]
+    changed = [
+        name for name in known if name != _REGIONS and recorded.get(name) != wanted.get(name)
+    ]
     words = []
+    regions = recorded.get(_REGIONS), wanted.get(_REGIONS)
+    if not same_regions(*regions):
+        words.append(describe_change(*regions))
+    if not changed and not words:
+        return
     for name in changed:
         label = _WORDS[name]
         if name.endswith("sha256"):
             words.append(f"{label} is another")
         else:
-            words.append(f"{label} was {recorded.get(name)}, is {wanted[name]}")
+            was, now = (table.get(name, _WHERE_USED.get(name)) for table in (recorded, wanted))
+            words.append(f"{label} was {was}, is {now}")
     raise InputError(
         f"{path} was begun with other settings: {'; '.join(words)}.\n"
         "Give the old settings to continue it, --restart to start over, or another --run-file."

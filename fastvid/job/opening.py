@@ -13,22 +13,23 @@ from fastvid.decode.frame import VideoInfo
 from fastvid.encode.output import plan_output
 from fastvid.encode.plan import OutputPlan
 from fastvid.errors import InputError
-from fastvid.job.estimate import check_disk, check_memory
+from fastvid.job.estimate import check_disk, check_memory, paint_bytes_of
+from fastvid.job.film_sphere import film_sphere
 from fastvid.job.identity import check_same_run, picture_settings, run_identity
 from fastvid.job.options import StylizeOptions
 from fastvid.job.ownership import own
 from fastvid.motion.flow_folder import FlowFolder
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.parallel.setup import JobSetup
+from fastvid.regions.opening import OpenedRegion, Usual, open_regions, read_style_or_film
 from fastvid.runfile.begin import (
     picture_software,
     previous_settings,
     reading_software,
     stored_frames,
 )
-from fastvid.sphere.projection import AUTO, Sphere, settle_sphere
-from fastvid.sphere.seam import looks_like_a_sphere
-from fastvid.stages.choice import painter_of, recurrent_models
+from fastvid.sphere.projection import Sphere
+from fastvid.stages.choice import recurrent_models
 from fastvid.stages.settings import PictureSettings
 from fastvid.style.device import choose_device
 from fastvid.style.loading import StyleFile, load_frame_model, load_model, read_style
@@ -38,10 +39,11 @@ from fastvid.system.options import Declared, options_of
 
 @dataclass(frozen=True)
 class OpenedStyle:
-    """One style of a job: its checkpoint, the model in it, and where its pictures go."""
+    """One style of a job: its checkpoint, the model in it (None: the film is left), and where its
+    pictures go."""
 
     file: StyleFile
-    model: StyleModel
+    model: StyleModel | None
     output: Path
     run_path: Path
     plan: OutputPlan
@@ -53,8 +55,8 @@ class OpenedJob:
 
     first_frame_model: paints the first frame of each shot, None where the styles do. recurrent:
     whether the models are. paint_bytes: what painting takes of a rank's memory at its peak.
-    input_sha256: of the input's content. sphere: what the film shows, None: flat pictures. notes:
-    what the user should know of it.
+    input_sha256: of the input's content. regions: parts that are painted in their own way. sphere:
+    what the film shows, None: flat pictures. notes: what the user should know of it.
     """
 
     options: StylizeOptions
@@ -64,6 +66,7 @@ class OpenedJob:
     source: VideoSource
     paint_bytes: int
     input_sha256: str
+    regions: tuple[OpenedRegion, ...] = ()
     sphere: Sphere | None = None
     notes: tuple[str, ...] = ()
 
@@ -82,6 +85,9 @@ class OpenedJob:
             first_frame_model=self.first_frame_model.data if self.first_frame_model else b"",
             flow_dir=str(options.flow_dir.absolute()) if options.flow_dir else None,
             first_frame=options.frames[0] if options.frames else 0,
+            region_styles=tuple(region.style.data for region in self.regions),
+            masks=tuple(region.place for region in self.regions),
+            size=(self.source.info.width, self.source.info.height),
         )
 
     def identity(self, style: OpenedStyle, settings: PictureSettings) -> dict[str, Any]:
@@ -93,7 +99,7 @@ class OpenedJob:
             software=picture_software(),
             reading=reading_software(),
             input_sha256=self.input_sha256,
-            style_sha256=style.model.sha256,
+            style_sha256=style.file.sha256,
             size=(info.width, info.height),
             encoding=(plan.codec, plan.crf, plan.preset),
             first_frame_sha256=first.sha256 if first else None,
@@ -105,12 +111,14 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
 
     Raises InputError for everything that the user can put right.
     """
-    files = [read_style(style) for style in options.styles]
+    files = [read_style_or_film(style) for style in options.styles]
     models = [
-        load_model(file.data, style) for style, file in zip(options.styles, files, strict=True)
+        load_model(file.data, style) if file.data else None
+        for style, file in zip(options.styles, files, strict=True)
     ]
-    recurrent = check_kind(options, models)
-    painters, first = list(models), None
+    painters = [model for model in models if model is not None]
+    recurrent = check_kind(options, painters)
+    first = None
     if options.first_frame_model is not None:
         first = read_style(options.first_frame_model)
         painters.append(load_frame_model(first.data, options.first_frame_model))
@@ -125,20 +133,22 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     )
     info = source.info
     check_cuts(options.cuts, source.frame_count)
-    sphere, notes = _sphere(options, source, models[0] if recurrent else None)
+    sphere, notes = film_sphere(options, source, models[0] if recurrent else None)
     written = info if sphere is None else replace(info, sphere=sphere.tags(info.sphere))
+    regions = open_regions(
+        options.regions,
+        source,
+        options.frames[0] if options.frames else 0,
+        Usual(options.strength, options.keep_colors),
+    )
+    painters += [region.model for region in regions if region.model is not None]
     styles = tuple(
         OpenedStyle(file, model, output, run_path, _plan(options, written, output, run_path))
         for file, model, (output, run_path) in zip(
             files, models, options.places([file.name for file in files]), strict=True
         )
     )
-    paint_bytes = max(
-        painter_of(model, sphere).memory_bytes(info.height, info.width) for model in painters
-    )
-    if recurrent:
-        # It may be painting in both threads of a rank: a shot's first frame in one.
-        paint_bytes *= 2
+    paint_bytes = paint_bytes_of(painters, options.stroke, info, sphere, recurrent)
     return OpenedJob(
         options,
         styles,
@@ -147,30 +157,10 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
         source,
         paint_bytes,
         fingerprint(str(options.input)),
+        regions,
         sphere,
         tuple(notes),
     )
-
-
-def _sphere(
-    options: StylizeOptions, source: VideoSource, recurrent: StyleModel | None
-) -> tuple[Sphere | None, list[str]]:
-    """What the film shows, and notes. recurrent: the model, if it is one. Raises InputError."""
-    sphere, notes = settle_sphere(source.info, options.projection, options.stereo)
-    if sphere is not None and recurrent is not None:
-        if options.projection != AUTO:
-            raise InputError(
-                f"--projection {options.projection} does not go with the recurrent model "
-                f"{recurrent.name}: its past would have to be laid out too. Take a frame model, or "
-                "--projection flat."
-            )
-        return None, ["a sphere, which recurrent models paint as a flat picture: its back shows"]
-    if sphere is None and options.projection == AUTO and looks_like_a_sphere(source):
-        notes.append(
-            "looks like a 360 degree film without tags; --projection equirect paints it without "
-            "a line at the back, --projection flat says that it is none"
-        )
-    return sphere, notes
 
 
 def _plan(options: StylizeOptions, info: VideoInfo, output: Path, run_path: Path) -> OutputPlan:
@@ -236,6 +226,7 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
         flow_sha256=FlowFolder(options.flow_dir).fingerprint() if options.flow_dir else None,
         processors=[peer.processor for peer in peers if peer.processor],
         sphere=job.sphere,
+        regions=tuple(region.settings for region in job.regions),
     )
     identities = [job.identity(style, settings) for style in job.styles]
     stored = []
@@ -266,14 +257,15 @@ def _recorded(previous: Sequence[dict[str, Any] | None], name: str) -> Any:
 
 
 def check_kind(options: StylizeOptions, models: Sequence[StyleModel]) -> bool:
-    """Whether the run is one of recurrent models.
+    """Whether the run is one of recurrent models. models: may be none, where the film is left.
 
     Raises InputError if options do not go with the kind of the models, or the models not together.
     """
     recurrent = bool(recurrent_models(models))
+    name = models[0].name if models else options.styles[0]
     for one in options_of(StylizeOptions):
         if one.is_changed(options):
-            _check_goes_with(one, options, models[0].name, recurrent)
+            _check_goes_with(one, options, name, recurrent)
     return recurrent
 
 

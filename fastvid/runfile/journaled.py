@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from fastvid.runfile.at_exit import close_at_exit
 from fastvid.runfile.journal import (
     PAGE_BYTES,
     Change,
@@ -33,8 +34,10 @@ _PIECE_BYTES = 256
 _ALIGN_FROM_BYTES = 16 << 10
 
 
-def open_hdf5(file: Any, mode: str) -> h5py.File:
+def open_hdf5(file: Path | PatchedFile, mode: str) -> h5py.File:
     """Opens a path or a file object as HDF5, with the settings of all run files."""
+    if isinstance(file, PatchedFile):
+        close_at_exit(file)
     return h5py.File(
         file,
         mode,

@@ -25,6 +25,9 @@ class PatchedFile:
         for change in changes:
             self._patch(change.offset, memoryview(change.data))
 
+    def abandon(self) -> None:
+        """Nothing more reaches the file; there is nothing to do for one that is only read."""
+
     def size(self) -> int:
         """Bytes of the file: what is there, or what its first page says where more was written than
         has reached the disk."""

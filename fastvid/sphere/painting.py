@@ -1,21 +1,33 @@
-"""Paints the frames of spherical films: laid out before the network, gathered behind it."""
+"""Paints the frames of spherical films: laid out before the network, gathered behind it.
+
+Of a sphere about a quarter is looked at at a time: 90 degrees of the 180 from pole to pole. So its
+strokes have the size that those of a flat film of half its height have.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from fastvid.motion.warp import wrapped_columns
 from fastvid.sphere.atlas import Atlas
 from fastvid.sphere.eye import Eye
 from fastvid.sphere.layout import Layout, Margins
 from fastvid.sphere.projection import Sphere
+from fastvid.style.enlarging import enlarge
 from fastvid.style.model import StyleModel
-from fastvid.style.painter import Painting
+from fastvid.style.painter import Painter, Painting
+from fastvid.style.scale import painted_size
 
 # Beyond the blend of band and caps less is enough than what the network sees: the outermost pixels
 # are blended away there. With this share of it the ring of the blend differs by 0.04 levels on
 # average, 4 at most, from one with all of it (three styles, 1024x512), and a tenth is saved.
 _ALONG_SHARE = 0.3
+# Rows of a picture that are looked at at a time.
+_SEEN_SHARE = 0.5
+# Of the height and width of an eye that is not painted at its own size.
+_SIZE_MULTIPLES = (4, 8)
 # Maps of a frame's atlas, and copies of it on the way, bytes a pixel of the frame.
 _BYTES_PER_PX = 32
 
@@ -40,8 +52,8 @@ class _Canvas:
         return self.sphere.joined([self.eye.in_frame(self.atlas.gather(one)) for one in pictures])
 
 
-class SpherePainter:
-    """A style model for the frames of a spherical film (see `fastvid.style.painter.Painter`).
+class SphereModel:
+    """A style model for the frames of a spherical film (see `fastvid.style.painter.FrameModel`).
 
     Both eyes of a frame are one picture, with one mean and variance of all features: they have the
     same colours.
@@ -52,15 +64,6 @@ class SpherePainter:
         self._sphere = sphere
         self._size = (0, 0)
         self._canvas: _Canvas | None = None
-
-    @property
-    def name(self) -> str:
-        """Of the style."""
-        return self._model.name
-
-    def paint(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Paints frames, (H, W, 3) uint8 RGB each, one by one."""
-        return [self.begin([image], 1).images()[0] for image in images]
 
     def begin(self, images: Sequence[np.ndarray], batch_size: int) -> "SpherePainting":
         """Begins to paint 1 to `batch_size` frames of one size. Raises InputError if the GPU's
@@ -105,3 +108,55 @@ class SpherePainting:
     def images(self) -> list[np.ndarray]:
         """The frames, (H, W, 3) uint8 RGB each; waits for them."""
         return [self._canvas.gather(picture) for picture in self._pending.images()]
+
+
+def painter_of(model: StyleModel, stroke: float, sphere: Sphere | None) -> Painter:
+    """What paints the frames of a film, flat or spherical, with a model and strokes of a size."""
+    if sphere is None:
+        return Painter(model, stroke)
+    return Painter(
+        SphereModel(model, sphere),
+        stroke,
+        partial(_painted_size, sphere),
+        partial(_enlarged, sphere),
+    )
+
+
+def _painted_size(sphere: Sphere, height: int, width: int, stroke: float) -> tuple[int, int]:
+    """The size at which frames are painted, as `painted_size`: of eyes that can be laid out."""
+    eye = sphere.eye_size(height, width)
+    wanted = painted_size(*eye, stroke, seen=_SEEN_SHARE * eye[0])
+    if wanted == eye:
+        return height, width
+    across, along = (
+        round(length / multiple) * multiple
+        for length, multiple in zip(wanted, _SIZE_MULTIPLES, strict=True)
+    )
+    return height // eye[0] * across, width // eye[1] * along
+
+
+def _enlarged(
+    sphere: Sphere, painting: np.ndarray, frame: np.ndarray, shown: np.ndarray
+) -> np.ndarray:
+    """A painting at the size of its frame (`enlarge`), each eye by itself and around the back."""
+    eyes = zip(*(sphere.eyes(picture) for picture in (painting, frame, shown)), strict=True)
+    return sphere.joined(
+        [_enlarged_eye(ours, film, small, sphere.wraps) for ours, film, small in eyes]
+    )
+
+
+def _enlarged_eye(
+    painting: np.ndarray, frame: np.ndarray, shown: np.ndarray, around: bool
+) -> np.ndarray:
+    if not around:
+        return enlarge(*(np.ascontiguousarray(one) for one in (painting, frame, shown)))
+    # As many degrees on each side as make whole columns at both sizes.
+    margin, small = frame.shape[1] // 8, painting.shape[1] // 8
+    if margin * painting.shape[1] != small * frame.shape[1]:
+        margin, small = frame.shape[1], painting.shape[1]
+    wide = enlarge(
+        wrapped_columns(painting, small, small),
+        wrapped_columns(frame, margin, margin),
+        wrapped_columns(shown, small, small),
+    )
+    return np.ascontiguousarray(wide[:, margin:-margin])

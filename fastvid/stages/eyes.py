@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastvid.decode.sphere_tags import MONO
 from fastvid.sphere.projection import Sphere
 from fastvid.stages.temporal import TemporalStep, plan_step, trust_gate
 
@@ -39,14 +40,15 @@ def plan_filter(
     Arguments as `trust_gate` has them. Flow that leads over an edge of an eye on the sphere goes on
     at the other one.
     """
-    if sphere is None:
-        gate = trust_gate(frame, previous_frame, backward, reliable, strength)
-        return plan_step(backward, gate)
+    wraps = sphere is not None and sphere.wraps
+    if sphere is None or sphere.stereo == MONO:
+        gate = trust_gate(frame, previous_frame, backward, reliable, strength, wraps)
+        return plan_step(backward, gate, wrap=wraps)
     steps = []
     for now, before, flow, trusted in zip(
         *(sphere.eyes(array) for array in (frame, previous_frame, backward, reliable)), strict=True
     ):
         trusted = np.ascontiguousarray(trusted)
-        gate = trust_gate(now, before, flow, trusted, strength, sphere.wraps)
-        steps.append(plan_step(flow, gate, wrap=sphere.wraps))
+        gate = trust_gate(now, before, flow, trusted, strength, wraps)
+        steps.append(plan_step(flow, gate, wrap=wraps))
     return EyesStep(sphere, tuple(steps))

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastvid.motion.source import MotionSource
+from fastvid.sphere.painting import painter_of
 from fastvid.stages.eyes import EyesStep, plan_filter
 from fastvid.stages.interface import Motion
 from fastvid.stages.settings import PictureSettings, estimated_motion
 from fastvid.stages.temporal import TemporalStep
 from fastvid.style.looks import keep_colors, mix
-from fastvid.style.model import set_threads
-from fastvid.style.painter import Painter, Painting
+from fastvid.style.model import StyleModel, set_threads
+from fastvid.style.painter import Painting
 
 
 class Repaint:
@@ -23,14 +24,14 @@ class Repaint:
 
     def __init__(
         self,
-        styles: Sequence[Painter],
+        styles: Sequence[StyleModel],
         settings: PictureSettings,
         keep: tuple[str, ...] = (),
         batch_size: int = 1,
         source: MotionSource | None = None,
     ) -> None:
         self.batch_size = batch_size
-        self._styles = styles
+        self._painters = [painter_of(style, settings.stroke, settings.sphere) for style in styles]
         self._settings = settings
         self._keep = keep
         self._source = source or estimated_motion(settings)
@@ -59,11 +60,11 @@ class Repaint:
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
         """The frame painted on its own in each style, with the looks that were asked for."""
-        return np.stack([self.look(style.paint([frame])[0], frame) for style in self._styles])
+        return np.stack([self.look(painter.paint([frame])[0], frame) for painter in self._painters])
 
     def begin_batch(self, frames: Sequence[np.ndarray]) -> "PaintedBatch":
         """Begins to paint frames as `paint` does."""
-        pending = [style.begin(frames, self.batch_size) for style in self._styles]
+        pending = [painter.begin(frames, self.batch_size) for painter in self._painters]
         return PaintedBatch(self, frames, pending)
 
     def look(self, painted: np.ndarray, frame: np.ndarray) -> np.ndarray:
@@ -91,7 +92,10 @@ class PaintedBatch:
     """Frames that are being painted, in each style (see `PendingBatch`)."""
 
     def __init__(
-        self, stages: Repaint, frames: Sequence[np.ndarray], pending: Sequence[Painting]
+        self,
+        stages: Repaint,
+        frames: Sequence[np.ndarray],
+        pending: Sequence[Painting],
     ) -> None:
         self._stages = stages
         self._frames = frames

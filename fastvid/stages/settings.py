@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from fastvid.decode.sphere_tags import MONO
 from fastvid.motion.flow import DEFAULT_FLOW_METHOD, FLOW_METHODS
 from fastvid.motion.source import EstimatedMotion, MotionSource
+from fastvid.regions.settings import RegionSettings
 from fastvid.sphere.motion import SphereMotion
 from fastvid.sphere.projection import FLAT, Sphere
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.temporal import DEFAULT_STRENGTH, MAX_STRENGTH
+from fastvid.style.scale import MAX_STROKE, MIN_STROKE
 from fastvid.system.options import option, within
 
 PICTURE = "the picture"
@@ -27,6 +29,16 @@ class PictureOptions:
         check=within(0, 1),
         only_for="frame",
         why="it continues its own pictures, not mixtures with the film",
+    )
+    stroke: float = option(
+        1.0,
+        "size of the strokes; 1 is as the painting was meant, on films of all sizes "
+        "(default: {default})",
+        group=PICTURE,
+        metavar=f"{MIN_STROKE:g}..{MAX_STROKE:g}",
+        check=within(MIN_STROKE, MAX_STROKE),
+        only_for="frame",
+        why="it is shown its own pictures, which are of the film's size",
     )
     keep_colors: bool = option(
         False,
@@ -87,8 +99,8 @@ class PictureSettings(PictureOptions):
     numbers of threads or vector units. device: what paints, "cpu" or the name of the GPU.
     pipeline: how recurrent models run, None for frame models. overlap: how their shots are cut
     into stretches, None where they are not. flow_sha256: of the files that flow and masks are read
-    from, None where they are estimated. projection, stereo: what the frames were taken for, `flat`
-    or a `Sphere`.
+    from, None where they are estimated. regions: parts that are painted in their own way.
+    projection, stereo: what the frames were taken for, `flat` or a `Sphere`.
     """
 
     threads: int
@@ -97,6 +109,7 @@ class PictureSettings(PictureOptions):
     pipeline: str | None = None
     overlap: Overlap | None = None
     flow_sha256: str | None = None
+    regions: tuple[RegionSettings, ...] = ()
     projection: str = FLAT
     stereo: str = MONO
 

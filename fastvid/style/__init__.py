@@ -7,8 +7,9 @@ torch7, state_dicts, legacy_archive
                   other programs' files: `torch7_source`, `torch7_model`; `layer_list` makes
                   networks of the grammar of them
 network, variant  the grammar of networks, and departures from it; `layers`, `upsampling`
-model, recurrent  what paints a frame, alone or with its past; `margins`, `device`; `painter`:
-                  what else may stand for one; `area_norm`: pixels that do not count alike
+model, recurrent  what paints a frame, alone or with its past; `margins`, `device`; `area_norm`:
+                  pixels that do not count alike
+painter           frames painted with strokes of a wanted size: `scale`, `enlarging`
 looks             the painting mixed with the film
 losses, lossnet   how far a painting is from its style and its frame; `patches`
 mixing            what tells the styles of one network apart, and mixtures of them

@@ -15,12 +15,11 @@ import numpy as np
 import torch
 
 from fastvid.style.network import Layer, downsampling, smallest_side
+from fastvid.style.scale import MIN_SIDE
 from fastvid.style.variant import Variant
 
 # Beyond the border the network sees the frame mirrored, at least this many pixels on each side.
 BORDER = 8
-# The bottleneck's reflections need a few features; a smaller frame is mirrored to this size.
-MIN_SIDE = 48
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from fastvid.errors import InputError
 from fastvid.style.area_norm import AreaWeights, with_area_norms
 from fastvid.style.checkpoint import Checkpoint
 from fastvid.style.layers import channels_last
-from fastvid.style.margins import BORDER, MIN_SIDE, Margins, margins_of
+from fastvid.style.margins import BORDER, Margins, margins_of
 from fastvid.style.network import Layer, build_network, downsampling, for_painting, reach
+from fastvid.style.scale import MIN_SIDE
 from fastvid.style.variant import Variant
 
 __all__ = ["BORDER", "MIN_SIDE", "PendingFrames", "StyleModel", "set_threads"]

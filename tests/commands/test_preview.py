@@ -15,6 +15,8 @@ from fastvid.decode.film import open_source
 from fastvid.decode.frame import Frame
 from fastvid.errors import InputError
 from fastvid.style.loading import load_style
+from fastvid.style.painter import Painter
+from support import job_clips
 from support.job_clips import Clip
 
 LABEL, GAP = 26, 4
@@ -119,6 +121,30 @@ def test_the_sheet_shows_the_film_and_every_style(
     (painted,) = load_style(str(tiny_style)).paint([rows[0]])
     assert np.array_equal(rows[1], painted) and np.array_equal(rows[2], painted)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["other.pt", "sheet.png"]
+
+
+def test_a_large_film_is_painted_as_a_run_paints_it(
+    uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+) -> None:
+    """And then shrunk to the sheet."""
+    film_path = job_clips.write_clip(tmp_path / "film.mkv", [large_image(480, 640)], [0])
+    path = tmp_path / "sheet.png"
+    preview(film_path, path, styles=[str(tiny_style)], count=1, size=(96, 72), threads=1)
+    sheet = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    shown = sheet[GAP + LABEL + 72 + LABEL + GAP :][:72, GAP : GAP + 96]
+    (frame,) = job_clips.decoded_frames(film_path)
+    (finished,) = Painter(load_style(str(tiny_style)), 1.0).paint([frame])
+    alike = cv2.resize(finished, (96, 72), interpolation=cv2.INTER_AREA)
+    other = cv2.resize(frame, (96, 72), interpolation=cv2.INTER_AREA)
+    own_size = load_style(str(tiny_style)).paint([other])[0]
+    far = np.abs(shown.astype(int) - own_size).mean()
+    assert np.abs(shown.astype(int) - alike).mean() < 0.5 * far
+
+
+def large_image(height: int, width: int) -> np.ndarray:
+    noise = np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    smooth: np.ndarray = cv2.GaussianBlur(noise, (0, 0), 3.0)
+    return smooth
 
 
 def test_the_sheet_lies_beside_the_film_and_is_not_overwritten(

@@ -19,6 +19,7 @@ from fastvid.job.identity import (
 from fastvid.job.options import StylizeOptions
 from fastvid.runfile.begin import reading_software
 from fastvid.stages.settings import PictureSettings
+from fastvid.style.scale import stroke_at_own_size
 
 SETTINGS = PictureSettings(threads=2, processor="a processor")
 OPTIONS = StylizeOptions(Path("in.mp4"), Path("out.mp4"))
@@ -76,6 +77,32 @@ def test_what_changed_is_named(changed: dict[str, Any], words: str) -> None:
     assert "--restart" in message and "--run-file" in message
 
 
+LARGE: dict[str, Any] = {"size": (1920, 1080)}
+
+
+def test_a_film_that_is_painted_at_its_own_size_has_no_stroke_recorded() -> None:
+    """So that runs begun before there was a choice go on."""
+    own = replace(SETTINGS, stroke=stroke_at_own_size(1080, 1920))
+    for recorded in (identity(), identity(settings=own, **LARGE)):
+        assert "stroke" not in recorded
+    assert identity(**LARGE)["stroke"] == 1.0
+    assert identity(settings=replace(SETTINGS, stroke=2.0), size=(640, 360))["stroke"] == 2.0
+
+
+def test_another_size_that_is_painted_is_another_run() -> None:
+    before = {key: value for key, value in identity(**LARGE).items() if key != "stroke"}
+    none = "none (painted at the film's own size)"
+    assert f"--stroke was {none}, is 1.0" in difference(before, identity(**LARGE))
+    assert f"--stroke was 1.0, is {none}" in difference(identity(**LARGE), before)
+    finer = identity(settings=replace(SETTINGS, stroke=0.5), **LARGE)
+    assert "--stroke was 1.0, is 0.5" in difference(identity(**LARGE), finer)
+
+
+def test_recurrent_models_have_no_stroke() -> None:
+    settings = picture_settings(OPTIONS, threads=1, recurrent=True)
+    assert "stroke" not in identity(settings=settings, **LARGE)
+
+
 def test_all_that_changed_is_named() -> None:
     message = difference(
         identity(), identity(settings=replace(SETTINGS, strength=0.5, keep_colors=True))
@@ -123,6 +150,7 @@ def test_a_cuts_file_counts_by_its_content(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"strength": 1.5}, "--strength 1.5"),
+        ({"stroke": 0.25}, "--stroke 0.25"),
         ({"temporal_strength": -0.1}, "-0.1"),
         ({"flow_scale": 0.0}, "--flow-scale 0"),
         ({"segment_length": 0}, "--segment-length 0"),

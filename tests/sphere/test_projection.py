@@ -79,8 +79,8 @@ def test_what_does_not_fit_is_refused(
 
 
 def test_an_untagged_film_that_wraps_is_noticed(tmp_path: Path) -> None:
-    clip = SphereClip(256, 128, frame_count=2)
-    frames = [clip.frame(number) for number in range(2)]
+    clip = SphereClip(256, 128, frame_count=4, turn=8.0)
+    frames = [clip.frame(number) for number in range(4)]
     ramp = np.linspace(0, 250, 256) + 3 * (np.arange(256) % 2)
     flat = np.tile(ramp.clip(0, 255).astype(np.uint8)[None, :, None], (128, 1, 3))
     for name, images, expected in (

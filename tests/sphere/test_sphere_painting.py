@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fastvid.commands.clip.sphere import SphereClip
-from fastvid.sphere.painting import SpherePainter
+from fastvid.sphere.painting import painter_of
 from fastvid.sphere.projection import Sphere
 from fastvid.sphere.seam import seam_ratio
 from fastvid.style.area_norm import AreaNorm, AreaWeights
@@ -30,7 +30,7 @@ def model() -> StyleModel:
 
 
 def test_a_turned_frame_is_painted_alike(frame: np.ndarray, model: StyleModel) -> None:
-    painter = SpherePainter(model, SPHERE)
+    painter = painter_of(model, 1.0, SPHERE)
     painted = painter.paint([frame])[0]
     assert painted.shape == frame.shape and painted.dtype == np.uint8
     turned = painter.paint([np.roll(frame, WIDTH // 2, axis=1)])[0]
@@ -51,7 +51,7 @@ def test_two_eyes_that_see_the_same_are_painted_alike(
 ) -> None:
     sphere = Sphere("equirect", stereo)
     both = sphere.joined([frame, frame])
-    left, right = sphere.eyes(SpherePainter(model, sphere).paint([both])[0])
+    left, right = sphere.eyes(painter_of(model, 1.0, sphere).paint([both])[0])
     # The network sees another eye beyond the caps' corners, which hardly count.
     apart = np.abs(left.astype(int) - right)
     assert apart[HEIGHT // 4 : -HEIGHT // 4].mean() < 0.1 and apart.mean() < 0.3
@@ -59,8 +59,8 @@ def test_two_eyes_that_see_the_same_are_painted_alike(
 
 def test_half_a_sphere_is_painted(frame: np.ndarray, model: StyleModel) -> None:
     front = np.ascontiguousarray(frame[:, WIDTH // 4 : -WIDTH // 4])
-    painted = SpherePainter(model, Sphere("half-equirect")).paint([front])[0]
-    whole = SpherePainter(model, SPHERE).paint([frame])[0][:, WIDTH // 4 : -WIDTH // 4]
+    painted = painter_of(model, 1.0, Sphere("half-equirect")).paint([front])[0]
+    whole = painter_of(model, 1.0, SPHERE).paint([frame])[0][:, WIDTH // 4 : -WIDTH // 4]
     inner = slice(60, -60)
     apart = np.abs(painted[:, inner].astype(int) - whole[:, inner])
     assert painted.shape == front.shape and apart.mean() < 12
@@ -68,7 +68,7 @@ def test_half_a_sphere_is_painted(frame: np.ndarray, model: StyleModel) -> None:
 
 def test_a_batch_is_painted_as_its_frames(frame: np.ndarray, model: StyleModel) -> None:
     """What a GPU does, here on the CPU: the same sums in another form."""
-    painter = SpherePainter(model, SPHERE)
+    painter = painter_of(model, 1.0, SPHERE)
     small = np.ascontiguousarray(frame[::2, ::2])
     batch = painter.begin([small, small[:, ::-1].copy()], 3)
     assert batch.ready()
@@ -115,3 +115,14 @@ def test_the_reach_is_where_a_changed_pixel_is_seen() -> None:
     arch = "c9s1-4,d6,d8,R8,R8,U2,c3s1-6,U2,c9s1-3"
     # 4 + 1 + 2 + 2 x 2 x 4 + 2 + 4
     assert reach(parse_arch(arch)) == 29
+
+
+def test_strokes_of_another_size_know_no_back_either(frame: np.ndarray, model: StyleModel) -> None:
+    """Painted at half the size and brought up, also over the seam."""
+    painter = painter_of(model, 2.0, SPHERE)
+    painted = painter.paint([frame])[0]
+    turned = painter.paint([np.roll(frame, WIDTH // 2, axis=1)])[0]
+    rows = slice(50 * HEIGHT // 180, 130 * HEIGHT // 180)
+    apart = np.abs(np.roll(turned, WIDTH // 2, axis=1)[rows].astype(int) - painted[rows])
+    assert painted.shape == frame.shape
+    assert apart[:, [*range(8), *range(WIDTH - 8, WIDTH)]].mean() <= 1

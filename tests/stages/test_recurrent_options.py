@@ -124,6 +124,7 @@ def test_evaluation_of_a_recurrent_run(
         ),
         ({"strength": 0.5}, "--strength does not go"),
         ({"keep_colors": True}, "--keep-colors does not go"),
+        ({"stroke": 2.0}, "--stroke does not go"),
     ],
 )
 def test_options_for_frame_models_are_refused(options: dict[str, Any], words: str) -> None:

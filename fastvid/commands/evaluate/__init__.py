@@ -2,7 +2,8 @@
 
 command           `fastvid evaluate`
 run               the frames of a run beside those that it is measured against
+figures, metrics  what is told of them, and the formulas; `part_figures`: of parts of the picture
+parts             the regions of the run, each of which is judged by itself
 sight             how the pixels of a sphere count
-figures, metrics  what is told of them, and the formulas
 likeness          how much of painting and film is in a picture
 """

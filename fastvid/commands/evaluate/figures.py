@@ -20,11 +20,11 @@ from fastvid.commands.evaluate.metrics import (
     temporal_difference,
     temporal_rmse,
 )
-from fastvid.commands.evaluate.sight import Sight, SphereFlow
+from fastvid.commands.evaluate.part_figures import PartFigures, Parts, PartTotals, part_lines
+from fastvid.commands.evaluate.sight import Sight
 from fastvid.errors import InputError
 from fastvid.motion.flow import FlowEstimator
 from fastvid.motion.occlusion import consistency_mask, motion_boundaries
-from fastvid.sphere.projection import Sphere
 from fastvid.sphere.seam import seam_ratio
 from fastvid.stages.seam_report import describe_ratios, seam_ratios
 
@@ -39,11 +39,6 @@ _FLAT = Sight()
 def judge_for(filter_method: str) -> FlowEstimator:
     """The flow that judges a video whose filter used the given method."""
     return FlowEstimator("dis-medium" if filter_method == "deepflow" else "deepflow")
-
-
-def judging_flow(estimate: FlowEstimator, sphere: Sphere | None) -> Flow:
-    """The flow of a judge for flat frames, or for frames of a sphere as they are judged."""
-    return estimate if sphere is None else SphereFlow(estimate, sphere)
 
 
 @dataclass(frozen=True)
@@ -81,9 +76,9 @@ class Evaluation:
     output: the stylized video; painted: frame-by-frame painting, None if it wasn't given; film: the
     unpainted input. frames, pairs: how many were judged. reliable_share: of all pixels of the
     pairs, those that the judging flow could follow, 0..1. seam_ratios: of each seam of stretches
-    the temporal RMSE of its frames, over the median of the other frames. back, film_back: how much
-    greater the jumps at the back of a whole sphere are than those beside it, in the result and in
-    the film; None for other films.
+    the temporal RMSE of its frames, over the median of the other frames. parts: of a run with
+    regions, the figures of each part. back, film_back: how much greater the jumps at the back of a
+    whole sphere are than those beside it, in the result and in the film; None for other films.
     """
 
     output: Figures
@@ -93,6 +88,7 @@ class Evaluation:
     pairs: int
     reliable_share: float
     seam_ratios: tuple[float, ...] = ()
+    parts: tuple[PartFigures, ...] = ()
     back: float | None = None
     film_back: float | None = None
 
@@ -131,6 +127,7 @@ def evaluate(
     long_range: bool = True,
     seams: Sequence[int] = (),
     seam_frames: int = 0,
+    parts: Parts = ((), list),
     sight: Sight = _FLAT,
 ) -> Evaluation:
     """Judge a video, pair by pair, within shots.
@@ -138,12 +135,15 @@ def evaluate(
     outputs: the stylized frames; frames: the film's, both (H, W, 3) uint8 RGB in order and of one
     size; painted: the same frames painted one by one. shots: [start, stop) of each, in order.
     flow: the judging flow, see `judge_for`. long_range: False leaves out the frames 8 apart, which
-    takes half the time. seams, seam_frames: see `seam_ratios`. sight: how pixels count. Only the
-    last 9 frames are held in memory.
+    takes half the time. seams, seam_frames: see `seam_ratios`. parts: names, and what tells where
+    each part of the picture is in the film's frame that was taken last. sight: how pixels count.
+    Only the last 9 frames are held in memory.
     Raises InputError if the videos differ in length or size.
     """
     columns = [outputs, frames] if painted is None else [outputs, frames, painted]
     totals = [_Totals() for _ in columns]
+    names, where = parts
+    of_parts = [PartTotals(name, len(columns)) for name in names]
     coverage = Mean()
     starts = {start for start, _ in shots}
     history: deque[tuple[np.ndarray, ...]] = deque(maxlen=LONG_RANGE_FRAMES)
@@ -154,13 +154,11 @@ def evaluate(
             history.clear()
         count += 1
         row = tuple(sight.arranged(image) for image in frames_of_row)
-        for total, image, frame in zip(totals, row, frames_of_row, strict=True):
-            total.sharpness.add(sharpness(image, sight))
-            total.contrast.add(contrast(image, sight))
-            if sight.sphere is not None and sight.wraps:
-                total.back.add(seam_ratio(frame, sight.sphere))
+        _judge_frames(totals, row, frames_of_row, sight)
         if history:
-            share, error = _judge_neighbours(totals, row, history[-1], flow, sight)
+            share, error = _judge_neighbours(
+                totals, row, history[-1], flow, sight, list(zip(of_parts, where(), strict=True))
+            )
             coverage.add(share)
             if error is not None:
                 errors[index] = error
@@ -175,6 +173,7 @@ def evaluate(
         pairs=coverage.count,
         reliable_share=coverage.value or 0.0,
         seam_ratios=tuple(seam_ratios(errors, seams, seam_frames)),
+        parts=tuple(total.figures() for total in of_parts),
         back=totals[0].back.value,
         film_back=totals[1].back.value,
     )
@@ -198,15 +197,30 @@ def _rows(columns: Sequence[Iterable[np.ndarray]]) -> Iterator[tuple[np.ndarray,
         yield row
 
 
+def _judge_frames(
+    totals: Sequence[_Totals],
+    row: Sequence[np.ndarray],
+    frames: Sequence[np.ndarray],
+    sight: Sight,
+) -> None:
+    """Add the figures of single frames. row: the frames as they are judged."""
+    for total, image, frame in zip(totals, row, frames, strict=True):
+        total.sharpness.add(sharpness(image, sight))
+        total.contrast.add(contrast(image, sight))
+        if sight.sphere is not None and sight.wraps:
+            total.back.add(seam_ratio(frame, sight.sphere))
+
+
 def _judge_neighbours(
     totals: Sequence[_Totals],
     row: Sequence[np.ndarray],
     before: Sequence[np.ndarray],
     flow: Flow,
     sight: Sight,
+    parts: Sequence[tuple[PartTotals, np.ndarray]] = (),
 ) -> tuple[float, float | None]:
-    """Add the figures of one pair of neighbours; returns the share of reliable pixels, and the
-    temporal RMSE of the result."""
+    """Add the figures of one pair of neighbours, and those of its parts; returns the share of
+    reliable pixels, and the temporal RMSE of the result."""
     film, film_before = row[1], before[1]
     backward, forward = flow(film, film_before), flow(film_before, film)
     reliable = consistency_mask(backward, forward, sight.wraps)
@@ -221,6 +235,8 @@ def _judge_neighbours(
         total.difference.add(temporal_difference(*pair, sight=sight))
         total.fav.add(fav_temporal_error(*pair, sight=sight))
         total.lai.add(lai_temporal_error(image_before, image, forward, clear, sight=sight))
+    for of_part, where in parts:
+        of_part.add(row, before, backward, reliable, where, sight)
     return float(reliable.mean()), errors[0]
 
 
@@ -272,6 +288,7 @@ def format_table(evaluation: Evaluation) -> str:
             f"at the back: {evaluation.back:.2f} times the jump of neighbouring columns (film: "
             f"{evaluation.film_back:.2f} times); means are weighted by area on the sphere"
         )
+    lines += part_lines(evaluation.parts)
     seams = describe_ratios(evaluation.seam_ratios)
     if seams is not None:
         lines.append(seams)

@@ -63,3 +63,8 @@ class SphereFlow:
     def __call__(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         """As `FlowEstimator`."""
         return self._motion(source, target, 0)[0]
+
+
+def judging_flow(estimate: FlowEstimator, sphere: Sphere | None) -> FlowEstimator | SphereFlow:
+    """The flow of a judge for flat frames, or for frames of a sphere as they are judged."""
+    return estimate if sphere is None else SphereFlow(estimate, sphere)

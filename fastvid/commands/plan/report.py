@@ -6,6 +6,7 @@ from fastvid.commands.plan.costs import FrameCosts
 from fastvid.commands.plan.forecast import best_value
 from fastvid.commands.plan.plan import JobPlan
 from fastvid.job.options import StylizeOptions
+from fastvid.style.scale import painted_size
 from fastvid.system.resources import human_bytes, human_seconds, processor_name
 
 
@@ -59,11 +60,21 @@ def _reckoned_with(plan: JobPlan, options: StylizeOptions) -> list[tuple[str, st
     painted = "CPU" if not plan.gpus else f"{plan.settings.device}, {plan.gpus} here"
     return [
         ("styles" if many else "style", ", ".join(styles) + many),
+        *_painted(plan),
         ("motion", _motion(plan, options)),
         ("decoding", _decoding([one.ranks for one in plan.forecasts], plan.decoded)),
         ("encoding", ", ".join(encoder)),
         ("painting on", f"{painted}; {_threads(plan.threads)} a rank"),
     ]
+
+
+def _painted(plan: JobPlan) -> list[tuple[str, str]]:
+    """The size that is painted, where that is not the film's."""
+    width, height = plan.size
+    painted = painted_size(height, width, plan.settings.stroke)
+    if plan.recurrent or painted == (height, width):
+        return []
+    return [("painted at", f"{painted[1]}x{painted[0]}, brought to the film's size (--stroke)")]
 
 
 def _motion(plan: JobPlan, options: StylizeOptions) -> str:

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from fastvid.decode.frame import Frame
@@ -70,6 +72,23 @@ def choose_frames(marked: Iterable[tuple[Frame, bool]], count: int) -> list[Pict
     return sorted(chosen, key=lambda picture: picture[0])
 
 
+def at_size(
+    marked: Iterable[tuple[Frame, bool]], size: tuple[int, int]
+) -> Iterator[tuple[Frame, bool]]:
+    """The film's frames at this size, (height, width)."""
+    for frame, begins_shot in marked:
+        yield replace(frame, image=resized(frame.image, size)), begins_shot
+
+
+def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An image at this size, (height, width), shrunk by area as a run shrinks it, or enlarged."""
+    if image.shape[:2] == size:
+        return image
+    how = cv2.INTER_AREA if size[0] < image.shape[0] else cv2.INTER_CUBIC
+    changed: np.ndarray = cv2.resize(image, size[::-1], interpolation=how)
+    return changed
+
+
 def spread(total: int, count: int) -> list[int]:
     """The middles of `count` equal parts of `total` things, or all of them if there are fewer."""
     count = min(total, count)
@@ -93,3 +112,12 @@ class TimedReading:
                 return
             self.frames += 1
             yield item
+
+    def notes(self, frame_count: int) -> list[str]:
+        """What the user should know of it. frame_count: of the film."""
+        if not self.cut_short:
+            return []
+        return [
+            f"only the first {self.frames} of {frame_count} frames were looked at, which took long "
+            "enough"
+        ]
