@@ -9,10 +9,6 @@ from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
 from fastvid.parallel.engine.recurrent import READY_FRAMES
 from fastvid.parallel.mpi.peer import Peer
-from fastvid.sphere.painting import painter_of
-from fastvid.sphere.projection import Sphere
-from fastvid.style.model import StyleModel
-from fastvid.style.scale import stroke_at_own_size
 from fastvid.system.resources import free_disk_bytes, human_bytes
 
 # Bytes a pixel of one frame in a task: input, sampling map, gate and deblurring factors; and for
@@ -82,23 +78,6 @@ def check_disk(info: VideoInfo, options: StylizeOptions, stored_frames: int) -> 
         f"The run needs about {human_bytes(needed)} in {options.run_path.parent.absolute()}, but "
         f"only {human_bytes(free)} are free.\nUse {' or '.join(ways)}."
     )
-
-
-def paint_bytes_of(
-    models: Sequence[StyleModel],
-    stroke: float,
-    info: VideoInfo,
-    sphere: Sphere | None,
-    recurrent: bool,
-) -> int:
-    """What painting takes of a rank's memory at its peak; 0 without models."""
-    if recurrent:
-        # Recurrent models paint frames at their own size.
-        stroke = stroke_at_own_size(info.height, info.width)
-    painters = [painter_of(model, stroke, sphere) for model in models]
-    most = max((one.memory_bytes(info.height, info.width) for one in painters), default=0)
-    # It may be painting in both threads of a rank: a shot's first frame in one.
-    return 2 * most if recurrent else most
 
 
 def rank_bytes(

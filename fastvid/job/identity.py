@@ -11,9 +11,9 @@ from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
 from fastvid.regions.settings import RegionSettings, describe_change, same_regions
 from fastvid.sphere.projection import FLAT, Sphere
+from fastvid.sphere.size import painted_size_of
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PictureOptions, PictureSettings
-from fastvid.style.scale import painted_size
 from fastvid.system.options import options_of
 from fastvid.system.resources import processor_name
 
@@ -103,7 +103,8 @@ def run_identity(
     if not settings.regions:
         del identity["regions"]
     height_width = size[1], size[0]
-    if settings.pipeline or painted_size(*height_width, settings.stroke) == height_width:
+    painted = painted_size_of(settings.sphere, *height_width, settings.stroke)
+    if settings.pipeline or painted == height_width:
         # Painted at its own size, as every film was before there was a choice.
         del identity["stroke"]
     cuts = options.cuts

@@ -13,11 +13,12 @@ from fastvid.decode.frame import VideoInfo
 from fastvid.encode.output import plan_output
 from fastvid.encode.plan import OutputPlan
 from fastvid.errors import InputError
-from fastvid.job.estimate import check_disk, check_memory, paint_bytes_of
+from fastvid.job.estimate import check_disk, check_memory
 from fastvid.job.film_sphere import film_sphere
 from fastvid.job.identity import check_same_run, picture_settings, run_identity
 from fastvid.job.options import StylizeOptions
 from fastvid.job.ownership import own
+from fastvid.job.paint_memory import paint_bytes_of
 from fastvid.motion.flow_folder import FlowFolder
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.parallel.setup import JobSetup

@@ -3,7 +3,7 @@
 projection        what a film is, by its tags and options, and where its eyes are in a frame
 atlas, layout     one eye laid out as one flat picture, of a band and two caps, and gathered back;
                   `caps`: directions and pixels; `eye`: squeezed pictures in true shape
-painting          a style model in front of which frames are laid out
+painting, size    a style model in front of which frames are laid out; at which size
 motion            flow and masks, estimated on the same pieces
 seam              how visible the line at the back is
 """

@@ -1,8 +1,4 @@
-"""Paints the frames of spherical films: laid out before the network, gathered behind it.
-
-Of a sphere about a quarter is looked at at a time: 90 degrees of the 180 from pole to pole. So its
-strokes have the size that those of a flat film of half its height have.
-"""
+"""Paints the frames of spherical films: laid out before the network, gathered behind it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,19 +11,15 @@ from fastvid.sphere.atlas import Atlas
 from fastvid.sphere.eye import Eye
 from fastvid.sphere.layout import Layout, Margins
 from fastvid.sphere.projection import Sphere
+from fastvid.sphere.size import painted_size_of
 from fastvid.style.enlarging import enlarge
 from fastvid.style.model import StyleModel
 from fastvid.style.painter import Painter, Painting
-from fastvid.style.scale import painted_size
 
 # Beyond the blend of band and caps less is enough than what the network sees: the outermost pixels
 # are blended away there. With this share of it the ring of the blend differs by 0.04 levels on
 # average, 4 at most, from one with all of it (three styles, 1024x512), and a tenth is saved.
 _ALONG_SHARE = 0.3
-# Rows of a picture that are looked at at a time.
-_SEEN_SHARE = 0.5
-# Of the height and width of an eye that is not painted at its own size.
-_SIZE_MULTIPLES = (4, 8)
 # Maps of a frame's atlas, and copies of it on the way, bytes a pixel of the frame.
 _BYTES_PER_PX = 32
 
@@ -117,22 +109,9 @@ def painter_of(model: StyleModel, stroke: float, sphere: Sphere | None) -> Paint
     return Painter(
         SphereModel(model, sphere),
         stroke,
-        partial(_painted_size, sphere),
+        partial(painted_size_of, sphere),
         partial(_enlarged, sphere),
     )
-
-
-def _painted_size(sphere: Sphere, height: int, width: int, stroke: float) -> tuple[int, int]:
-    """The size at which frames are painted, as `painted_size`: of eyes that can be laid out."""
-    eye = sphere.eye_size(height, width)
-    wanted = painted_size(*eye, stroke, seen=_SEEN_SHARE * eye[0])
-    if wanted == eye:
-        return height, width
-    across, along = (
-        round(length / multiple) * multiple
-        for length, multiple in zip(wanted, _SIZE_MULTIPLES, strict=True)
-    )
-    return height // eye[0] * across, width // eye[1] * along
 
 
 def _enlarged(

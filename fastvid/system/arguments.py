@@ -1,6 +1,7 @@
 """What command lines have in common: options as declared, shared ones, how errors are told."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -10,7 +11,7 @@ from fastvid.system.options import Declared, options_of
 from fastvid.system.resources import usable_cores
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+    from _typeshed import DataclassInstance, SupportsWrite
 
 
 class Parser(argparse.ArgumentParser):
@@ -18,6 +19,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}\nSee `python -m {self.prog} --help`.")
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        # argparse's own says nothing where the reader has gone, once a help fills the buffer.
+        (file or sys.stderr).write(message)
 
 
 def add_options(

@@ -8,6 +8,7 @@ from fastvid.commands.clip.sphere import SphereClip
 from fastvid.sphere.painting import painter_of
 from fastvid.sphere.projection import Sphere
 from fastvid.sphere.seam import seam_ratio
+from fastvid.sphere.size import painted_size_of
 from fastvid.style.area_norm import AreaNorm, AreaWeights
 from fastvid.style.layers import InstanceNorm
 from fastvid.style.loading import load_style
@@ -115,6 +116,22 @@ def test_the_reach_is_where_a_changed_pixel_is_seen() -> None:
     arch = "c9s1-4,d6,d8,R8,R8,U2,c3s1-6,U2,c9s1-3"
     # 4 + 1 + 2 + 2 x 2 x 4 + 2 + 4
     assert reach(parse_arch(arch)) == 29
+
+
+@pytest.mark.parametrize(
+    ("sphere", "frame", "painted"),
+    [
+        (SPHERE, (512, 1024), (512, 1024)),
+        (SPHERE, (1920, 3840), (800, 1600)),
+        (Sphere("equirect", "top-bottom"), (3840, 3840), (1600, 1600)),
+        (Sphere("half-equirect", "left-right"), (2880, 5760), (800, 1600)),
+        (None, (1080, 1920), (400, 711)),
+    ],
+)
+def test_a_quarter_of_a_sphere_has_the_strokes_of_a_film(
+    sphere: Sphere | None, frame: tuple[int, int], painted: tuple[int, int]
+) -> None:
+    assert painted_size_of(sphere, *frame, 1.0) == painted
 
 
 def test_strokes_of_another_size_know_no_back_either(frame: np.ndarray, model: StyleModel) -> None:

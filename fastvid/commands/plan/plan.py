@@ -136,7 +136,7 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
         rank0_bytes=each + rank0_extra_bytes(info, options),
         disk_bytes=run_file_bytes(info, options),
         disk_free_bytes=free_disk_bytes(options.run_path),
-        notes=(*notes, *about_shots, *_about_measuring(measurement, settings, gpus)),
+        notes=(*job.notes, *notes, *about_shots, *_about_measuring(measurement, settings, gpus)),
     )
 
 

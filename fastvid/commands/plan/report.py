@@ -6,7 +6,7 @@ from fastvid.commands.plan.costs import FrameCosts
 from fastvid.commands.plan.forecast import best_value
 from fastvid.commands.plan.plan import JobPlan
 from fastvid.job.options import StylizeOptions
-from fastvid.style.scale import painted_size
+from fastvid.sphere.size import painted_size_of
 from fastvid.system.resources import human_bytes, human_seconds, processor_name
 
 
@@ -60,6 +60,7 @@ def _reckoned_with(plan: JobPlan, options: StylizeOptions) -> list[tuple[str, st
     painted = "CPU" if not plan.gpus else f"{plan.settings.device}, {plan.gpus} here"
     return [
         ("styles" if many else "style", ", ".join(styles) + many),
+        *_film(plan),
         *_painted(plan),
         ("motion", _motion(plan, options)),
         ("decoding", _decoding([one.ranks for one in plan.forecasts], plan.decoded)),
@@ -68,10 +69,16 @@ def _reckoned_with(plan: JobPlan, options: StylizeOptions) -> list[tuple[str, st
     ]
 
 
+def _film(plan: JobPlan) -> list[tuple[str, str]]:
+    """What the film is taken for, where that is no flat picture."""
+    sphere = plan.settings.sphere
+    return [] if sphere is None else [("film", f"{sphere.projection}, {sphere.stereo}")]
+
+
 def _painted(plan: JobPlan) -> list[tuple[str, str]]:
     """The size that is painted, where that is not the film's."""
     width, height = plan.size
-    painted = painted_size(height, width, plan.settings.stroke)
+    painted = painted_size_of(plan.settings.sphere, height, width, plan.settings.stroke)
     if plan.recurrent or painted == (height, width):
         return []
     return [("painted at", f"{painted[1]}x{painted[0]}, brought to the film's size (--stroke)")]
