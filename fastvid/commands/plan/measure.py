@@ -25,7 +25,7 @@ from fastvid.encode.plan import OutputPlan
 from fastvid.job.decoding import with_planes
 from fastvid.job.estimate import frame_bytes
 from fastvid.job.options import StylizeOptions
-from fastvid.regions.planes import Planes
+from fastvid.regions.planes import FramePlanes
 from fastvid.stages.interface import (
     BatchStages,
     Motion,
@@ -61,7 +61,7 @@ def measure_film(
     stages: Stages[Any],
     output: OutputPlan,
     on_gpu: bool = False,
-    planes: Planes | None = None,
+    planes: FramePlanes | None = None,
 ) -> Measurement:
     """Times frames of the film at several places, after a warm-up.
 
