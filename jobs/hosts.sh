@@ -6,6 +6,7 @@
 #
 # hosts.txt has a host a line, as HOST or HOST:RANKS; PBS brings a list of its own. The first host
 # reads the input and writes the output; the others need fastvid at the same place, but no files.
+# A host that is lost on the way is left out, and the others go on (FASTVID_MAX_LOSSES, lib.sh).
 # Status 75: stopped in time by a signal or --time-limit; the same command goes on.
 
 set -uo pipefail
@@ -35,4 +36,5 @@ for host in ${hosts//,/ }; do
 done
 
 launch_ranks "$ranks" "$hosts"
-run_fastvid stylize "$1" -o "$2" "${@:3}"
+patience_with_hosts
+run_fastvid stylize "$1" -o "$2" ${patience[@]+"${patience[@]}"} "${@:3}"

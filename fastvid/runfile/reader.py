@@ -19,6 +19,7 @@ from fastvid.runfile.at_exit import close_at_exit
 from fastvid.runfile.journal import Claim, find_journal, read_journal
 from fastvid.runfile.patched import PatchedFile
 from fastvid.runfile.run_id import RunId, read_run_id
+from fastvid.runfile.short import as_long_as_noted
 
 # Far above any video: a claim beyond it is damage, not data.
 _MAX_SIDE_PX = 65535
@@ -78,11 +79,14 @@ class RunFile:
             for claim in (claim for record in records for claim in record.claims):
                 self._claims.setdefault(claim.frame, []).append(claim)
             changes = [change for record in records for change in record.changes]
-            source: Path | PatchedFile = path
+            source: PatchedFile | None = None
             if changes:
                 source = PatchedFile(self._descriptor, changes)
+            elif place is None:
+                source = as_long_as_noted(self._descriptor)
+            if source is not None:
                 close_at_exit(source)
-            return self._stack.enter_context(h5py.File(source, "r", locking=False))
+            return self._stack.enter_context(h5py.File(source or path, "r", locking=False))
         except (OSError, RuntimeError, ArithmeticError, ValueError) as error:
             self._stack.close()
             reason = "it can't be opened as HDF5"
