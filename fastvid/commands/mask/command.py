@@ -99,10 +99,9 @@ def run(parsed: argparse.Namespace, comm: Communicator) -> int:
         write_frame(options, parsed.frame)
         sys.stdout.write(f"{options.output}\n")
         return 0
-    model = person_model() if parsed.person else parsed.model
-    if parsed.person and parsed.model:
-        raise InputError("--person and --model: give one of them.")
-    make_masks(options, parsed.seed or (), model, parsed.model_size, comm)
+    make_masks(
+        options, parsed.seed or (), parsed.model, parsed.model_size, comm, person=parsed.person
+    )
     return 0
 
 
@@ -112,10 +111,14 @@ def make_masks(
     model: Path | None,
     model_size: tuple[int, int],
     comm: Communicator,
+    *,
+    person: bool = False,
 ) -> None:
     """Makes masks of a film, from rank 0. seeds: as behind --seed. Raises what `run_job` does."""
-    if bool(seeds) == (model is not None):
-        raise InputError("What is to be masked? Give --seed, or --person, or --model.")
+    if bool(seeds) + (model is not None) + person != 1:
+        raise InputError("What is to be masked? Give one of --seed, --person and --model.")
+    if person:
+        model = person_model()
     # torch takes two seconds to import: a mistake in the command line is told before.
     from fastvid.job.masking import MaskMaker
     from fastvid.job.progress import Progress
