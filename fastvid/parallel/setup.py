@@ -69,14 +69,16 @@ def real_stages(setup: JobSetup) -> Stages[Any]:
     from fastvid.style.device import GPU_BATCH_SIZE, rank_device
     from fastvid.style.loading import load_frame_model, load_model
 
+    precision = setup.settings.precision
     device = rank_device(setup.settings.device, setup.local_rank)
     styles = [
-        load_model(data, name).move_to(device)
+        load_model(data, name).move_to(device, precision)
         for name, data in zip(setup.style_names, setup.styles, strict=True)
     ]
     first = None
     if setup.first_frame_model:
-        first = load_frame_model(setup.first_frame_model, "--first-frame-model").move_to(device)
+        first = load_frame_model(setup.first_frame_model, "--first-frame-model")
+        first.move_to(device, precision)
     batch_size = 1 if device.type == "cpu" else GPU_BATCH_SIZE
     source = FiledMotion(setup.flow_dir, setup.first_frame) if setup.flow_dir else None
     return choose_stages(styles, setup.settings, setup.keep, batch_size, first, source)

@@ -9,9 +9,11 @@ import torch
 
 from fastvid.errors import InputError
 from fastvid.style.checkpoint import Checkpoint
+from fastvid.style.half import in_half_precision
 from fastvid.style.layers import channels_last
 from fastvid.style.margins import BORDER, Margins, margins_of
 from fastvid.style.network import Layer, build_network, for_painting
+from fastvid.style.precision import FAST, FULL
 from fastvid.style.scale import MIN_SIDE
 from fastvid.style.variant import Variant
 
@@ -92,12 +94,15 @@ class StyleModel:
         network = for_painting(network, self.variant.borders).eval().requires_grad_(False)
         self._network = channels_last(network)
 
-    def move_to(self, device: torch.device) -> "StyleModel":
-        """Lets the model paint on `device` from now on; returns itself.
+    def move_to(self, device: torch.device, precision: str = FULL) -> "StyleModel":
+        """Lets the model paint on `device` from now on; called once; returns itself.
 
-        On a GPU convolutions run in half precision with sums in single precision, everything else
-        in single precision.
+        precision: one of PRECISIONS, on a CPU; `fast` is bfloat16 (see `fastvid.style.half`). On a
+        GPU convolutions run in half precision with sums in single precision, everything else in
+        single precision.
         """
+        if precision == FAST and device.type == "cpu":
+            self._network = in_half_precision(self._network)
         self._device = device
         self._network.to(device)
         self._mean_bgr = self._mean_bgr.to(device)

@@ -130,6 +130,7 @@ class _Painter:
 
     def __init__(self, run: RunFile, style: str | None, threads: int) -> None:
         from fastvid.stages.choice import choose_stages
+        from fastvid.style.device import CPU
         from fastvid.style.loading import load_model, read_style
 
         file = read_style(style or str(run.attributes["style"]))
@@ -144,9 +145,8 @@ class _Painter:
             **{"stroke": stroke_at_own_size(height, width)}
             | {setting: value for setting, value in run.settings.items() if setting in names}
         )
-        stages = choose_stages(
-            [load_model(file.data, file.name)], replace(recorded, threads=threads)
-        )
+        model = load_model(file.data, file.name).move_to(CPU, recorded.precision)
+        stages = choose_stages([model], replace(recorded, threads=threads))
         self._paint_alone = paints_alone(stages)
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
