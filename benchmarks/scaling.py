@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from harness.arguments import numbers_of, sizes_of, words_among
 from harness.carry import CARRIED_SIZES, PRESETS, WAYS, How, carry_figures, print_table
 from harness.clips import make_clip
 from harness.emulation import COSTS_FORM, Costs, costs_of, uneven_cuts
+from harness.network_hosts import HostsUnavailable, NetworkHosts
 from harness.point import PointSettings, read_point, run_point, start_point
 from harness.result import Bar, Figure, add_json_option, measured, write_result
 from harness.scaling_report import check_can_draw, format_row, heading, plot_efficiency
@@ -93,17 +95,9 @@ def main() -> int:
         return _one_point(parsed, launched_size(os.environ))
     if parsed.plot or parsed.timeline:
         check_can_draw()
-    points = []
     sys.stdout.write(heading())
-    for name, ranks in itertools.product(parsed.cases, parsed.ranks):
-        for _ in range(parsed.repeats):
-            point = _point(parsed, name, ranks)
-            points.append(point)
-            sys.stdout.write(format_row(point))
-            sys.stdout.flush()
-            if parsed.timeline and ranks == max(parsed.ranks):
-                path = parsed.timeline.with_stem(f"{parsed.timeline.stem}-{name}-{ranks}")
-                draw_timeline(point["segments"], ranks, path)
+    with _hosts(parsed) as hosts:
+        points = list(_points(parsed, hosts))
     figures = [figure for point in points for figure in _figures(point)]
     figures += carry_figures(_carried(parsed))
     details = {
@@ -115,6 +109,34 @@ def main() -> int:
         bars = {name: (CASES[name].title, CASES[name].bars) for name in parsed.cases}
         plot_efficiency(points, bars, parsed.plot)
     return 0
+
+
+@contextmanager
+def _hosts(parsed: argparse.Namespace) -> Iterator[NetworkHosts | None]:
+    """The hosts on which ranks run; None for this one."""
+    if parsed.hosts is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="fastvid-hosts-") as folder:
+        try:
+            hosts = NetworkHosts(Path(folder), parsed.hosts, parsed.rate)
+        except HostsUnavailable as reason:
+            raise SystemExit(f"scaling.py: {reason}") from reason
+        with hosts:
+            yield hosts
+
+
+def _points(parsed: argparse.Namespace, hosts: NetworkHosts | None) -> Iterator[dict[str, Any]]:
+    """The points of the series, each shown when it is measured."""
+    for name, ranks in itertools.product(parsed.cases, parsed.ranks):
+        for _ in range(parsed.repeats):
+            point = _point(parsed, name, ranks, hosts)
+            yield point
+            sys.stdout.write(format_row(point))
+            sys.stdout.flush()
+            if parsed.timeline and ranks == max(parsed.ranks):
+                path = parsed.timeline.with_stem(f"{parsed.timeline.stem}-{name}-{ranks}")
+                draw_timeline(point["segments"], ranks, path)
 
 
 def _figures(point: dict[str, Any]) -> Iterator[Figure]:
@@ -157,6 +179,12 @@ def _parse() -> argparse.Namespace:
         help="sizes for which it is measured how many frames a "
         "second rank 0 alone can carry ('' for none)",
     )
+    parser.add_argument(
+        "--hosts",
+        type=int,
+        help="network namespaces as hosts, with TCP between them, in place of one host; as root",
+    )
+    parser.add_argument("--rate", type=int, help="Mbit/s that each of them sends at most")
     parser.add_argument("--segment-length", type=int)
     parser.add_argument("--lookahead", type=int)
     parser.add_argument("--codec", default="libx264")
@@ -203,11 +231,13 @@ def _one_point(parsed: argparse.Namespace, ranks: int) -> int:
     return status
 
 
-def _point(parsed: argparse.Namespace, name: str, ranks: int) -> dict[str, Any]:
+def _point(
+    parsed: argparse.Namespace, name: str, ranks: int, hosts: NetworkHosts | None
+) -> dict[str, Any]:
     """One point of the series, on ranks of its own."""
     with tempfile.TemporaryDirectory(prefix="fastvid-scaling-", dir=parsed.folder) as folder:
         settings = _settings(parsed, name, ranks, Path(folder), make=True)
-        return _judged(start_point(settings, ranks), name)
+        return _judged(start_point(settings, ranks, hosts), name)
 
 
 def _settings(

@@ -9,6 +9,7 @@ parallel    the ranks: deal, work, hand over, heartbeats; its mailbox and its th
 encode      film out
 runfile     everything gathers here: HDF5
 stages      what is done to a frame: motion, paint, blend
+regions     parts of the picture: masks, weights, composing
 style       networks that paint; `motion`: flow, occlusion, warp; `decode`: film in;
             `system`: the machine
 errors      what is raised on purpose, and its exit status
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fastvid.commands.api import stylize
     from fastvid.job.options import StylizeOptions
     from fastvid.job.result import JobResult
+    from fastvid.regions.spec import Region
     from fastvid.stages.overlap import Overlap
     from fastvid.system.allocator import keep_freed_memory
 
@@ -32,6 +34,7 @@ __all__ = [
     "InputError",
     "JobResult",
     "Overlap",
+    "Region",
     "RemoteError",
     "Stopped",
     "StorageError",
@@ -45,6 +48,7 @@ __all__ = [
 _LAZY = {
     "JobResult": "fastvid.job.result",
     "Overlap": "fastvid.stages.overlap",
+    "Region": "fastvid.regions.spec",
     "StylizeOptions": "fastvid.job.options",
     "keep_freed_memory": "fastvid.system.allocator",
     "stylize": "fastvid.commands.api",

@@ -35,6 +35,7 @@ from harness.emulation import (
     rank_speeds,
     take_priority,
 )
+from harness.network_hosts import NetworkHosts
 from harness.recurrent import SleepingRecurrent, make_style
 from harness.thread_times import ThreadTimes
 
@@ -101,17 +102,30 @@ class PointSettings:
         )
 
 
-def start_point(settings: PointSettings, ranks: int) -> dict[str, Any]:
+def start_point(
+    settings: PointSettings, ranks: int, hosts: NetworkHosts | None = None
+) -> dict[str, Any]:
     """Runs a point under mpirun; returns what `read_point` does.
 
-    settings.folder: where a temporary folder is made.
+    settings.folder: where a temporary folder is made. hosts: where the ranks are started, as many
+    on each as it takes; None for this one.
     """
+    launch, more = ["mpirun", "-n", str(ranks)], {}
+    if hosts is not None:
+        launch = [
+            *hosts.launch_on_switch,
+            *launch,
+            *hosts.launcher_options(-(-ranks // hosts.count)),
+        ]
+        more = hosts.environment
     with tempfile.TemporaryDirectory(prefix="fastvid-point-", dir=settings.folder or None) as own:
         chosen = Path(own) / "settings.json"
         _write(chosen, asdict(replace(settings, folder=own)))
         subprocess.run(
-            ["mpirun", "-n", str(ranks), sys.executable, "-m", "harness.point", str(chosen)],
-            env=_environment(),
+            [*launch, sys.executable, "-m", "harness.point", str(chosen)],
+            env={**_environment(), **more},
+            cwd=None if hosts is None else hosts.work,
+            stdin=subprocess.DEVNULL,
             check=True,
             timeout=_TIMEOUT_S,
         )
@@ -120,7 +134,11 @@ def start_point(settings: PointSettings, ranks: int) -> dict[str, Any]:
 
 def _environment() -> dict[str, str]:
     """What a rank needs to find this module."""
-    places = [str(_BENCHMARKS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    places = [
+        str(_BENCHMARKS),
+        str(_BENCHMARKS.parent),
+        *filter(None, [os.environ.get("PYTHONPATH")]),
+    ]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
 
 

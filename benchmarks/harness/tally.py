@@ -1,10 +1,13 @@
 """What random kills have done to runs: counted, with the story of what must not happen."""
 
+import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from harness.killing import MOMENTS, WAYS
+from harness.killing import MOMENTS, STOP, WAYS
 from harness.result import Bar, Figure
 
 COUNTS = ("frames lost", "files that do not open", "wrong bytes", "hangs")
@@ -12,7 +15,14 @@ COUNTS = ("frames lost", "files that do not open", "wrong bytes", "hangs")
 
 @dataclass
 class Tally:
-    """What has been counted, by way of killing."""
+    """What has been counted, by way of killing. May be added to from any thread.
+
+    most: so many kills, and none after `until` (time.monotonic). over: set when nothing more is to
+    be begun.
+    """
+
+    most: int
+    until: float
 
     kills: Counter[str] = field(default_factory=Counter)
     found: dict[str, Counter[str]] = field(default_factory=lambda: {way: Counter() for way in WAYS})
@@ -21,23 +31,42 @@ class Tally:
     slowest: str = ""
     runs: int = 0
     stories: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def enough(self) -> bool:
+        """Whether no more kills are to be begun."""
+        if self.all_kills >= self.most or time.monotonic() > self.until:
+            self.over.set()
+        return self.over.is_set()
 
     @property
     def all_kills(self) -> int:
         """How many there were."""
         return sum(self.kills.values())
 
-    def count_kill(self, way: str, moment: str, seconds: float) -> None:
-        """Counts a kill. seconds: until the program was gone."""
-        self.kills[way] += 1
-        self.moments[moment] += 1
-        if seconds > self.slowest_end_s:
-            self.slowest_end_s, self.slowest = seconds, f"{way} while {moment}"
+    def count_kill(self, way: str, moment: str | None, seconds: float) -> None:
+        """Counts a kill. moment: None where it is the program's own choice. seconds: until the
+        program was gone, or came to its end."""
+        with self.lock:
+            self.kills[way] += 1
+            if moment is None:
+                return
+            self.moments[moment] += 1
+            if way != STOP and seconds > self.slowest_end_s:
+                self.slowest_end_s, self.slowest = seconds, f"{way} while {moment}"
+
+    def count_video(self) -> None:
+        """Counts a video whose kills are over."""
+        with self.lock:
+            self.runs += 1
 
     def blame(self, way: str, what: str, story: str, count: int = 1) -> None:
         """Counts something that must not happen."""
-        self.found[way][what] += count
-        self.stories.append(f"{what} ({count}) after: {story}")
+        with self.lock:
+            self.found[way][what] += count
+            self.stories.append(f"{what} ({count}) after: {story}")
+        sys.stderr.write(f"{self.stories[-1]}\n")
 
     def total(self, what: str) -> int:
         """How often it happened, however it was killed."""

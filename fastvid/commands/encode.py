@@ -3,12 +3,15 @@
 import argparse
 import json
 import struct
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from fastvid.decode.frame import ColorTags, VideoInfo
 from fastvid.decode.sphere_tags import SphereTags, tags_from_table
-from fastvid.encode.codecs import available_codecs
+from fastvid.encode.codecs import ALIASES, available_codecs
 from fastvid.encode.encoded_parts import part_folder
+from fastvid.encode.kept_parts import KeptParts, find_kept_parts
 from fastvid.encode.mux import mux
 from fastvid.encode.output import open_encoder, plan_output
 from fastvid.encode.plan import OutputPlan
@@ -85,13 +88,16 @@ def encode_run(
     Raises InputError if the run is not complete, its frames were discarded, or the output can't be
     written as asked or somebody is writing it; StorageError if the disk does not take it.
     """
-    with RunFile(run_path) as run:
-        _check_frames(run)
+    with RunFile(run_path) as run, ExitStack() as stack:
+        kept = _check_frames(run, stack)
         if Path(output).is_file() and not overwrite:
             raise InputError(
                 f"{output} exists already. Use --overwrite to replace it, or another -o."
             )
         source = (source or _input_of(run)) if with_source else None
+        if kept is not None:
+            _check_as_kept(kept, codec, crf, preset)
+            codec, crf, preset = kept.codec, kept.crf, kept.preset
         plan = plan_output(
             output,
             info=_info(run),
@@ -101,9 +107,12 @@ def encode_run(
             source=source,
             overwrite=overwrite,
         )
-        with RunLock(plan.path, OUTPUT_OPTION):
-            for note in plan.notes:
-                progress.note(note)
+        stack.enter_context(RunLock(plan.path, OUTPUT_OPTION))
+        for note in plan.notes:
+            progress.note(note)
+        if kept is not None:
+            notes = _put_together(run, plan, kept.paths, source, with_place=not no_location)
+        else:
             notes = _write(run, plan, source, threads, progress, with_place=not no_location)
     for note in notes:
         progress.note(note)
@@ -136,20 +145,31 @@ def _write(
     part = part_folder(plan.path).with_suffix(".reencode")
     try:
         _encode_part(run, plan, part, threads, progress)
-        span = tuple(int(pts) for pts in run.attributes["span"])
-        return mux(
-            plan,
-            [part],
-            source=source,
-            span=(span[0], span[1]) if span else None,
-            source_video_stream_index=max(int(run.attributes["input_stream"]), 0),
-            with_place=with_place,
-        )
+        return _put_together(run, plan, [part], source, with_place=with_place)
     finally:
         _remove(part)
 
 
-def _check_frames(run: RunFile) -> None:
+def _put_together(
+    run: RunFile, plan: OutputPlan, parts: Sequence[Path], source: str | None, *, with_place: bool
+) -> list[str]:
+    span = tuple(int(pts) for pts in run.attributes["span"])
+    return mux(
+        plan,
+        parts,
+        source=source,
+        span=(span[0], span[1]) if span else None,
+        source_video_stream_index=max(int(run.attributes["input_stream"]), 0),
+        with_place=with_place,
+    )
+
+
+def _check_frames(run: RunFile, stack: ExitStack) -> KeptParts | None:
+    """The parts that hold the frames where these were freed; None where the run file has them.
+    `stack` gives the run file free again, whose run must not clear its parts meanwhile.
+
+    Raises InputError if frames are missing, in the run file and in parts.
+    """
     # "painted": all frames are there, and putting the output together failed or was cut off.
     if not (run.complete or (run.attributes.get("painted") and bool(run.stored.all()))):
         missing = int((~run.stored).sum())
@@ -157,10 +177,31 @@ def _check_frames(run: RunFile) -> None:
             f"The run of {run.path} is not complete ({missing} known frames are "
             "missing).\nStart its command again to finish it."
         )
-    if run.encoded.any():
+    if not run.encoded.any():
+        return None
+    if "parts" in run.attributes and not run.complete:
+        stack.enter_context(RunLock(run.path))
+        folder = Path(str(run.attributes["parts"]))
+        kept = find_kept_parts(folder, run.run_id.text, run.frame_count)
+        if kept is not None:
+            return kept
+    raise InputError(
+        f"{run.path} has no frames any more: --discard-frames freed them once they were encoded."
+    )
+
+
+def _check_as_kept(
+    kept: KeptParts, codec: str | None, crf: float | None, preset: str | None
+) -> None:
+    """Raises InputError if the film is to be encoded otherwise than what is left of it."""
+    said = (codec and ALIASES.get(codec, codec), crf, preset)
+    if any(
+        one is not None and one != other
+        for one, other in zip(said, (kept.codec, kept.crf, kept.preset), strict=True)
+    ):
         raise InputError(
-            f"{run.path} has no frames any more: --discard-frames freed them once "
-            "they were encoded."
+            f"Of the frames only their encoded form is left (--discard-frames): {kept.codec}, "
+            f"crf {kept.crf}, preset {kept.preset}.\nLeave out --codec, --crf and --preset."
         )
 
 

@@ -39,6 +39,17 @@ def part_folder(output: Path) -> Path:
     return output.with_name(f".{output.name}.parts")
 
 
+def parts_in(folder: Path) -> list[EncodedPart]:
+    """The closed parts in a folder, as far as they follow each other from the first frame on.
+    Raises OSError."""
+    found: list[EncodedPart] = []
+    for path in sorted(folder.iterdir()):
+        name = _PART_NAME.fullmatch(path.name)
+        if name is not None and int(name[1]) == (found[-1].stop if found else 0):
+            found.append(EncodedPart(int(name[1]), int(name[2]), path))
+    return found
+
+
 def clear_parts(output: Path) -> None:
     """Removes the parts of an output, as far as that can be done."""
     shutil.rmtree(part_folder(output), ignore_errors=True)
@@ -128,18 +139,15 @@ class EncodedParts:
         if not there.same_parts(replace(label, run=None) if unsure else label):
             return []
         found: list[EncodedPart] = []
-        for path in sorted(self.folder.iterdir()):
-            name = _PART_NAME.fullmatch(path.name)
-            if name is None:
-                continue
-            first, stop = int(name[1]), int(name[2])
-            if first != (found[-1].stop if found else 0) or not stored(first, stop):
-                continue
+        for part in parts_in(self.folder):
+            if not stored(part.first, part.stop):
+                break
             # Both the run and its parts come from a version that wrote no identities. The parts may
             # be of a run before: those that can be encoded again are.
-            if unsure and (stop > nowhere_else or path.stat().st_mtime < (run.begun_s or 0.0)):
+            old = unsure and part.path.stat().st_mtime < (run.begun_s or 0.0)
+            if old or (unsure and part.stop > nowhere_else):
                 break
-            found.append(EncodedPart(first, stop, path))
+            found.append(part)
         return found
 
     def _keep_only(self, paths: Set[Path]) -> None:

@@ -47,7 +47,10 @@ def put_together(
     span = (source.first_pts, source.end_pts) if job.span else None
     # A part whose end was not known before knows it now. Whatever fails from here on, `encode` can
     # make the film of this run.
-    painting.writer.set_attributes({"span": list(span) if span else [], "painted": True})
+    done = {"span": list(span) if span else [], "painted": True}
+    if painting.writer.encoded:
+        done["parts"] = str(parts.folder)  # where the frames are that were freed
+    painting.writer.set_attributes(done)
     for text in mux(
         painting.plan,
         [part.path for part in parts.closed],

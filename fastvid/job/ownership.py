@@ -8,7 +8,8 @@ from pathlib import Path
 from fastvid.encode.encoded_parts import part_folder
 from fastvid.encode.parts_label import PartsLabel
 from fastvid.errors import InputError
-from fastvid.runfile.lock import OUTPUT_OPTION, RunLock
+from fastvid.runfile.lock import OUTPUT_OPTION, RunLock, lock_path
+from fastvid.runfile.owner import Watch
 from fastvid.runfile.reader import RunFile
 
 _RUN_FILE_OPTION = "--run-file"
@@ -22,9 +23,10 @@ def own(places: Sequence[tuple[Path, Path]], stack: ExitStack) -> None:
     """
     run_files = [(run_file, _RUN_FILE_OPTION) for run_file, _ in places]
     outputs = [(output, OUTPUT_OPTION) for _, output in places]
+    watch = Watch(lock_path(path) for path, _ in run_files + outputs)
     # All runs take them in one order: of two that begin at once, one always gets them all.
     for path, option in sorted(run_files + outputs, key=lambda place: os.path.realpath(place[0])):
-        stack.enter_context(RunLock(path, option))
+        stack.enter_context(RunLock(path, option, watch))
     for run_file, output in places:
         _check_parts(output, run_file)
 

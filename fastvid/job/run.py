@@ -72,7 +72,8 @@ def _attempt(
                 f"{options.output} is complete; nothing is left to do. --restart starts over."
             )
             return JobResult((), (), job.source.frame_count, job.source.frame_count, 0, 0.0)
-        index = choose_decoding(options, job.source, comm, progress.note, deadline.check)
+        masks = [place.path for place in job.setup.masks]
+        index = choose_decoding(options, job.source, comm, progress.note, deadline.check, masks)
 
         run = stack.enter_context(Run(job, index, comm, progress, tuning))
         parts = run.open_parts()

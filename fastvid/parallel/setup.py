@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastvid.parallel.mpi.message import Content
+from fastvid.regions.planes import MaskPlace, Planes
+from fastvid.regions.settings import RegionSettings
 from fastvid.stages.interface import Stages
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PictureSettings
@@ -20,7 +22,9 @@ class JobSetup:
     style_names, styles: names and checkpoints. first_frame_model: the checkpoint that paints the
     first frame of each shot, empty where the styles do. local_rank: the number of the rank among
     those of its host, which each fills in for itself. flow_dir: where flow and masks are read from,
-    None where they are estimated. first_frame: where the run begins in the film.
+    None where they are estimated. first_frame: where the run begins in the film. region_styles: the
+    checkpoint of each region in the settings, empty for the film, as in `styles`. masks: where the
+    masks of the regions are read; size: of the frames, (width, height).
     """
 
     settings: PictureSettings
@@ -35,11 +39,19 @@ class JobSetup:
     first_frame_model: bytes = b""
     flow_dir: str | None = None
     first_frame: int = 0
+    region_styles: tuple[bytes, ...] = ()
+    masks: tuple[MaskPlace, ...] = ()
+    size: tuple[int, int] = (0, 0)
+
+    def planes(self) -> Planes | None:
+        """What reads the masks of the regions, None without any."""
+        return Planes(self.masks, *self.size) if self.masks else None
 
     def arrays(self) -> list[np.ndarray]:
         """As the arrays of a SETUP message."""
         facts = asdict(self)
         first, styles = facts.pop("first_frame_model"), facts.pop("styles")
+        styles += facts.pop("region_styles")
         texts = json.dumps(facts).encode("utf-8")
         return [np.frombuffer(data, dtype=np.uint8) for data in (texts, first, *styles)]
 
@@ -49,11 +61,19 @@ class JobSetup:
         facts = json.loads(message.text(0))
         settings = facts["settings"]
         settings["overlap"] = Overlap(**settings["overlap"]) if settings["overlap"] else None
+        settings["regions"] = tuple(map(RegionSettings.recorded, settings["regions"]))
         facts["settings"] = PictureSettings(**settings)
-        for name in ("style_names", "keep"):
+        facts["masks"] = tuple(MaskPlace(**place) for place in facts["masks"])
+        for name in ("style_names", "keep", "size"):
             facts[name] = tuple(facts[name])
-        first, *styles = (array.tobytes() for array in message.arrays[1:])
-        return cls(**facts, styles=tuple(styles), first_frame_model=first)
+        first, *data = (array.tobytes() for array in message.arrays[1:])
+        count = len(facts["style_names"])
+        return cls(
+            **facts,
+            styles=tuple(data[:count]),
+            first_frame_model=first,
+            region_styles=tuple(data[count:]),
+        )
 
 
 # Benchmarks put sleeping stages in the place of the real ones.
@@ -71,9 +91,14 @@ def real_stages(setup: JobSetup) -> Stages[Any]:
 
     precision = setup.settings.precision
     device = rank_device(setup.settings.device, setup.local_rank)
+    # The film, which nothing paints, has no bytes.
     styles = [
-        load_model(data, name).move_to(device, precision)
+        load_model(data, name).move_to(device, precision) if data else None
         for name, data in zip(setup.style_names, setup.styles, strict=True)
+    ]
+    painting = dict.fromkeys(data for data in setup.region_styles if data)
+    in_regions = [
+        load_frame_model(data, "--region").move_to(device, precision) for data in painting
     ]
     first = None
     if setup.first_frame_model:
@@ -81,4 +106,4 @@ def real_stages(setup: JobSetup) -> Stages[Any]:
         first.move_to(device, precision)
     batch_size = 1 if device.type == "cpu" else GPU_BATCH_SIZE
     source = FiledMotion(setup.flow_dir, setup.first_frame) if setup.flow_dir else None
-    return choose_stages(styles, setup.settings, setup.keep, batch_size, first, source)
+    return choose_stages(styles, setup.settings, setup.keep, batch_size, first, source, in_regions)

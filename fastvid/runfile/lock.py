@@ -12,7 +12,7 @@ from types import TracebackType
 
 from fastvid.errors import InputError
 from fastvid.runfile import owner as owners
-from fastvid.runfile.owner import Owner, beats, look, parse_owner, this_process
+from fastvid.runfile.owner import Owner, Watch, look, parse_owner, this_process
 
 _log = logging.getLogger(__name__)
 # What the user gives to have an output elsewhere.
@@ -25,7 +25,8 @@ _SETTLE_S = 1.0
 _NAMELESS_S = 1.0
 
 
-def _lock_path(run_file: Path) -> Path:
+def lock_path(run_file: Path) -> Path:
+    """Where the lock of a run file or output lies."""
     real = Path(os.path.realpath(run_file))  # by whatever name it is called
     return real.with_name(f".{real.name}.lock")
 
@@ -35,7 +36,7 @@ def lock_owner(run_file: Path) -> str | None:
 
     An owner on another host counts while its beats are fresh; nobody is waited for.
     """
-    path = _lock_path(run_file)
+    path = lock_path(run_file)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -72,16 +73,20 @@ class RunLock:
     """Holds `.NAME.lock` beside the run file (or output) NAME until closed; it ends with the
     process, however that ends. A context manager.
 
-    option: what the user gives to have the file elsewhere. Raises InputError if another run holds
+    option: what the user gives to have the file elsewhere. watch: of several locks that are taken
+    one after the other. Raises InputError if another run holds
     it, naming its host and process, or if nothing can be written there. Waits up to a minute for
     the sign of life of an owner on another host.
     """
 
-    def __init__(self, run_file: Path, option: str = "--run-file") -> None:
-        self.path = _lock_path(run_file)
+    def __init__(
+        self, run_file: Path, option: str = "--run-file", watch: Watch | None = None
+    ) -> None:
+        self.path = lock_path(run_file)
         self._option = option
         self._run_file = run_file
         self._me = this_process()
+        self._watch = watch or Watch()
         self._descriptor = self._acquire()
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="fastvid-lock", daemon=True)
@@ -146,7 +151,7 @@ class RunLock:
             before.text,
             owners.STALE_S,
         )
-        if beats(self.path):
+        if self._watch.beats(self.path):
             raise self._refusal(before)
 
     def _check_won(self) -> None:

@@ -27,14 +27,22 @@ def mend_end(path: Path) -> bool:
     lies within the file; at worst some room stays unused. Raises OSError.
     """
     with open(path, "r+b") as stream:
-        head = stream.read(_HEAD_BYTES)
+        end = noted_end(stream.fileno())
         size = os.fstat(stream.fileno()).st_size
-        if len(head) < _HEAD_BYTES or not head.startswith(_SIGNATURE):
-            return False
-        (base,) = struct.unpack_from("<Q", head, _BASE_AT)
-        (end,) = struct.unpack_from("<Q", head, END_AT)
-        if head[_VERSION_AT] != 0 or head[_OFFSET_SIZE_AT] != 8 or base != 0 or size <= end:
+        if end is None or size <= end:
             return False
         # Eight bytes in one place: a kill finds the old number or the new one.
         os.pwrite(stream.fileno(), struct.pack("<Q", size), END_AT)
         return True
+
+
+def noted_end(descriptor: int) -> int | None:
+    """How long an HDF5 file is by its superblock; None if that is not one of a run file. Raises
+    OSError."""
+    head = os.pread(descriptor, _HEAD_BYTES, 0)
+    if len(head) < _HEAD_BYTES or not head.startswith(_SIGNATURE):
+        return None
+    (base,) = struct.unpack_from("<Q", head, _BASE_AT)
+    (end,) = struct.unpack_from("<Q", head, END_AT)
+    known = head[_VERSION_AT] == 0 and head[_OFFSET_SIZE_AT] == 8 and base == 0
+    return int(end) if known else None

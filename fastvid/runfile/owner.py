@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,19 +67,29 @@ def parse_owner(content: bytes) -> Owner | None:
     )
 
 
-def beats(path: Path) -> bool:
-    """Whether the owner of a lock file touches it; looks for STALE_S at most, less where that is
-    clear before. Another host's clock does not count."""
-    first = look(path)
-    if first is None or time.time() - first[0] / 1e9 > _OLD_S:
-        return False
-    deadline = time.monotonic() + STALE_S
-    while time.monotonic() < deadline:
-        time.sleep(_POLL_S)
-        now = look(path)
-        if now != first:
-            return now is not None
-    return False
+class Watch:
+    """Looks for signs of life of the owners of lock files, all from one moment on: to wait for
+    several takes no longer than for one.
+
+    paths: the lock files, as far as they are known by now.
+    """
+
+    def __init__(self, paths: Iterable[Path] = ()) -> None:
+        self._first = {path: (time.monotonic(), look(path)) for path in paths}
+
+    def beats(self, path: Path) -> bool:
+        """Whether the owner of a lock file touches it; looks at it for STALE_S at most, less where
+        that is clear before. Another host's clock does not count."""
+        began, first = self._first.setdefault(path, (time.monotonic(), look(path)))
+        if first is None or time.time() - first[0] / 1e9 > _OLD_S:
+            return False
+        while True:
+            now = look(path)
+            if now != first:
+                return now is not None
+            if time.monotonic() > began + STALE_S:
+                return False
+            time.sleep(_POLL_S)
 
 
 def look(path: Path) -> tuple[int, bytes] | None:

@@ -17,6 +17,7 @@ from fastvid.runfile.journal import (
 )
 from fastvid.runfile.journaled import open_hdf5
 from fastvid.runfile.mend import END_AT, mend_end
+from fastvid.runfile.short import as_long_as_noted
 
 
 def recover(path: Path) -> int | None:
@@ -30,6 +31,9 @@ def recover(path: Path) -> int | None:
     try:
         place = find_journal(descriptor)
         if place is None:
+            short = as_long_as_noted(descriptor)
+            if short is not None:
+                os.ftruncate(descriptor, short.size())
             mend_end(path)
             return None
         records = read_journal(descriptor, place)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from fastvid.motion.flow import DEFAULT_FLOW_METHOD, FLOW_METHODS
 from fastvid.motion.source import EstimatedMotion
+from fastvid.regions.settings import RegionSettings
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.temporal import DEFAULT_STRENGTH, MAX_STRENGTH
 from fastvid.style.precision import FULL, PRECISIONS
@@ -103,7 +104,7 @@ class PictureSettings(PictureOptions):
     numbers of threads or vector units. device: what paints, "cpu" or the name of the GPU.
     pipeline: how recurrent models run, None for frame models. overlap: how their shots are cut
     into stretches, None where they are not. flow_sha256: of the files that flow and masks are read
-    from, None where they are estimated.
+    from, None where they are estimated. regions: parts that are painted in their own way.
     """
 
     threads: int
@@ -112,6 +113,7 @@ class PictureSettings(PictureOptions):
     pipeline: str | None = None
     overlap: Overlap | None = None
     flow_sha256: str | None = None
+    regions: tuple[RegionSettings, ...] = ()
 
 
 def estimated_motion(settings: PictureOptions) -> EstimatedMotion:

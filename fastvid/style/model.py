@@ -88,6 +88,7 @@ class StyleModel:
         self._mean_bgr = torch.tensor(checkpoint.mean_bgr, dtype=torch.float32)
         self._scale = float(checkpoint.scale)
         self._device = torch.device("cpu")
+        self._fast = False
         with torch.device("meta"):
             network = build_network(checkpoint.arch, variant=self.variant)
         network.load_state_dict(checkpoint.weights, assign=True)
@@ -95,14 +96,15 @@ class StyleModel:
         self._network = channels_last(network)
 
     def move_to(self, device: torch.device, precision: str = FULL) -> "StyleModel":
-        """Lets the model paint on `device` from now on; called once; returns itself.
+        """Lets the model paint on `device` from now on; returns itself.
 
         precision: one of PRECISIONS, on a CPU; `fast` is bfloat16 (see `fastvid.style.half`). On a
         GPU convolutions run in half precision with sums in single precision, everything else in
         single precision.
         """
-        if precision == FAST and device.type == "cpu":
+        if precision == FAST and device.type == "cpu" and not self._fast:
             self._network = in_half_precision(self._network)
+            self._fast = True
         self._device = device
         self._network.to(device)
         self._mean_bgr = self._mean_bgr.to(device)

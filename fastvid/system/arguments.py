@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastvid.errors import InputError
+from fastvid.system.forms import WordsForm
 from fastvid.system.options import Declared, options_of
 from fastvid.system.resources import usable_cores
 
@@ -60,6 +61,9 @@ def _keywords(one: Declared) -> dict[str, Any]:
         keywords["metavar"] = known.metavar
     if known.repeated:
         keywords["action"] = "append"
+    if isinstance(known.form, WordsForm):
+        # What the words mean is found out once all are there (`with_options`).
+        return {**keywords, "nargs": "+", "dest": one.name}
     if known.choices:
         return {**keywords, "choices": known.choices}
     return {**keywords, "type": known.form.read}

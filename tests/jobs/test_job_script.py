@@ -196,6 +196,9 @@ def test_a_site_that_does_not_requeue_is_said(tmp_path: Path) -> None:
 # Stands in for mpirun: says whose it is, writes down its arguments, and runs the program.
 _MPIRUN = """#!/bin/sh
 if [ "$1" = --version ]; then echo "$FASTVID_TEST_MPI"; exit; fi
+case "$*" in
+    *" true") case " $FASTVID_TEST_LOST " in *" $4 "*) exit 1 ;; esac; exit 0 ;;
+esac
 printf '%s\\n' "$@" > mpirun.log
 while [ "$1" != -m ]; do program=$1; shift; done
 exec "$program"
@@ -203,7 +206,7 @@ exec "$program"
 
 
 def run_hosts(
-    folder: Path, acts: str, signals: list[signal.Signals], **environment: str
+    folder: Path, acts: str, signals: list[signal.Signals], *options: str, **environment: str
 ) -> tuple[int, list[str], str]:
     """As `run_script`, for hosts.sh outside of Slurm; what mpirun was told in place of scontrol."""
     executable(folder / "mpirun", _MPIRUN)
@@ -217,9 +220,9 @@ def run_hosts(
         signals,
         "in.mp4",
         "out.mp4",
+        *options,
         script=script,
-        FASTVID_HOSTS=str(hosts),
-        **environment,
+        **{"FASTVID_HOSTS": str(hosts), **environment},
     )
     return status, told.read_text().split("\n") if told.exists() else [], messages
 
@@ -256,6 +259,41 @@ def test_every_launcher_is_told_the_hosts(
     status, words, messages = run_hosts(tmp_path, "exit-0", [], **environment)
     assert status == 0, messages
     assert " ".join(words[: words.index(str(tmp_path / "program"))]) == told
+
+
+@pytest.mark.parametrize(
+    ("lost", "told", "most"),
+    [("two", "-n 2 -hosts one:2", "10"), ("two", "", "0"), ("", "", "10"), ("one two", "", "10")],
+)
+def test_a_failed_job_goes_on_without_lost_hosts(
+    lost: str, told: str, most: str, tmp_path: Path
+) -> None:
+    """If some are lost, and others answer; --restart counts once."""
+    status, words, messages = run_hosts(
+        tmp_path,
+        "exit-1",
+        [],
+        "--restart",
+        FASTVID_TEST_MPI="HYDRA",
+        FASTVID_TEST_LOST=lost,
+        FASTVID_MAX_LOSSES=most,
+    )
+    assert status == 1
+    if told:
+        assert "lost two; going on with 2 ranks on the other hosts" in messages
+        assert " ".join(words).startswith(told) and "--restart" not in words
+    else:
+        assert "going on with" not in messages
+        assert "-n 4 -hosts one:2,two:2" in " ".join(words) and "--restart" in words
+
+
+def test_lsf_brings_its_hosts(tmp_path: Path) -> None:
+    environment = {"FASTVID_TEST_MPI": "HYDRA", "FASTVID_HOSTS": "", "PBS_NODEFILE": ""}
+    status, words, messages = run_hosts(
+        tmp_path, "exit-0", [], LSB_MCPU_HOSTS="one 8 two 4", **environment
+    )
+    assert status == 0, messages
+    assert words[:4] == ["-n", "12", "-hosts", "one:8,two:4"]
 
 
 def test_a_launcher_that_can_not_be_told_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from fastvid.parallel.mpi.bell import Bell, Doorbells
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.meeting import Meeting, meet
 from fastvid.parallel.mpi.message import Body, Content, Farewell, Kind, Quit, Stop
+from fastvid.parallel.mpi.network import Place
 from fastvid.parallel.mpi.peer import Peer, local_ranks
 from fastvid.parallel.mpi.transport import Arriving, Sent, Transport
 from fastvid.parallel.mpi.waiting import Waiting
@@ -63,6 +64,12 @@ class Wire:
 
     def gather_facts(self, fact: object) -> list[object]:
         return [fact, *self.facts.pop(0)]
+
+
+def without_bells(count: int) -> list[list[object]]:
+    """What so many other ranks say whom nobody can ring, over a network either."""
+    elsewhere = Place(("elsewhere", 0), 0, ())
+    return [[0] * count, [elsewhere] * count, [b""] * count, [{}] * count, [0] * count]
 
 
 def mailbox(wire: Wire, bell: Bell) -> Communicator:
@@ -186,7 +193,7 @@ def test_ranks_on_the_same_cores_share_them(bell: Bell) -> None:
         ("b", (0, 1, 2, 3), 4, 1 << 30, 11, "", ""),
         ("b", (0, 1, 2, 3), 4, 1 << 30, 12, "", ""),
     ]
-    wire.facts = [[*others, ("b", (4, 5), 2, 1 << 30, 13, "", "")], [0, 0, 0]]
+    wire.facts = [[*others, ("b", (4, 5), 2, 1 << 30, 13, "", "")], *without_bells(3)]
     meeting = meet(cast(Transport, wire), bell)
     assert [peer.cores for peer in meeting.peers[1:]] == [2, 2, 2]
     assert [peer.rank for peer in meeting.peers] == [0, 1, 2, 3]
@@ -206,7 +213,7 @@ def test_thousands_of_ranks_meet(bell: Bell) -> None:
     wire = Wire(size=size)
     # What this process says of itself takes the place of the first one.
     said: list[object] = [(*place, len(place[1]), 1 << 30, 7, "", "") for place in places[1:]]
-    wire.facts = [said, [0] * (size - 1)]
+    wire.facts = [said, *without_bells(size - 1)]
     meeting = meet(cast(Transport, wire), bell)
     meeting.doorbells.close()
     for place, peer in zip(places[1::7], meeting.peers[1::7], strict=True):

@@ -9,15 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fastvid.errors import InputError
+from fastvid.job.ownership import own
 from fastvid.runfile import lock as lock_module
 from fastvid.runfile import owner as owner_module
-from fastvid.runfile.lock import RunLock, lock_owner
+from fastvid.runfile.lock import RunLock, lock_owner, lock_path
 from support.places import REPOSITORY
 
 _HOLDER = """
@@ -127,6 +129,27 @@ def test_a_dead_owner_on_another_host_is_followed(
     with RunLock(run_path):
         assert "still goes on" in caplog.text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_several_dead_owners_are_waited_for_at_once(
+    tmp_path: Path, other_host: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a run file and an output, or of more where there are several styles."""
+    places = [(tmp_path / f"{style}.h5", tmp_path / f"{style}.mp4") for style in "ab"]
+    for path in (path for place in places for path in place):
+        lock_path(path).write_bytes(owner_module.this_process().content())
+    other_host()
+    slept: list[float] = []
+    now = time.monotonic
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: now() + sum(slept))
+    with ExitStack() as stack:
+        own(places, stack)
+    assert owner_module.STALE_S <= sum(slept) < 2 * owner_module.STALE_S
 
 
 def test_an_old_lock_is_not_watched(tmp_path: Path, other_host: Callable[[], None]) -> None:

@@ -1,5 +1,5 @@
 """A run file of version 1, whose writer was killed in the middle of a flush: what HDF5 wrote,
-without the new end of the file."""
+without the new end of the file, or with an end that nothing was written to yet."""
 
 import shutil
 from pathlib import Path
@@ -8,9 +8,9 @@ import h5py
 import numpy as np
 import pytest
 
-from fastvid.errors import StorageError
+from fastvid.errors import InputError, StorageError
 from fastvid.runfile import recover as recover_module
-from fastvid.runfile.mend import mend_end
+from fastvid.runfile.mend import END_AT, mend_end
 from fastvid.runfile.reader import RunFile
 from fastvid.runfile.writer import RunWriter
 from support.run_files import HEIGHT, WIDTH, create, create_version_one, frame, record, store
@@ -65,6 +65,33 @@ def test_mending_is_needed(torn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     except StorageError:
         return
     assert not all_right(torn)
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_a_file_that_ends_before_its_noted_end(cut: int, tmp_path: Path) -> None:
+    """The room of a frame was given away and noted, and the frame did not come there any more."""
+    path = tmp_path / "run.h5"
+    writer = create_version_one(path)
+    store(writer, 0, 0, 4)
+    writer.close()
+    size, end = path.stat().st_size, path.stat().st_size + HEIGHT * WIDTH * 3
+    with path.open("r+b") as stream:
+        stream.seek(END_AT)
+        stream.write(end.to_bytes(8, "little"))
+        # `cut`: a file that lacks bytes of a frame that counts is not whole.
+        stream.truncate(size - cut * HEIGHT * WIDTH * 3)
+    with pytest.raises(OSError, match="truncated"), h5py.File(path):
+        pass
+    if cut:
+        with pytest.raises(InputError, match="not a usable run file"), RunFile(path):
+            pass
+        with pytest.raises(StorageError):
+            RunWriter.continue_run(path, "none")
+        return
+    with RunFile(path) as run:
+        assert run.stored.all() and np.array_equal(run.frame(3), frame(3))
+    finish(path)
+    assert all_right(path)
 
 
 def test_a_file_has_no_name_before_it_can_be_opened(

@@ -1,9 +1,9 @@
-"""Bells: ranks of one host wake each other, so that a rank that waits need not look all the time.
+"""Bells: ranks wake each other, so that a rank that waits need not look all the time.
 
 A bell is a datagram socket in Linux's abstract name space, which needs no file and goes with its
 process. Its name is random and told to the ranks of the job alone; it is known within one network
-name space, so that whoever can connect to it is on the same host. A datagram says nothing and is
-never read: it ends a sleep.
+name space, so that whoever can connect to it is on the same host. Ranks of other hosts ring by UDP
+(`fastvid.parallel.mpi.network`). A datagram says nothing and is never read: it ends a sleep.
 """
 
 import secrets
@@ -37,13 +37,21 @@ class Bell:
     def __init__(self, address: Callable[[str], str] = abstract_address) -> None:
         self._closed = False
         self._inside, self._alarm = socket.socketpair()
-        self._outside, self.name = _named_socket(address)
-        self._ends = [end for end in (self._inside, self._outside) if end is not None]
+        outside, self.name = _named_socket(address)
+        self._outside = [] if outside is None else [outside]
+        self._ends = [self._inside, *self._outside]
         self._poll = select.poll()
         for end in (*self._ends, self._alarm):
             end.setblocking(False)
         for end in self._ends:
             self._poll.register(end, select.POLLIN)
+
+    def hear(self, end: socket.socket) -> None:
+        """Lets others ring at this socket, which does not block, as well; it is closed with the
+        bell."""
+        self._outside.append(end)
+        self._ends.append(end)
+        self._poll.register(end, select.POLLIN)
 
     def set(self) -> None:
         """Ends the sleep of this rank, or its next one; from any thread or signal handler."""
@@ -71,7 +79,8 @@ class Bell:
         To be called before one looks whether there is anything to do: what comes later rings again.
         """
         take_off(self._inside)
-        return self._outside is not None and take_off(self._outside)
+        rang = [take_off(end) for end in self._outside]  # all of them: each has to be emptied
+        return any(rang)
 
     def close(self) -> None:
         """Nobody can ring it any more, and to set it does nothing. Harmless when called again."""
@@ -95,20 +104,28 @@ class Doorbells:
 
     def __init__(self, names: dict[int, str]) -> None:
         self._doorbells: dict[int, socket.socket] = {}
+        self._routes: dict[int, tuple[str, int]] = {}
+        self._network: socket.socket | None = None
         for rank, name in names.items():
             doorbell = _connected_socket(name) if name else None
             if doorbell is not None:
                 self._doorbells[rank] = doorbell
 
+    def reach(self, routes: dict[int, tuple[str, int]], network: socket.socket) -> None:
+        """Has ranks of other hosts rung as well. routes: address and port of each. network: the UDP
+        socket that is used for it; it stays its owner's."""
+        self._routes, self._network = dict(routes), network
+
     @property
     def ranks(self) -> frozenset[int]:
         """The ranks whose bells can be rung."""
-        return frozenset(self._doorbells)
+        return frozenset(self._doorbells) | frozenset(self._routes)
 
     def ring(self, rank: int) -> None:
         """Ends the sleep of a rank, if its bell can be rung."""
         doorbell = self._doorbells.get(rank)
         if doorbell is None:
+            self._ring_over_network(rank)
             return
         try:
             doorbell.send(b"!")
@@ -117,8 +134,19 @@ class Doorbells:
         except OSError:  # it is gone
             self._doorbells.pop(rank).close()
 
+    def _ring_over_network(self, rank: int) -> None:
+        if self._network is None or rank not in self._routes:
+            return
+        try:
+            self._network.sendto(b"!", self._routes[rank])
+        except BlockingIOError:
+            pass  # too much is under way: that rank looks by itself before long
+        except OSError:  # no way there any more
+            self._routes.pop(rank, None)
+
     def close(self) -> None:
         """No bell can be rung from here any more."""
+        self._routes.clear()
         while self._doorbells:
             self._doorbells.popitem()[1].close()
 

@@ -31,7 +31,7 @@ class Communicator:
     """The mailbox of one rank.
 
     rank, size: as MPI counts them. peers: one `Peer` a rank, in rank order. rung_by_all: every rank
-    of the job is on this host and rings. bytes_sent: to other ranks, headers left out. stop_reason:
+    of the job can ring every other one. bytes_sent: to other ranks, headers left out. stop_reason:
     what asked this rank to stop (on rank 0: any rank), None if nothing did; stop_asked_at: when, as
     `time.monotonic` counts.
     """

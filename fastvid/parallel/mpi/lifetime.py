@@ -13,7 +13,7 @@ from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.meeting import meet
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.parallel.mpi.transport import end_mpi, start_mpi
-from fastvid.parallel.mpi.waiting import RUNG_SLEEP_S, Waiting
+from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, RUNG_SLEEP_S, Waiting
 
 # How long rank 0 waits for all ranks to leave after a job that went well. They may still be loading
 # libraries for it, on a busy host.
@@ -37,7 +37,8 @@ def connect(
     """Starts MPI and meets the other ranks; later calls return what the first one did.
 
     bell: what this rank sleeps on, None for one of its own. rung_sleep_s: the longest sleep where
-    every rank rings. seen_as: as what each rank is taken; benchmarks emulate a cluster with it.
+    every rank rings, all on one host. seen_as: as what each rank is taken; benchmarks emulate a
+    cluster with it.
     Raises InputError if there is no MPI library, or if the launcher belongs to another MPI and has
     started many programs of size one.
     """
@@ -45,6 +46,8 @@ def connect(
         transport = start_mpi()
         bell = bell or Bell()
         meeting = meet(transport, bell, seen_as)
+        if meeting.over_network:  # a ring may get lost there
+            rung_sleep_s = min(rung_sleep_s, LONGEST_SLEEP_S)
         waiting = Waiting(bell, meeting.rung_by_all, rung_sleep_s)
         _connected.append(Communicator(transport, bell, meeting, waiting))
     return _connected[0]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastvid.parallel.mpi.bell import Bell, Doorbells
+from fastvid.parallel.mpi.network import find_routes, network_socket, place_of
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.parallel.mpi.transport import Transport
 from fastvid.system.resources import available_memory_bytes, processor_name, usable_cores
@@ -17,12 +18,14 @@ class Meeting:
     """What a rank knows after all have met.
 
     peers: one a rank, in rank order. doorbells: of the ranks that can be rung from here.
-    rung_by_all: every rank is on this host and rings.
+    rung_by_all: every rank can ring every other one. over_network: some of them by datagrams that
+    may get lost.
     """
 
     peers: tuple[Peer, ...]
     doorbells: Doorbells
     rung_by_all: bool
+    over_network: bool = False
 
 
 def meet(
@@ -44,5 +47,23 @@ def meet(
         peers.append(seen_as(Peer(rank, its_host, own, memory, pid, kind)))
         names[rank] = name
     doorbells = Doorbells(names)
+    here = _all_reached(transport, doorbells)
+    if not here:
+        _reach_other_hosts(transport, bell, doorbells)
+    rung_by_all = here or _all_reached(transport, doorbells)
+    return Meeting(tuple(peers), doorbells, rung_by_all, over_network=not here)
+
+
+def _all_reached(transport: Transport, doorbells: Doorbells) -> bool:
+    """Whether every rank can ring all of them."""
     reached = transport.gather_facts(len(doorbells.ranks))
-    return Meeting(tuple(peers), doorbells, all(count == transport.size for count in reached))
+    return all(count == transport.size for count in reached)
+
+
+def _reach_other_hosts(transport: Transport, bell: Bell, doorbells: Doorbells) -> None:
+    """Finds out which ranks of other hosts can be rung, and has them rung."""
+    network = network_socket()
+    routes = find_routes(transport, network, place_of(network))
+    if network is not None:
+        bell.hear(network)
+        doorbells.reach(routes, network)

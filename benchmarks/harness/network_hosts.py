@@ -18,6 +18,8 @@ _NET = "10.77.0"
 _SWITCH_ADDRESS = f"{_NET}.254"
 _PROGRAMS = ("ip", "unshare", "nsenter", "setpriv", "mount", "hostname")
 _KINDS = ("net", "uts", "mnt", "pid")
+# What a host sends beyond its rate waits in a queue, at most 50 ms (man 8 tc-tbf).
+_SHAPE = "tc qdisc add dev eth0 root tbf rate {rate}mbit burst 256kb latency 50ms"
 _TIMEOUT_S = 30.0
 _POLL_S = 0.05
 
@@ -44,14 +46,15 @@ class HostsUnavailable(Exception):
 class NetworkHosts:
     """`count` hosts; a context manager. Raises HostsUnavailable.
 
-    work: what the first host and the caller see. launch_on_switch: words before a command that
-    starts it where all hosts can be reached.
+    rate_mbit: what each host sends at most, in Mbit/s; None for what the machine carries. work:
+    what the first host and the caller see. launch_on_switch: words before a command that starts it
+    where all hosts can be reached.
     """
 
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(self, folder: Path, count: int, rate_mbit: int | None = None) -> None:
         if os.geteuid() != 0:
             raise HostsUnavailable("only root may make network namespaces")
-        for program in _PROGRAMS:
+        for program in (*_PROGRAMS, *([] if rate_mbit is None else ["tc"])):
             if shutil.which(program) is None:
                 raise HostsUnavailable(
                     f"{program} is not installed; on Debian: apt-get install "
@@ -60,6 +63,8 @@ class NetworkHosts:
         self.work = folder / "work"
         self.work.mkdir()
         self._folder = folder
+        self._rate_mbit = rate_mbit
+        self.count = count
         self._addresses = [f"{_NET}.{number}" for number in range(1, count + 1)]
         self._holders: list[subprocess.Popen[str]] = []
         try:
@@ -67,6 +72,11 @@ class NetworkHosts:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of the hosts, in order."""
+        return tuple(self._addresses)
 
     def _make(self) -> None:
         names = [f"{address} host{number}" for number, address in enumerate(self._addresses, 1)]
@@ -84,6 +94,8 @@ class NetworkHosts:
             on_host = _enter(holder, "net")
             _run(*on_host, *f"ip addr add {address}/24 dev eth0".split())
             _run(*on_host, *["ip", "link", "set", "eth0", "up"])
+            if self._rate_mbit is not None:
+                _run(*on_host, *_SHAPE.format(rate=self._rate_mbit).split())
             cases.append(f"    {address}) enter=({shlex.join(_enter(holder, *_KINDS))}) ;;")
         launcher = self._folder / "launcher"
         launcher.write_text(
@@ -156,6 +168,13 @@ class NetworkHosts:
             "-hosts",
             ",".join(f"{address}:{ranks_each}" for address in self._addresses),
         ]
+
+    def lose(self, number: int) -> None:
+        """A host, counted from 1, is gone from one moment to the next, with its network first."""
+        self._ip(f"link set host{number} down")
+        holder = self._holders[number]
+        holder.kill()
+        holder.wait(_TIMEOUT_S)
 
     def bytes_sent(self) -> list[int]:
         """What has left each host over the network so far, headers included."""
