@@ -1,14 +1,15 @@
-"""Makes the pictures of README.md: frames of the generated film, as `stylize` repaints it.
+"""Makes the pictures of README.md: frames of films, as `stylize` repaints them.
 
     python benchmarks/gallery.py --folder docs/images
-    python benchmarks/gallery.py --folder gallery --styles wave,my.pt
+    python benchmarks/gallery.py --folder gallery --styles wave,my.pt --film mine.mp4@640x360
 
-The frames are finished ones, late in their shots: painted, and steadied by the temporal pass over
-the frames before them. In `details.jpg` they are cut out pixel for pixel, half of them at the
-corner of the picture, from a film of 1920x1080.
+The frames are finished ones: painted, and steadied by the temporal pass over the frames before
+them. `styles.jpg` is a real film in every style, `details.jpg` the generated clip at 1920x1080, cut
+out pixel for pixel, `before-after.jpg` both films in the first style.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,68 +18,78 @@ import cv2
 import numpy as np
 
 from fastvid.commands.clip.clip import SyntheticClip
+from fastvid.style.cards import bundled_styles
 from harness.arguments import words_of
-from harness.steadiness import GENERATED, Film, repaint
+from harness.steadiness import GENERATED, Film, read_film, repaint
 
-STYLES = ("starry_night", "wave", "the_scream", "udnie", "minotaur")
-FRAMES = 96
-# So many frames are repainted before the one that is shown: the temporal pass has settled.
-_LEAD_IN = 12
+# Those that are known best, first.
+_FIRST = ("starry_night", "wave", "the_scream", "udnie", "minotaur")
+_FILM = (
+    Path(__file__).resolve().parents[2] / "shared" / "data" / "videos" / "bigbuckbunny.mp4"
+).as_posix() + "@20:33@640x360"
+_CLIP_FRAMES = 96
+# So many frames of the clip are repainted before the one that is shown: the pass has settled.
+_LEAD_IN = 8
+_SHOWN, _DETAIL_SHOWN = 20, 52
 _GAP_PX = 8
-_SHOWN = (20, 52, 84)  # one of each shot
+_COLUMNS = 3
 _WIDTH_PX = 427
 _BEFORE_AFTER_WIDTH_PX = 512
-_DETAIL_PX = (400, 240)
-# Frame and top left corner of each detail, at 1920x1080: the border and foliage, sky and edges.
-_DETAILS = ((20, (0, 0)), (52, (1040, 60)), (84, (900, 500)))
-_JPEG_QUALITY = 88
+# Top left corner at 1920x1080, and size: edges, water and sky.
+_DETAIL_CORNER, _DETAIL_PX = (1040, 60), (427, 240)
+_JPEG_QUALITY = 86
 
 
 def main() -> int:
     """Repaints what is shown and writes the three pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--styles", type=words_of, default=STYLES)
+    parser.add_argument("--styles", type=words_of, default=_in_order(), help="more are mixtures")
+    parser.add_argument("--film", default=_FILM, help="as for quality.py; its last frame is shown")
     parser.add_argument("--threads", type=int, default=1)
     parsed = parser.parse_args()
     parsed.folder.mkdir(parents=True, exist_ok=True)
 
-    rows = _in_rows(repainted(parsed.styles, (640, 360), _SHOWN, parsed.threads))
-    _write(
-        parsed.folder / "styles.jpg", [[_shrunk(image, _WIDTH_PX) for image in row] for row in rows]
-    )
-    pairs = [
-        [_shrunk(row[column], _BEFORE_AFTER_WIDTH_PX) for row in rows[:2]] for column in range(2)
+    films = [read_film(parsed.film, None), _clip((640, 360), _SHOWN)]
+    real = list(_repainted(films[0], parsed.styles, parsed.threads))
+    _write(parsed.folder / "styles.jpg", _in_rows([_shrunk(image, _WIDTH_PX) for image in real]))
+    generated = list(_repainted(films[1], parsed.styles[:1], parsed.threads))
+    columns = [
+        [_shrunk(image, _BEFORE_AFTER_WIDTH_PX) for image in images[:2]]
+        for images in (real, generated)
     ]
-    _write(parsed.folder / "before-after.jpg", pairs, gap_px=0)
+    _write(parsed.folder / "before-after.jpg", [list(row) for row in zip(*columns, strict=True)], 0)
 
-    large = _in_rows(
-        repainted(parsed.styles, (1920, 1080), [at for at, _ in _DETAILS], parsed.threads)
-    )
-    _write(
-        parsed.folder / "details.jpg",
-        [
-            [_cut_out(image, corner) for image, (_, corner) in zip(row, _DETAILS, strict=True)]
-            for row in large
-        ],
-    )
+    large = _repainted(_clip((1920, 1080), _DETAIL_SHOWN), parsed.styles, parsed.threads)
+    _write(parsed.folder / "details.jpg", _in_rows([_cut_out(image) for image in large]))
     return 0
 
 
-def repainted(
-    styles: Sequence[str], size: tuple[int, int], shown: Sequence[int], threads: int
-) -> Iterator[list[np.ndarray]]:
-    """For each frame shown: the film's, then the finished one in each style, (H, W, 3) RGB."""
-    clip = SyntheticClip(*size, FRAMES)
-    for last in shown:
-        frames = [clip.frame(number) for number in range(last - _LEAD_IN, last + 1)]
-        film = Film(GENERATED, frames, [(0, len(frames))], flow_between=clip.flow)
-        yield [frames[-1], *(repaint(style, film, None, threads)[0][-1] for style in styles)]
+def _in_order() -> list[str]:
+    """The bundled styles, and a mixture of two."""
+    names = sorted(card.name for card in bundled_styles())
+    return [*_FIRST, *(name for name in names if name not in _FIRST), "wave:0.5+the_scream:0.5"]
 
 
-def _in_rows(columns: Iterator[list[np.ndarray]]) -> list[list[np.ndarray]]:
-    """A row for the film and for each style, a column for each frame."""
-    return [list(row) for row in zip(*columns, strict=True)]
+def _clip(size: tuple[int, int], last: int) -> Film:
+    """The generated clip up to a frame."""
+    clip = SyntheticClip(*size, _CLIP_FRAMES)
+    frames = [clip.frame(number) for number in range(last - _LEAD_IN, last + 1)]
+    return Film(GENERATED, frames, [(0, len(frames))], flow_between=clip.flow)
+
+
+def _repainted(film: Film, styles: Sequence[str], threads: int) -> Iterator[np.ndarray]:
+    """The film's last frame, then the finished one in each style, (H, W, 3) RGB."""
+    yield film.frames[-1]
+    for style in styles:
+        yield repaint(style, film, None, threads)[0][-1]
+
+
+def _in_rows(images: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+    """In rows of a few, filled up with white."""
+    full = math.ceil(len(images) / _COLUMNS) * _COLUMNS
+    filled = [*images, *[np.full_like(images[0], 255)] * (full - len(images))]
+    return [filled[at : at + _COLUMNS] for at in range(0, full, _COLUMNS)]
 
 
 def _shrunk(image: np.ndarray, width: int) -> np.ndarray:
@@ -87,8 +98,8 @@ def _shrunk(image: np.ndarray, width: int) -> np.ndarray:
     return small
 
 
-def _cut_out(image: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
-    (left, top), (width, height) = corner, _DETAIL_PX
+def _cut_out(image: np.ndarray) -> np.ndarray:
+    (left, top), (width, height) = _DETAIL_CORNER, _DETAIL_PX
     return image[top : top + height, left : left + width]
 
 

@@ -9,6 +9,8 @@ parallel    the ranks: deal, work, hand over, heartbeats; its mailbox and its th
 encode      film out
 runfile     everything gathers here: HDF5
 stages      what is done to a frame: motion, paint, blend
+masking     making masks with the same engine
+regions     parts of the picture: masks, weights, composing
 style       networks that paint; `motion`: flow, occlusion, warp; `decode`: film in;
             `system`: the machine
 errors      what is raised on purpose, and its exit status
@@ -21,9 +23,10 @@ from fastvid.errors import FastvidError, InputError, RemoteError, Stopped, Stora
 from fastvid.system.version import __version__
 
 if TYPE_CHECKING:
-    from fastvid.commands.api import stylize
+    from fastvid.commands.api import make_masks, stylize
     from fastvid.job.options import StylizeOptions
     from fastvid.job.result import JobResult
+    from fastvid.regions.spec import Region
     from fastvid.stages.overlap import Overlap
     from fastvid.system.allocator import keep_freed_memory
 
@@ -32,12 +35,14 @@ __all__ = [
     "InputError",
     "JobResult",
     "Overlap",
+    "Region",
     "RemoteError",
     "Stopped",
     "StorageError",
     "StylizeOptions",
     "__version__",
     "keep_freed_memory",
+    "make_masks",
     "stylize",
 ]
 
@@ -45,8 +50,10 @@ __all__ = [
 _LAZY = {
     "JobResult": "fastvid.job.result",
     "Overlap": "fastvid.stages.overlap",
+    "Region": "fastvid.regions.spec",
     "StylizeOptions": "fastvid.job.options",
     "keep_freed_memory": "fastvid.system.allocator",
+    "make_masks": "fastvid.commands.api",
     "stylize": "fastvid.commands.api",
 }
 

@@ -6,6 +6,9 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
 
 from fastvid.errors import (
     EXIT_FAILURE,
@@ -21,6 +24,9 @@ from fastvid.parallel.mpi.stopping import ignore_warning_signals, signals_stop
 from fastvid.system.allocator import keep_freed_memory
 from fastvid.system.ending import still_busy
 from fastvid.system.streams import make_streams_last
+
+# Names a file for the exit status of rank 0 (jobs/lib.sh).
+LEFT_VARIABLE = "FASTVID_LEFT"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,7 +78,7 @@ def _lead(comm: Communicator, arguments: Sequence[str]) -> int:
         # status into that of a killed program.
         patience_s = leave_by - time.monotonic()
     if not comm.send_home(status, patience_s):
-        comm.abort(status)
+        _abort(comm, status)
     return status
 
 
@@ -109,8 +115,25 @@ def _reader_has_left() -> bool:
 def _give_up(comm: Communicator, message: str, status: int) -> int:
     _complain(message)
     if comm.size > 1:
-        comm.abort(status)
+        _abort(comm, status)
     return status
+
+
+def _abort(comm: Communicator, status: int) -> NoReturn:
+    """Ends every rank at once."""
+    if comm.rank == 0:
+        leave_word(status)
+    comm.abort(status)
+    os._exit(status)
+
+
+def leave_word(status: int) -> None:
+    """Writes down the exit status where the script that has started this job asks for it: a
+    launcher may wait minutes for a host that is gone, when nobody works any more."""
+    place = os.environ.get(LEFT_VARIABLE)
+    if place:
+        with suppress(OSError):
+            Path(place).write_text(f"{status}\n", encoding="ascii")
 
 
 def _complain(message: str) -> None:
@@ -127,6 +150,8 @@ def run() -> None:
     make_streams_last()
     status = main()
     ignore_warning_signals()
+    if launched_rank(os.environ) == 0:
+        leave_word(status)
     if still_busy():
         # The interpreter can't end beside a thread that is deep in a library, or waits for a disk:
         # it would crash, or wait for its locks.

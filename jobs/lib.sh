@@ -8,6 +8,9 @@
 #   FASTVID_LAUNCH        what starts the ranks, with its options (default: mpirun -n RANKS, the one
 #                         beside that Python, else the one on the PATH)
 #   FASTVID_MAX_RESTARTS  how often a job requeues itself before it gives up (default: 50)
+#   FASTVID_MAX_LOSSES    how often a job goes on after hosts were lost (default: 10)
+#   FASTVID_RANK_TIMEOUT  seconds without a sign of life after which a host of several counts as
+#                         lost (default: 60)
 #
 # A site that needs modules loads them here:
 #
@@ -22,6 +25,12 @@ EX_TEMPFAIL=75 # of sysexits.h; fastvid: stopped in time, run the same command a
 KILLED=(137 138 142 143 9 10 15)
 # A cancel reaches the ranks and this shell in any order, within this time.
 CANCEL_S=1
+
+# How long a host may take to start a program that does nothing.
+ANSWER_S=${FASTVID_ANSWER_S:-20}
+# How long a launcher may take to end after rank 0: one waits for a host that is gone as long as TCP
+# does, which may be a quarter of an hour.
+LAUNCHER_S=10
 
 export PYTHONUNBUFFERED=1
 
@@ -74,6 +83,10 @@ _launch_on() {
                 ;;
         esac
     done
+    if [[ -n ${SLURM_JOB_ID:-} && $(basename "${launch[0]}") == srun ]]; then
+        launch+=(-n "$1" -w "$(tr , '\n' <<<"$2" | sed 's/:.*//' | paste -sd, -)")
+        return
+    fi
     case $(basename "${launch[0]}") in
         mpirun | mpiexec | mpirun.* | mpiexec.* | orterun | prterun) ;;
         *)
@@ -87,9 +100,11 @@ _launch_on() {
 # launch_ranks RANKS [HOST:RANKS,...]: sets the array $launch; without hosts the batch system tells
 # mpirun where the ranks go.
 launch_ranks() {
+    hosts=${2:-}
     _find_python
     if [[ -n ${FASTVID_LAUNCH:-} ]]; then
         read -ra launch <<<"$FASTVID_LAUNCH"
+        read -ra starter <<<"$FASTVID_LAUNCH"
         [[ -z ${2:-} ]] || _launch_on "$1" "$2"
         # Since Slurm 22.05, srun does not take this over from the job by itself.
         export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
@@ -99,12 +114,25 @@ launch_ranks() {
     # mpirun starts one helper a node through srun. A step of one task gets one core, and so would
     # all ranks below it, unless the step is given all that the job has.
     export SLURM_WHOLE=1
+    starter=("$mpirun")
     launch=("$mpirun" -n "$1")
     [[ -z ${2:-} ]] || launch+=("$(_hosts_option "$mpirun")" "$2")
 }
 
+# Whether a host of this job may be lost while others go on.
+_several_hosts() {
+    [[ $hosts == *,* || ${SLURM_JOB_NUM_NODES:-1} -gt 1 ]]
+}
+
+# patience_with_hosts: sets the array $patience, options of fastvid for a job of several hosts.
+patience_with_hosts() {
+    patience=()
+    ! _several_hosts || patience=(--rank-timeout "${FASTVID_RANK_TIMEOUT:-60}")
+}
+
 # launch_one: sets $launch for a program of one process.
 launch_one() {
+    hosts=''
     _find_python
     launch=()
 }
@@ -139,10 +167,27 @@ _forward() {
     [[ -z $child ]] || kill -s "$1" "$child" 2>/dev/null || true
 }
 
+# The launcher does not end by itself when rank 0 has left and a host is gone.
+_watch_launcher() {
+    local launcher=$1
+    until [[ -s $FASTVID_LEFT ]]; do
+        kill -0 "$launcher" 2>/dev/null || return 0
+        sleep 1
+    done
+    sleep "$LAUNCHER_S"
+    kill -s KILL "$launcher" 2>/dev/null || true
+}
+
 # _run COMMAND...: runs it to its end and sets $status.
 _run() {
+    local watcher=''
     "$@" &
     child=$!
+    if [[ -n ${FASTVID_LEFT:-} ]]; then
+        : >"$FASTVID_LEFT"
+        _watch_launcher "$child" &
+        watcher=$!
+    fi
     # Signals that came before there was anybody to forward them to.
     [[ -z $warned ]] || _forward USR1
     [[ -z $ended ]] || _forward TERM
@@ -154,6 +199,64 @@ _run() {
         [[ -n $_signalled ]] || break
     done
     child=''
+    if [[ -n $watcher ]]; then
+        kill "$watcher" 2>/dev/null || true
+        wait "$watcher" 2>/dev/null || true
+        [[ ! -s $FASTVID_LEFT ]] || status=$(<"$FASTVID_LEFT")
+    fi
+}
+
+# The hosts of a Slurm job and how many ranks each takes, as HOST:RANKS,... in $hosts.
+_hosts_of_slurm() {
+    local name each=() spec i
+    for spec in ${SLURM_TASKS_PER_NODE//,/ }; do
+        local count=1
+        [[ $spec != *x* ]] || count=$(tr -dc 0-9 <<<"${spec#*x}")
+        for ((i = 0; i < count; i++)); do each+=("${spec%%(*}"); done
+    done
+    hosts='' i=0
+    for name in $(scontrol show hostnames "$SLURM_JOB_NODELIST"); do
+        hosts+=${hosts:+,}$name:${each[i++]:-1}
+    done
+}
+
+# _answers HOST: whether a program can be started there, in the way in which ranks are.
+_answers() {
+    if [[ -n ${SLURM_JOB_ID:-} ]]; then
+        timeout -k 1 "$ANSWER_S" srun --overlap --quiet -N 1 -n 1 -w "$1" true
+    else
+        timeout -k 1 "$ANSWER_S" "${starter[@]}" -n 1 "$(_hosts_option "${starter[0]}")" "$1" true
+    fi </dev/null >/dev/null 2>&1
+}
+
+# Takes hosts off the job that do not answer any more. Fails if all do, or none: then it was
+# something else.
+_drop_lost_hosts() {
+    [[ -n $hosts || -z ${SLURM_TASKS_PER_NODE:-} ]] || _hosts_of_slurm
+    [[ $hosts == *,* ]] || return 1
+    local answered left='' lost='' spec ranks=0
+    answered=$(mktemp -d) || return 1
+    for spec in ${hosts//,/ }; do
+        { ! _answers "${spec%:*}" || : >"$answered/${spec%:*}"; } &
+    done
+    wait
+    for spec in ${hosts//,/ }; do
+        if [[ -e $answered/${spec%:*} ]]; then
+            left+=${left:+,}$spec
+            ranks=$((ranks + ${spec##*:}))
+        else
+            lost+=${lost:+, }${spec%:*}
+        fi
+    done
+    rm -r "$answered"
+    [[ -n $left && -n $lost ]] || return 1
+    if ((losses >= ${FASTVID_MAX_LOSSES:-10})); then
+        say "lost $lost; not going on after $losses losses (FASTVID_MAX_LOSSES)."
+        return 1
+    fi
+    losses=$((losses + 1))
+    say "lost $lost; going on with $ranks ranks on the other hosts."
+    launch_ranks "$ranks" "$left"
 }
 
 # Puts this job back into the queue; it goes on from its run file. Without Slurm whoever has sent the
@@ -183,14 +286,27 @@ _requeue() {
 # run_fastvid ARGUMENTS...: runs `python -m fastvid ARGUMENTS` on the ranks of launch_ranks, and
 # ends this script with its exit status.
 run_fastvid() {
-    local arguments=() argument
-    for argument; do
-        # A requeued job goes on with what it began; it must not start over again and again.
-        [[ $argument == --restart && ${SLURM_RESTART_COUNT:-0} -gt 0 ]] || arguments+=("$argument")
-    done
+    local arguments argument restarted=${SLURM_RESTART_COUNT:-0}
     _listen
-    # Bash before 4.4 takes an empty array for one that is not set.
-    _run ${launch[@]+"${launch[@]}"} "$python" -m fastvid ${arguments[@]+"${arguments[@]}"}
+    local losses=0
+    if _several_hosts; then
+        FASTVID_LEFT=$(mktemp "${TMPDIR:-/tmp}/fastvid-left.XXXXXX") || exit
+        export FASTVID_LEFT
+        trap 'rm -f "$FASTVID_LEFT"' EXIT
+    fi
+    while :; do
+        arguments=()
+        for argument; do
+            # What goes on with what it began must not start over again and again.
+            [[ $argument == --restart && $restarted -gt 0 ]] || arguments+=("$argument")
+        done
+        # Bash before 4.4 takes an empty array for one that is not set.
+        _run ${launch[@]+"${launch[@]}"} "$python" -m fastvid ${arguments[@]+"${arguments[@]}"}
+        # What it refused, was told or was asked to stop is no loss of a host.
+        [[ " 0 $EX_BAD_INPUT $EX_TEMPFAIL " != *" $status "* && -z $warned$ended ]] || break
+        { _several_hosts && _drop_lost_hosts; } || break
+        restarted=1
+    done
     # Only after a warning of our own, and only what the warning has ended, not a failure.
     if [[ -n $warned && " $EX_TEMPFAIL ${KILLED[*]} " == *" $status "* ]]; then
         sleep "$CANCEL_S"
@@ -203,6 +319,8 @@ run_fastvid() {
 # stylize INPUT OUTPUT [OPTIONS]: repaints a video on all tasks of the job.
 stylize() {
     launch_ranks "${SLURM_NTASKS:?is set by sbatch --ntasks}"
+    patience_with_hosts
     # Options given by the user come last and win.
-    run_fastvid stylize "$1" -o "$2" --threads "${SLURM_CPUS_PER_TASK:-1}" "${@:3}"
+    run_fastvid stylize "$1" -o "$2" --threads "${SLURM_CPUS_PER_TASK:-1}" \
+        ${patience[@]+"${patience[@]}"} "${@:3}"
 }

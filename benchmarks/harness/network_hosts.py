@@ -73,6 +73,11 @@ class NetworkHosts:
             self.close()
             raise
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of the hosts, in order."""
+        return tuple(self._addresses)
+
     def _make(self) -> None:
         names = [f"{address} host{number}" for number, address in enumerate(self._addresses, 1)]
         (self._folder / "hosts").write_text("\n".join(["127.0.0.1 localhost", *names]) + "\n")
@@ -163,6 +168,13 @@ class NetworkHosts:
             "-hosts",
             ",".join(f"{address}:{ranks_each}" for address in self._addresses),
         ]
+
+    def lose(self, number: int) -> None:
+        """A host, counted from 1, is gone from one moment to the next, with its network first."""
+        self._ip(f"link set host{number} down")
+        holder = self._holders[number]
+        holder.kill()
+        holder.wait(_TIMEOUT_S)
 
     def bytes_sent(self) -> list[int]:
         """What has left each host over the network so far, headers included."""

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import av
+from av.codec import CodecContext
 from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from fastvid.decode.truncation import ends_early
@@ -148,6 +150,18 @@ def best_video_stream(container: InputContainer, path: str) -> VideoStream:
         if stream.index != best.index:
             stream.discard = av.stream.Discard.all
     return best
+
+
+def decoding_context(stream: VideoStream, decoder: str) -> VideoCodecContext:
+    """What decodes a stream: its own decoder, or a fresh one of that name."""
+    if not decoder:
+        return stream.codec_context
+    context = CodecContext.create(decoder, "r")
+    assert isinstance(context, VideoCodecContext)
+    context.extradata = stream.codec_context.extradata
+    context.thread_count = DECODER_THREADS
+    context.options = {"max_pixels": str(MAX_PIXELS)}
+    return context
 
 
 def _rank(stream: VideoStream) -> tuple[bool, bool, int, int]:

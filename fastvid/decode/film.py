@@ -156,7 +156,7 @@ class FileSource(VideoSource):
         timeline = scan.timeline
         first, stop = part
         last = (len(timeline) if stop is None else stop) - 1
-        self.frame_count = last + 1 - first
+        self.frame_count, self.film_frame_count = last + 1 - first, len(timeline)
         self.stream_index = scan.stream_index
         self.first_pts, self.end_pts = timeline.time(first), timeline.time(last + 1)
         self.damage, self.late_notes = [], []

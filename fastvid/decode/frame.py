@@ -13,7 +13,8 @@ class Frame:
     """One decoded frame.
 
     index: position in the chosen part of the video, from 0, without gaps.
-    image: (H, W, 3) uint8 RGB, C-contiguous, full range, square pixels, upright.
+    image: (H, W, 3) uint8 RGB, C-contiguous, full range, square pixels, upright; behind red, green
+        and blue, masks that go with the frame (`fastvid.regions.planes`), if there are any.
     pts, duration: presentation time stamp and duration in units of `VideoInfo.time_base`.
     checksum: of the image, for whoever decodes it again; None where nobody does.
     """

@@ -210,7 +210,7 @@ class ImageSource(VideoSource):
         peak_nits = source_peak_nits(sample) if color.hdr else None
         self._form = PictureForm(width, height, turn, peak_nits, picture_look(sample), "center")
         self.stream_index = None
-        self.frame_count = len(self._paths)
+        self.frame_count, self.film_frame_count = len(self._paths), len(images.names)
         self.first_pts, self.end_pts = first, stop
         self.damage, self.late_notes = [], []
         # Images carry full-range samples; the film made of them is an ordinary one.

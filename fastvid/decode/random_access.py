@@ -4,7 +4,7 @@ What can't be read exactly is refused, never guessed: then the film must be deco
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import av
@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from fastvid.decode.colors import source_color
-from fastvid.decode.container import best_video_stream, open_container, reason
+from fastvid.decode.container import best_video_stream, decoding_context, open_container, reason
 from fastvid.decode.entry_points import EntryPoints
 from fastvid.decode.film_index import FilmIndex, FolderIndex, SourceIndex, picture_look
 from fastvid.decode.filters import RgbConverter
@@ -78,15 +78,23 @@ class FilmReader:
     """The frames of a video file. Holds a decoder and one frame; not for two threads at once.
 
     It reads on where that is cheaper than seeking, so that frames are best asked for in order.
+    convert: what becomes of a decoded picture; None: a frame as `open_source` gives it. decoder:
+    the name of another than the usual one.
     """
 
-    def __init__(self, index: FilmIndex) -> None:
+    def __init__(
+        self,
+        index: FilmIndex,
+        convert: Callable[[VideoFrame], np.ndarray] | None = None,
+        decoder: str = "",
+    ) -> None:
         self._index = index
         self._watch = Watch(index.path)
         form = index.form
-        self._convert = RgbConverter(
+        self._convert = convert or RgbConverter(
             form.width, form.height, form.turn, form.peak_nits, form.chroma
         )
+        self._decoder = decoder
         self._opened: tuple[InputContainer, VideoStream] | None = None
         self._pictures: Iterator[VideoFrame] | None = None
         # The picture that comes next, by its number in the file.
@@ -163,7 +171,7 @@ class FilmReader:
 
     def _decoded(self, entry: int) -> Iterator[VideoFrame]:
         container, stream = self._open(afresh=entry == 0)
-        context = stream.codec_context
+        context = decoding_context(stream, self._decoder)
         for packet in self._packets_from(container, stream, entry):
             if packet.is_corrupt:
                 raise self._refusal(int(self._index.entries.frames[entry]), "a packet is damaged")

@@ -18,6 +18,7 @@ class VideoSource(ABC):
     first_pts, end_pts: when the chosen part begins and ends, in units of info.time_base;
         both are exact once the iteration is over, and before in any sound file.
     frame_count: how many frames the chosen part has, by the packets in the file.
+    film_frame_count: the same of the whole film.
 
     Each `iter()` decodes afresh. Not for two threads at once.
     """
@@ -29,6 +30,7 @@ class VideoSource(ABC):
     first_pts: int
     end_pts: int
     frame_count: int
+    film_frame_count: int
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:

@@ -1,6 +1,6 @@
 """Who decodes: rank 0 for all, or every rank what it computes (`--decode`)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.same_input import ranks_that_differ
+from fastvid.regions.planes import FramePlanes
 
 # What a rank may decode for each frame that it uses before `auto` leaves it to rank 0: at any size
 # less than 5 % of what painting takes with the bundled styles (docs/performance.md).
@@ -31,11 +32,12 @@ def choose_decoding(
     comm: Communicator,
     note: Callable[[str], None],
     check: Callable[[], None],
+    masks: Sequence[str] = (),
 ) -> SourceIndex | None:
     """The index by which every rank reads its own frames; None where rank 0 decodes.
 
     note: takes what the user should know. check: called while other ranks are waited for; it may
-    raise.
+    raise. masks: where those lie that every rank reads along with the frames.
     Raises InputError if every rank is to decode and can't, with rank, file and reason.
     """
     if rank0_decodes(options, comm.size):
@@ -46,9 +48,10 @@ def choose_decoding(
     try:
         index = seekable_index(source)
         check_cost(options, index, comm.size)
-        differ = ranks_that_differ(comm, index.path, patience_s, check)
-        if differ:
-            raise NotSeekable("; ".join(differ))
+        for path in dict.fromkeys((index.path, *masks)):
+            differ = ranks_that_differ(comm, path, patience_s, check)
+            if differ:
+                raise NotSeekable("; ".join(differ))
     except (NotSeekable, InputError) as error:
         note(leave_to_rank0(options, error))
         return None
@@ -83,6 +86,16 @@ def marked_frames(source: VideoSource, cuts: str, ranks_read: bool) -> Iterator[
     if not ranks_read:
         return marked
     return ((replace(frame, checksum=checksum(frame.image)), begins) for frame, begins in marked)
+
+
+def with_planes(
+    marked: Iterable[tuple[Frame, bool]], planes: FramePlanes | None
+) -> Iterator[tuple[Frame, bool]]:
+    """The frames with their masks as further planes (`fastvid.regions.planes`)."""
+    for frame, begins in marked:
+        if planes is not None:
+            frame = replace(frame, image=planes.attach(frame.index, frame.image))
+        yield frame, begins
 
 
 def _unchanged(source: VideoSource) -> Iterator[Frame]:

@@ -24,6 +24,12 @@ _FLOW_BYTES_PER_PX = 64
 _DECODER_BYTES_PER_PX = 20 * 3 // 2
 # Interpreter, libraries and the frame model's weights (measured: 330 MB).
 _BASE_BYTES = 400 << 20
+# Regions: a mask in every frame; weights and shares of the frames at hand; where their edges follow
+# the picture, the guided filter at work (some 30 planes of float32).
+_REGION_FRAMES = 8
+_REFINING_BYTES_PER_PX = 120
+# Each output has a gate of its own then.
+_GATE_BYTES_PER_PX = 2
 # Rank 0 besides: frames decoded ahead, fetched ones, the encoder's look-ahead (libx264, medium: 60
 # frames at 1.5 bytes a pixel and their references).
 _RANK0_FRAMES = 48
@@ -33,10 +39,10 @@ _ENCODED_SHARE = 0.10
 _RESERVE_BYTES = 64 << 20
 
 
-def frame_bytes(info: VideoInfo, keep: Sequence[str]) -> int:
+def frame_bytes(info: VideoInfo, keep: Sequence[str], regions: int = 0) -> int:
     """Bytes that a frame takes in the run file, uncompressed."""
-    pixels = info.width * info.height
-    return pixels * (3 + (8 if "flow" in keep else 0) + (1 if "occlusion" in keep else 0))
+    kept = {"flow": 8, "occlusion": 1, "regions": regions}
+    return info.width * info.height * (3 + sum(kept[name] for name in keep))
 
 
 def run_file_bytes(info: VideoInfo, options: StylizeOptions) -> int | None:
@@ -46,7 +52,11 @@ def run_file_bytes(info: VideoInfo, options: StylizeOptions) -> int | None:
         count = 2 * PART_FRAMES if count is None else min(count, 2 * PART_FRAMES)
     if count is None:
         return None
-    return count * frame_bytes(info, options.keep) * len(options.styles)
+    return count * _frame_bytes(info, options) * len(options.styles)
+
+
+def _frame_bytes(info: VideoInfo, options: StylizeOptions) -> int:
+    return frame_bytes(info, options.keep, len(options.regions))
 
 
 def check_disk(info: VideoInfo, options: StylizeOptions, stored_frames: int) -> None:
@@ -55,7 +65,7 @@ def check_disk(info: VideoInfo, options: StylizeOptions, stored_frames: int) -> 
     needed = run_file_bytes(info, options)
     if needed is None:
         return
-    stored = stored_frames * frame_bytes(info, options.keep) * len(options.styles)
+    stored = stored_frames * _frame_bytes(info, options) * len(options.styles)
     needed = max(0, needed - stored)
     needed += int(_ENCODED_SHARE * needed) + _RESERVE_BYTES
     free = free_disk_bytes(options.run_path)
@@ -87,7 +97,17 @@ def rank_bytes(
     else:
         task = held * (options.segment_length + 1) * (_TASK_BYTES_PER_PX + styles + kept)
     decoder = _DECODER_BYTES_PER_PX if options.decode != "rank0" else 0
-    return _BASE_BYTES + pixels * (task + decoder + _FLOW_BYTES_PER_PX) + paint_bytes
+    regions = _regions_bytes_per_px(options, held * (options.segment_length + 1))
+    return _BASE_BYTES + pixels * (task + decoder + regions + _FLOW_BYTES_PER_PX) + paint_bytes
+
+
+def _regions_bytes_per_px(options: StylizeOptions, frames: int) -> int:
+    """What masks add to a rank that holds so many frames."""
+    count, outputs = len(options.regions), len(options.styles)
+    if not count:
+        return 0
+    at_hand = _REGION_FRAMES * (count + outputs * (count + 1))
+    return frames * (count + outputs * _GATE_BYTES_PER_PX) + at_hand + _REFINING_BYTES_PER_PX
 
 
 def rank0_extra_bytes(info: VideoInfo, options: StylizeOptions) -> int:
@@ -96,7 +116,8 @@ def rank0_extra_bytes(info: VideoInfo, options: StylizeOptions) -> int:
     frames = _RANK0_FRAMES + 4 * options.segment_length
     if options.stretches is not None:
         frames += 2 * (options.stretches.seam_frames + options.stretches.warm_up)
-    return pixels * (3 * frames + _ENCODER_BYTES_PER_PX) * len(options.styles)
+    masks = frames * len(options.regions)
+    return pixels * ((3 * frames + _ENCODER_BYTES_PER_PX) * len(options.styles) + masks)
 
 
 def check_memory(

@@ -37,6 +37,7 @@ class _Segment:
     frames: list[np.ndarray]
     flows: list[np.ndarray]
     occlusions: list[np.ndarray]
+    weights: Sequence[np.ndarray]
 
 
 # What the storing thread is given: a segment to store, the (start, stop) of frames that are stored
@@ -121,11 +122,12 @@ class Gatherer:
         frames: list[np.ndarray],
         flows: list[np.ndarray],
         occlusions: list[np.ndarray],
+        weights: Sequence[np.ndarray] = (),
     ) -> None:
         """Takes a finished segment, in any order. frames: (styles, H, W, 3) uint8 RGB each."""
-        size = sum(a.nbytes for group in (frames, flows, occlusions) for a in group)
+        size = sum(a.nbytes for group in (frames, flows, occlusions, weights) for a in group)
         self._backlog.arrived(size)
-        self._items.put(_Segment(record, frames, flows, occlusions))
+        self._items.put(_Segment(record, frames, flows, occlusions, weights))
 
     def skip(self, start: int, stop: int) -> None:
         """Notes frames that were stored by an earlier run."""
@@ -275,7 +277,7 @@ class Gatherer:
             start, stop = item.record.start, item.record.stop
             for style, feed in enumerate(self._feeds):
                 frames = [frame[style] for frame in item.frames]
-                feed.store(item.record, frames, item.flows, item.occlusions)
+                feed.store(item.record, frames, item.flows, item.occlusions, item.weights)
             self._backlog.stored()
         else:
             start, stop = item

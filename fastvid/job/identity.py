@@ -9,6 +9,7 @@ from typing import Any
 from fastvid.decode.cuts import read_cuts
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
+from fastvid.regions.settings import RegionSettings, describe_change, same_regions
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PictureOptions, PictureSettings
 from fastvid.style.scale import painted_size
@@ -27,8 +28,11 @@ def picture_settings(
     recurrent: bool = False,
     flow_sha256: str | None = None,
     processors: Sequence[str] = (),
+    regions: tuple[RegionSettings, ...] = (),
+    masking: str | None = None,
 ) -> PictureSettings:
-    """The settings of a run with these options. processors: of all ranks, empty for this one's."""
+    """The settings of a run with these options. processors: of all ranks, empty for this one's.
+    regions: as they were opened. masking: what makes masks, None where films are painted."""
     shaping = {one.name: getattr(options, one.name) for one in fields(PictureOptions)}
     if recurrent:
         shaping["temporal_strength"] = 0.0
@@ -40,13 +44,18 @@ def picture_settings(
         pipeline=options.pipeline if recurrent else None,
         overlap=options.stretches,
         flow_sha256=flow_sha256,
+        regions=regions,
+        masking=masking,
     )
 
 
+# Compared by what they mean; a run without any has none recorded.
+_REGIONS = "regions"
+_MASKING = "masking"
 # Run files that were begun before these were noted lack them, and are continued all the same.
 _NOTED_LATER = ("reading",)
 # Noted only where they change the picture, and what it is where they do not.
-_WHERE_USED = {"stroke": "none (painted at the film's own size)"}
+_WHERE_USED = {_MASKING: "painting", "stroke": "none (painted at the film's own size)"}
 
 # What a run file records of a run, as messages call it: an option by its flag, and what is none.
 _WORDS = {one.option.recorded_as or one.name: one.flag for one in options_of(StylizeOptions)} | {
@@ -56,6 +65,7 @@ _WORDS = {one.option.recorded_as or one.name: one.flag for one in options_of(Sty
     "size": "the size of the frames",
     "processor": "the kind of processor",
     "reading": "the software that reads the film",
+    _MASKING: "what makes the masks",
 }
 
 
@@ -85,6 +95,9 @@ def run_identity(
         del identity["pipeline"]
     else:
         identity["first_frame_sha256"] = first_frame_sha256
+    for name in (_REGIONS, _MASKING):
+        if not identity[name]:
+            del identity[name]
     height_width = size[1], size[0]
     if settings.pipeline or painted_size(*height_width, settings.stroke) == height_width:
         # Painted at its own size, as every film was before there was a choice.
@@ -133,10 +146,15 @@ def check_same_run(path: object, recorded: Mapping[str, Any], wanted: Mapping[st
             _log.warning("%s does not say what was %s: %s now", path, _WORDS[name], wanted[name])
     known = [name for name in wanted if name in recorded or name not in _NOTED_LATER]
     known += [name for name in _WHERE_USED if name in recorded and name not in wanted]
-    changed = [name for name in known if recorded.get(name) != wanted.get(name)]
-    if not changed:
-        return
+    changed = [
+        name for name in known if name != _REGIONS and recorded.get(name) != wanted.get(name)
+    ]
     words = []
+    regions = recorded.get(_REGIONS), wanted.get(_REGIONS)
+    if not same_regions(*regions):
+        words.append(describe_change(*regions))
+    if not changed and not words:
+        return
     for name in changed:
         label = _WORDS[name]
         if name.endswith("sha256"):

@@ -20,6 +20,7 @@ from fastvid.job.ownership import own
 from fastvid.motion.flow_folder import FlowFolder
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.parallel.setup import JobSetup
+from fastvid.regions.opening import OpenedRegion, Usual, open_regions, read_style_or_film
 from fastvid.runfile.begin import (
     picture_software,
     previous_settings,
@@ -38,10 +39,11 @@ from fastvid.system.options import Declared, options_of
 
 @dataclass(frozen=True)
 class OpenedStyle:
-    """One style of a job: its checkpoint, the model in it, and where its pictures go."""
+    """One style of a job: its checkpoint, the model in it (None: the film is left), and where its
+    pictures go."""
 
     file: StyleFile
-    model: StyleModel
+    model: StyleModel | None
     output: Path
     run_path: Path
     plan: OutputPlan
@@ -53,7 +55,8 @@ class OpenedJob:
 
     first_frame_model: paints the first frame of each shot, None where the styles do. recurrent:
     whether the models are. paint_bytes: what painting takes of a rank's memory at its peak.
-    input_sha256: of the input's content.
+    input_sha256: of the input's content. regions: parts that are painted in their own way. masking:
+    what makes masks, None where the film is painted.
     """
 
     options: StylizeOptions
@@ -63,6 +66,8 @@ class OpenedJob:
     source: VideoSource
     paint_bytes: int
     input_sha256: str
+    regions: tuple[OpenedRegion, ...] = ()
+    masking: str | None = None
 
     def setup(self, settings: PictureSettings, chosen: Sequence[OpenedStyle]) -> JobSetup:
         """What every rank is told. chosen: the styles that are to be painted."""
@@ -79,6 +84,9 @@ class OpenedJob:
             first_frame_model=self.first_frame_model.data if self.first_frame_model else b"",
             flow_dir=str(options.flow_dir.absolute()) if options.flow_dir else None,
             first_frame=options.frames[0] if options.frames else 0,
+            region_styles=tuple(region.style.data for region in self.regions),
+            masks=tuple(region.place for region in self.regions),
+            size=(self.source.info.width, self.source.info.height),
         )
 
     def identity(self, style: OpenedStyle, settings: PictureSettings) -> dict[str, Any]:
@@ -90,7 +98,7 @@ class OpenedJob:
             software=picture_software(),
             reading=reading_software(),
             input_sha256=self.input_sha256,
-            style_sha256=style.model.sha256,
+            style_sha256=style.file.sha256,
             size=(info.width, info.height),
             encoding=(plan.codec, plan.crf, plan.preset),
             first_frame_sha256=first.sha256 if first else None,
@@ -102,12 +110,14 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
 
     Raises InputError for everything that the user can put right.
     """
-    files = [read_style(style) for style in options.styles]
+    files = [read_style_or_film(style) for style in options.styles]
     models = [
-        load_model(file.data, style) for style, file in zip(options.styles, files, strict=True)
+        load_model(file.data, style) if file.data else None
+        for style, file in zip(options.styles, files, strict=True)
     ]
-    recurrent = check_kind(options, models)
-    painters, first = list(models), None
+    painters = [model for model in models if model is not None]
+    recurrent = check_kind(options, painters)
+    first = None
     if options.first_frame_model is not None:
         first = read_style(options.first_frame_model)
         painters.append(load_frame_model(first.data, options.first_frame_model))
@@ -122,8 +132,15 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     )
     info = source.info
     check_cuts(options.cuts, source.frame_count)
+    regions = open_regions(
+        options.regions,
+        source,
+        options.frames[0] if options.frames else 0,
+        Usual(options.strength, options.keep_colors),
+    )
+    painters += [region.model for region in regions if region.model is not None]
     styles = tuple(
-        OpenedStyle(file, model, output, run_path, _plan(options, info, output, run_path))
+        OpenedStyle(file, model, output, run_path, plan_of(options, info, output, run_path))
         for file, model, (output, run_path) in zip(
             files, models, options.places([file.name for file in files]), strict=True
         )
@@ -131,19 +148,27 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     # Recurrent models paint frames at their own size.
     stroke = stroke_at_own_size(info.height, info.width) if recurrent else options.stroke
     paint_bytes = max(
-        Painter(model, stroke).memory_bytes(info.height, info.width) for model in painters
+        (Painter(model, stroke).memory_bytes(info.height, info.width) for model in painters),
+        default=0,
     )
     if recurrent:
         # It may be painting in both threads of a rank: a shot's first frame in one.
         paint_bytes *= 2
     return OpenedJob(
-        options, styles, first, recurrent, source, paint_bytes, fingerprint(str(options.input))
+        options,
+        styles,
+        first,
+        recurrent,
+        source,
+        paint_bytes,
+        fingerprint(str(options.input)),
+        regions,
     )
 
 
-def _plan(options: StylizeOptions, info: VideoInfo, output: Path, run_path: Path) -> OutputPlan:
+def plan_of(options: StylizeOptions, info: VideoInfo, output: Path, run_path: Path) -> OutputPlan:
     """How one style's output is written. Raises InputError if that, or its run file, can't be."""
-    plan = plan_output(
+    planned = plan_output(
         output,
         info=info,
         codec=options.codec,
@@ -153,7 +178,7 @@ def _plan(options: StylizeOptions, info: VideoInfo, output: Path, run_path: Path
         overwrite=options.overwrite,
     )
     _check_run_path(options.input, output, run_path)
-    return plan
+    return planned
 
 
 def _check_run_path(source: Path, output: Path, run_path: Path) -> None:
@@ -203,6 +228,8 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
         recurrent=job.recurrent,
         flow_sha256=FlowFolder(options.flow_dir).fingerprint() if options.flow_dir else None,
         processors=[peer.processor for peer in peers if peer.processor],
+        regions=tuple(region.settings for region in job.regions),
+        masking=job.masking,
     )
     identities = [job.identity(style, settings) for style in job.styles]
     stored = []
@@ -233,14 +260,15 @@ def _recorded(previous: Sequence[dict[str, Any] | None], name: str) -> Any:
 
 
 def check_kind(options: StylizeOptions, models: Sequence[StyleModel]) -> bool:
-    """Whether the run is one of recurrent models.
+    """Whether the run is one of recurrent models. models: may be none, where the film is left.
 
     Raises InputError if options do not go with the kind of the models, or the models not together.
     """
     recurrent = bool(recurrent_models(models))
+    name = models[0].name if models else options.styles[0]
     for one in options_of(StylizeOptions):
         if one.is_changed(options):
-            _check_goes_with(one, options, models[0].name, recurrent)
+            _check_goes_with(one, options, name, recurrent)
     return recurrent
 
 

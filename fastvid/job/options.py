@@ -13,6 +13,7 @@ from pathlib import Path
 from fastvid.encode.codecs import available_codecs
 from fastvid.errors import InputError
 from fastvid.job.job_options import JOB, JobOptions
+from fastvid.regions.spec import FILM, REGION, WORDS, Region
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PICTURE, PictureOptions
 from fastvid.style.cards import DEFAULT_STYLE
@@ -34,7 +35,8 @@ from fastvid.system.options import check_options, inner_options, option, options
 RECURRENT_LOOKAHEAD_FACTOR = 4
 # Stretches: the next one begins while the last one waits for its correction.
 OVERLAP_LOOKAHEAD = 2
-KEEPABLE = ("flow", "occlusion")
+REGIONS = "regions"
+KEEPABLE = ("flow", "occlusion", REGIONS)
 
 PART, RECURRENT, OUTPUT = "which part, at which size", "recurrent models", "the output"
 # The headings of the help, in order; the first options have none.
@@ -67,6 +69,20 @@ class StylizeOptions(PictureOptions, JobOptions):
         form=NAME_OR_PATH,
         metavar="NAME|PATH",
         repeated=True,
+    )
+    regions: Sequence[Region] = option(
+        (),
+        "paints a part of the picture in a style of its own; film leaves the film, here and in "
+        "--style. MASK: a folder of numbered images, a video, or one image for all frames; :3 or "
+        f":#ff0000 behind it chooses a label or a colour. Words: {' '.join(WORDS)}. Repeatable, "
+        "later ones lie over earlier ones",
+        group=PICTURE,
+        form=REGION,
+        flag="--region",
+        metavar=("MASK STYLE", "WORD"),
+        repeated=True,
+        only_for="frame",
+        why="it paints whole frames, out of those before",
     )
     run_file: Path | None = option(
         None,
@@ -153,7 +169,7 @@ class StylizeOptions(PictureOptions, JobOptions):
         "stores these in the run file too",
         group=OUTPUT,
         form=NAMES,
-        metavar="flow,occlusion",
+        metavar=",".join(KEEPABLE),
         check=_unkeepable,
     )
     compression: str = option(
@@ -175,6 +191,12 @@ class StylizeOptions(PictureOptions, JobOptions):
         if self.stretches is None:
             _refuse_overlap(self)
         check_options(self)
+        if REGIONS in self.keep and not self.regions:
+            raise InputError("--keep regions: there are no regions; say which with --region.")
+        if FILM in self.styles and not self.regions:
+            raise InputError(
+                f"--style {FILM} alone paints nothing: say with --region what is to be painted."
+            )
         if self.stretches is not None:
             self.stretches.check()
         if self.flow_dir and self.estimates_otherwise:

@@ -4,7 +4,7 @@ Once all frames are stored, the parts of the video that are left may be encoded 
 besides (`fastvid.encode.shared_encoding`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -85,12 +85,13 @@ class OutputFeed:
         frames: list[np.ndarray],
         flows: list[np.ndarray],
         occlusions: list[np.ndarray],
+        weights: Sequence[np.ndarray] = (),
     ) -> None:
         """Stores a finished segment. Raises StorageError."""
         if self.writer.has(record.start, record.stop):
             return  # by an earlier run, which lacked the segment in another style
         with self._busy:
-            self.writer.store(record, frames, flows, occlusions)
+            self.writer.store(record, frames, flows, occlusions, weights)
         if record.start < self._next_frame + QUEUE_FRAMES:
             times = zip(record.pts, record.durations, strict=True)
             for index, frame, (pts, duration) in zip(

@@ -1,5 +1,6 @@
 """What is done before the ranks are called: all is opened and checked, the run files are begun."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,23 +41,32 @@ class StyleOutput:
 @dataclass
 class Prepared:
     """A job that can begin. paintings: those that are not complete yet. span: first and last time
-    stamp if only a part of the film was chosen."""
+    stamp if only a part of the film was chosen. notes: what is to be said at the end, too."""
 
     options: StylizeOptions
     source: VideoSource
     paintings: list[StyleOutput]
     setup: JobSetup
     span: tuple[int, int] | None
+    notes: tuple[str, ...] = ()
+
+
+# Opens what a job needs: what paints, and the film.
+Opening = Callable[[StylizeOptions, ExitStack], OpenedJob]
 
 
 def prepare(
-    options: StylizeOptions, comm: Communicator, progress: Progress, stack: ExitStack
+    options: StylizeOptions,
+    comm: Communicator,
+    progress: Progress,
+    stack: ExitStack,
+    opening: Opening = open_job,
 ) -> Prepared:
     """Opens and checks whatever a job needs; `stack` closes it again.
 
     Raises InputError for everything that the user can put right; then nothing new is left behind.
     """
-    job = open_job(options, stack)
+    job = opening(options, stack)
     settled = settle(job, comm.peers, stack)
     source = job.source
     span = (source.first_pts, source.end_pts) if options.frames else None
@@ -71,13 +81,14 @@ def prepare(
             clear_parts(style.plan.path)  # if it was killed before it could do that itself
     for style, _ in left:
         remove_leftovers(style.plan.path)
+    about_regions = tuple(region.note for region in job.regions if region.note)
     if left:
         if processors := processor_note(settled.settings):
             progress.note(processors)
-        for note in dict.fromkeys((*source.info.notes, *left[0][0].plan.notes)):
+        for note in dict.fromkeys((*source.info.notes, *left[0][0].plan.notes, *about_regions)):
             progress.note(note)
     setup = job.setup(settled.settings, [style for style, _ in left])
-    return Prepared(options, source, [output for _, output in left], setup, span)
+    return Prepared(options, source, [output for _, output in left], setup, span, about_regions)
 
 
 def _begin(
@@ -91,7 +102,7 @@ def _begin(
         stream_index=source.stream_index,
         span=span,
         style_name=style.file.name,
-        style_sha256=style.model.sha256,
+        style_sha256=style.file.sha256,
         input_sha256=job.input_sha256,
         ranks=ranks,
         threads=settled.settings.threads,
@@ -106,6 +117,7 @@ def _begin(
         source.info,
         options.keep,
         options.compression,
+        [region.settings.name for region in job.regions],
     )
     if not begun:
         clear_parts(style.plan.path)

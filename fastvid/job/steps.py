@@ -12,7 +12,7 @@ from fastvid.decode.frame import Frame
 from fastvid.encode.encoded_parts import PART_FRAMES, EncodedParts
 from fastvid.encode.encoder_thread import encoder_threads
 from fastvid.errors import Stopped
-from fastvid.job.decoding import marked_frames
+from fastvid.job.decoding import marked_frames, with_planes
 from fastvid.job.gather import Gatherer
 from fastvid.job.lead import Leader
 from fastvid.job.load import COMPUTE_BELOW_LOAD, Rank0Load
@@ -121,6 +121,11 @@ class Run:
         marked = marked_frames(
             self._job.source, self._job.options.cuts, ranks_read=self._index is not None
         )
+        if self._index is None:
+            planes = self._job.setup.planes()
+            if planes is not None:
+                self._ends.callback(planes.close)
+            marked = with_planes(marked, planes)
         return timed(marked, self._decoding)
 
     def cut(self, frames: Iterable[tuple[Frame, bool]]) -> Iterator[Segment]:
@@ -183,7 +188,12 @@ class Run:
             seams=None if overlap is None else SeamReport(overlap.seam_frames),
         )
         worker = Worker(
-            comm, engine, self._job.setup.lookahead, options.keep, with_errors=overlap is not None
+            comm,
+            engine,
+            self._job.setup.lookahead,
+            options.keep,
+            with_errors=overlap is not None,
+            planes=self._job.setup.planes(),
         )
         if self._index is not None:
             worker.read_film(self._index)
@@ -207,6 +217,8 @@ class Run:
         """Puts the outputs together and marks the run files as complete."""
         self._tell_of_seams(coordinator)
         source, paintings = self._job.source, self._job.paintings
+        for note in self._job.notes:
+            self._progress.note(note)
         for note in (*source.late_notes, *source.damage):
             self._progress.warn(note)
         seconds = _seconds_by_stage(coordinator)

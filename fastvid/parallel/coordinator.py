@@ -47,6 +47,7 @@ class Sink(Protocol):
         frames: list[np.ndarray],
         flows: list[np.ndarray],
         occlusions: list[np.ndarray],
+        weights: Sequence[np.ndarray] = (),
     ) -> None:
         """Takes a finished segment, in any order."""
 
@@ -288,4 +289,10 @@ class Coordinator:
             durations=[frame.duration for frame in segment.frames],
             times=stage_times,
         )
-        self._sink.put(record, list(result.frames), list(result.flows), list(result.occlusions))
+        self._sink.put(
+            record,
+            list(result.frames),
+            list(result.flows),
+            list(result.occlusions),
+            result.weights,
+        )

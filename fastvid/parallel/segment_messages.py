@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Self
 
 import numpy as np
@@ -134,7 +135,8 @@ class Result(Body, kind=Kind.RESULT):
 
     times: of every stage. frames: (styles, H, W, 3) uint8 RGB. flows, (H, W, 2) float32, and
     occlusions, (H, W) uint8: one a frame where they are kept, else none. errors: the temporal error
-    of each frame where somebody wants them, else none.
+    of each frame where somebody wants them, else none. weights, (regions, H, W) uint8: one a frame
+    where they are kept.
     """
 
     segment: int
@@ -143,25 +145,30 @@ class Result(Body, kind=Kind.RESULT):
     flows: tuple[np.ndarray, ...] = ()
     occlusions: tuple[np.ndarray, ...] = ()
     errors: tuple[float, ...] = ()
+    weights: tuple[np.ndarray, ...] = ()
 
     def pack(self) -> Content:
         spans = [(self.times[stage].start, self.times[stage].seconds) for stage in STAGES]
         measured = np.concatenate([np.array(spans).ravel(), np.array(self.errors, np.float64)])
-        header = (self.segment, len(self.frames), len(self.flows))
-        return Content(header, (measured, *self.frames, *self.flows, *self.occlusions))
+        groups = (self.frames, self.flows, self.occlusions, self.weights)
+        images = (image for group in groups for image in group)
+        return Content((self.segment, *map(len, groups)), (measured, *images))
 
     @classmethod
     def unpack(cls, content: Content) -> Self:
-        segment, frames, flows = content.header
+        segment, *counts = content.header
         measured, *images = content.arrays
+        left = iter(images)
+        frames, flows, occlusions, weights = (tuple(islice(left, count)) for count in counts)
         spans = measured[: 2 * len(STAGES)].reshape(-1, 2).tolist()
         return cls(
             segment,
             {stage: StageTime(*span) for stage, span in zip(STAGES, spans, strict=True)},
-            tuple(images[:frames]),
-            tuple(images[frames : frames + flows]),
-            tuple(images[frames + flows :]),
+            frames,
+            flows,
+            occlusions,
             tuple(measured[2 * len(STAGES) :].tolist()),
+            weights,
         )
 
 

@@ -39,7 +39,14 @@ def serve_job(
         try:
             _work(
                 comm,
-                Worker(comm, engine, setup.lookahead, setup.keep, with_errors=overlap is not None),
+                Worker(
+                    comm,
+                    engine,
+                    setup.lookahead,
+                    setup.keep,
+                    with_errors=overlap is not None,
+                    planes=setup.planes(),
+                ),
                 Heartbeats(comm, engine, setup.rank_timeout_s),
             )
         finally:

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from fastvid.masking.seeds import SEEDS, SeedPlanes
 from fastvid.parallel.mpi.message import Content
+from fastvid.regions.planes import FramePlanes, MaskPlace, Planes
+from fastvid.regions.settings import RegionSettings
 from fastvid.stages.interface import Stages
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PictureSettings
@@ -20,7 +23,9 @@ class JobSetup:
     style_names, styles: names and checkpoints. first_frame_model: the checkpoint that paints the
     first frame of each shot, empty where the styles do. local_rank: the number of the rank among
     those of its host, which each fills in for itself. flow_dir: where flow and masks are read from,
-    None where they are estimated. first_frame: where the run begins in the film.
+    None where they are estimated. first_frame: where the run begins in the film. region_styles: the
+    checkpoint of each region in the settings, empty for the film, as in `styles`. masks: where the
+    masks of the regions are read; size: of the frames, (width, height).
     """
 
     settings: PictureSettings
@@ -35,11 +40,22 @@ class JobSetup:
     first_frame_model: bytes = b""
     flow_dir: str | None = None
     first_frame: int = 0
+    region_styles: tuple[bytes, ...] = ()
+    masks: tuple[MaskPlace, ...] = ()
+    size: tuple[int, int] = (0, 0)
+
+    def planes(self) -> FramePlanes | None:
+        """What reads the masks of the regions, or has the seeds of masks to be made; None without
+        any."""
+        if self.settings.masking == SEEDS:
+            return SeedPlanes(self.styles[0])
+        return Planes(self.masks, *self.size) if self.masks else None
 
     def arrays(self) -> list[np.ndarray]:
         """As the arrays of a SETUP message."""
         facts = asdict(self)
         first, styles = facts.pop("first_frame_model"), facts.pop("styles")
+        styles += facts.pop("region_styles")
         texts = json.dumps(facts).encode("utf-8")
         return [np.frombuffer(data, dtype=np.uint8) for data in (texts, first, *styles)]
 
@@ -49,11 +65,19 @@ class JobSetup:
         facts = json.loads(message.text(0))
         settings = facts["settings"]
         settings["overlap"] = Overlap(**settings["overlap"]) if settings["overlap"] else None
+        settings["regions"] = tuple(map(RegionSettings.recorded, settings["regions"]))
         facts["settings"] = PictureSettings(**settings)
-        for name in ("style_names", "keep"):
+        facts["masks"] = tuple(MaskPlace(**place) for place in facts["masks"])
+        for name in ("style_names", "keep", "size"):
             facts[name] = tuple(facts[name])
-        first, *styles = (array.tobytes() for array in message.arrays[1:])
-        return cls(**facts, styles=tuple(styles), first_frame_model=first)
+        first, *data = (array.tobytes() for array in message.arrays[1:])
+        count = len(facts["style_names"])
+        return cls(
+            **facts,
+            styles=tuple(data[:count]),
+            first_frame_model=first,
+            region_styles=tuple(data[count:]),
+        )
 
 
 # Benchmarks put sleeping stages in the place of the real ones.
@@ -64,19 +88,25 @@ def real_stages(setup: JobSetup) -> Stages[Any]:
     """The stages that paint. Raises InputError for a style that can't be loaded, or if this rank
     lacks the GPU that the run paints on."""
     # torch takes two seconds to import: only a rank that has a job pays for it.
+    from fastvid.masking.stages import mask_stages
     from fastvid.motion.source import FiledMotion
     from fastvid.stages.choice import choose_stages
     from fastvid.style.device import GPU_BATCH_SIZE, rank_device
     from fastvid.style.loading import load_frame_model, load_model
 
+    source = FiledMotion(setup.flow_dir, setup.first_frame) if setup.flow_dir else None
+    if setup.settings.masking:
+        return mask_stages(setup.style_names[0], setup.styles[0], setup.settings, source)
     device = rank_device(setup.settings.device, setup.local_rank)
+    # The film, which nothing paints, has no bytes.
     styles = [
-        load_model(data, name).move_to(device)
+        load_model(data, name).move_to(device) if data else None
         for name, data in zip(setup.style_names, setup.styles, strict=True)
     ]
+    painting = dict.fromkeys(data for data in setup.region_styles if data)
+    in_regions = [load_frame_model(data, "--region").move_to(device) for data in painting]
     first = None
     if setup.first_frame_model:
         first = load_frame_model(setup.first_frame_model, "--first-frame-model").move_to(device)
     batch_size = 1 if device.type == "cpu" else GPU_BATCH_SIZE
-    source = FiledMotion(setup.flow_dir, setup.first_frame) if setup.flow_dir else None
-    return choose_stages(styles, setup.settings, setup.keep, batch_size, first, source)
+    return choose_stages(styles, setup.settings, setup.keep, batch_size, first, source, in_regions)

@@ -23,6 +23,7 @@ from fastvid.parallel.engine.task import LastFrame, Place, Task
 from fastvid.parallel.engine.threads import Failed
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
+from fastvid.regions.planes import FramePlanes
 from fastvid.stages.interface import kept_flow, kept_occlusion
 
 # Where ranks do not ring, a boundary frame is announced so many ranks ahead: a hop may be shorter
@@ -38,7 +39,8 @@ class Worker:
     lookahead: segments, or groups of them, that the rank may hold at a time, from their arrival
     until rank 0 fetches them.
     keep: "flow" and "occlusion" are delivered with the frames if they are named here.
-    with_errors: so are the temporal errors.
+    with_errors: so are the temporal errors. planes: reads the masks that go with the frames that
+    this rank reads itself.
     receivers: of the messages for a worker.
     """
 
@@ -49,12 +51,14 @@ class Worker:
         lookahead: int,
         keep: Sequence[str] = (),
         with_errors: bool = False,
+        planes: FramePlanes | None = None,
     ) -> None:
         self._comm = comm
         self._engine = engine
         self._lookahead = lookahead
         self._keep = keep
         self._with_errors = with_errors
+        self._planes = planes
         self._asked = False
         self._last_group = NOBODY
         self._held: dict[int, int] = {}  # segments, and their groups
@@ -100,7 +104,7 @@ class Worker:
 
     def read_film(self, index: SourceIndex) -> None:
         """From now on this rank may be dealt frames to read itself."""
-        self._reading = SegmentReadingThread(index, self._comm.wake)
+        self._reading = SegmentReadingThread(index, self._comm.wake, self._planes)
         self._engine.watch(self._reading.thread)
 
     def longest_sleep_s(self) -> float:
@@ -241,6 +245,7 @@ class Worker:
                 tuple(kept_flow(motion, like) for motion in flows),
                 tuple(kept_occlusion(motion, like) for motion in occlusions),
                 tuple(task.errors[task.warm_up :]) if self._with_errors else (),
+                tuple(task.weights),
             ),
         )
 

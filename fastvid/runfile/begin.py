@@ -3,7 +3,7 @@
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -84,16 +84,17 @@ def open_run(
     info: VideoInfo,
     keep: tuple[str, ...],
     compression: str,
+    regions: Sequence[str] = (),
 ) -> RunWriter:
     """Goes on with the run file of an earlier run, or begins a new one.
 
-    begun: whether there is one, of the same `identity`. Raises StorageError if the file can't be
-    written.
+    begun: whether there is one, of the same `identity`. regions: names of those whose weights are
+    kept. Raises StorageError if the file can't be written.
     """
     if begun:
         return RunWriter.continue_run(path, compression)
     everything = {**attributes, "settings": to_json(identity)}
-    return RunWriter.create(path, info.height, info.width, everything, keep, compression)
+    return RunWriter.create(path, info.height, info.width, everything, keep, compression, regions)
 
 
 def run_attributes(

@@ -10,6 +10,8 @@
     /ranks             (R,) table                                 what was last heard of each rank
     /flow/backward     (N, H, W, 2) float32                       with --keep flow
     /occlusion         (N, H, W) uint8                            with --keep occlusion
+    /regions/weights   (N, K, H, W) uint8                         with --keep regions: K regions
+    /regions/names     (K,) text                                  their masks and styles
     /journal           (J,) uint8                                 changes on their way into the file
 
 Every frame is a chunk that declares the deflate filter. With `--compression none` (the default) the
@@ -20,6 +22,7 @@ is discarded.
 
 import math
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,8 @@ SEGMENTS = "segments"
 RANKS = "ranks"
 FLOW = "flow/backward"
 OCCLUSION = "occlusion"
+WEIGHTS = "regions/weights"
+REGION_NAMES = "regions/names"
 JOURNAL = "journal"
 
 # Root attributes: what no other run has, and when the run was begun (UTC).
@@ -104,12 +109,16 @@ _DESCRIPTIONS = {
     "in the first frame of a shot.",
     OCCLUSION: "1 where the backward flow is not reliable (occluded or inconsistent), else 0. "
     "All 1 in the first frame of a shot.",
+    WEIGHTS: "Which share of each pixel belongs to each region, in 255ths: frame, region, row, "
+    "column. What all of them leave is the rest of the picture.",
     JOURNAL: "For fastvid alone: changes of this file that are not in their place yet, if its "
     "writer was killed.",
 }
 
 
-def create(path: Path, height: int, width: int, keep: tuple[str, ...]) -> h5py.File:
+def create(
+    path: Path, height: int, width: int, keep: tuple[str, ...], regions: Sequence[str] = ()
+) -> h5py.File:
     """Creates an empty run file and leaves it open for writing. Raises OSError.
 
     Its journal has its room, but is not begun (`journal_place`).
@@ -149,6 +158,11 @@ def create(path: Path, height: int, width: int, keep: tuple[str, ...]) -> h5py.F
             compression_opts=DEFLATE_LEVEL,
             fillvalue=1,
         )
+    if "regions" in keep:
+        shape = (len(regions), height, width)
+        _add(file, WEIGHTS, shape, "u1", compression="gzip", compression_opts=DEFLATE_LEVEL)
+        names = [name.encode("utf-8", errors="surrogateescape") for name in regions]
+        file.create_dataset(REGION_NAMES, data=np.array(names, np.bytes_))
     return file
 
 

@@ -130,6 +130,7 @@ class RunFile:
             raise self._damaged("its time base or frame rate is not positive")
         self.keeps_flow = self._check_kept(layout.FLOW, (2,), np.float32)
         self.keeps_occlusion = self._check_kept(layout.OCCLUSION, (), np.uint8)
+        self.keeps_weights = self._check_weights()
         self.stored = self._file[layout.STORED][:].astype(bool)
         self.encoded = self._file[layout.ENCODED][:].astype(bool)
 
@@ -155,6 +156,18 @@ class RunFile:
         dataset, item = self._file[name], (self.height, self.width, *channels)
         if dataset.shape[1:] != item or dataset.dtype != dtype or dataset.chunks != (1, *item):
             raise self._damaged(f"{name} is {dataset.shape} {dataset.dtype}")
+        return True
+
+    def _check_weights(self) -> bool:
+        """Whether the run kept the weights of its regions."""
+        if layout.WEIGHTS.partition("/")[0] not in self._file:
+            return False
+        self._check_dataset(layout.WEIGHTS)
+        weights = self._file[layout.WEIGHTS]
+        item = weights.shape[1:]
+        good = weights.ndim == 4 and item[1:] == (self.height, self.width) and item[0] < 256
+        if not good or weights.dtype != np.uint8 or weights.chunks != (1, *item):
+            raise self._damaged(f"{layout.WEIGHTS} is {weights.shape} {weights.dtype}")
         return True
 
     def _damaged(self, what: str) -> InputError:
@@ -222,6 +235,10 @@ class RunFile:
     def occlusion(self, index: int) -> np.ndarray:
         """The kept mask of a frame, (H, W) uint8: 1 where the flow can't be trusted, else 0."""
         return self._read_kept(layout.OCCLUSION, index)
+
+    def weights(self, index: int) -> np.ndarray:
+        """The kept shares of the regions of a frame, (regions, H, W) uint8, 255 for all."""
+        return self._read_kept(layout.WEIGHTS, index)
 
     def _read_kept(self, name: str, index: int) -> np.ndarray:
         if name.partition("/")[0] not in self._file or not 0 <= index < len(self._file[name]):

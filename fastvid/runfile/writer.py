@@ -90,12 +90,13 @@ class RunWriter:
         attributes: Mapping[str, Any],
         keep: tuple[str, ...],
         compression: str,
+        regions: Sequence[str] = (),
     ) -> "RunWriter":
         """Starts a new run file; an old one of that name is replaced once the new one can be opened
-        whatever happens."""
+        whatever happens. regions: the names of those whose weights are kept."""
         fresh = path.with_name(f".{path.name}.new")
         try:
-            with layout.create(fresh, height, width, keep) as file:
+            with layout.create(fresh, height, width, keep, regions) as file:
                 for name, value in attributes.items():
                     layout.set_attribute(file, name, value)
                 file.attrs["complete"] = False
@@ -143,15 +144,17 @@ class RunWriter:
         frames: Sequence[np.ndarray],
         flows: Sequence[np.ndarray] = (),
         occlusions: Sequence[np.ndarray] = (),
+        weights: Sequence[np.ndarray] = (),
     ) -> None:
         """Stores a finished segment; when this returns, its frames survive the process."""
         with self._writing():
-            size = sum(a.nbytes for group in (frames, flows, occlusions) for a in group)
+            size = sum(a.nbytes for group in (frames, flows, occlusions, weights) for a in group)
             self._safe.reserve(size + _METADATA_RESERVE_BYTES)
             self._store_times(record)
             self._store_frames(record, frames)
             self._store_kept(layout.FLOW, record.start, flows)
             self._store_kept(layout.OCCLUSION, record.start, occlusions)
+            self._store_kept(layout.WEIGHTS, record.start, weights)
             self._store_rows(record)
             self._safe.before_marks()
             marks = np.ones(record.stop - record.start, dtype=np.uint8)

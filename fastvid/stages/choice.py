@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastvid.errors import InputError
 from fastvid.motion.source import MotionSource
 from fastvid.stages.recurrent import RecurrentRepaint
+from fastvid.stages.regional import RegionalRepaint
 from fastvid.stages.repaint import Repaint
 from fastvid.stages.settings import PictureSettings
 from fastvid.style.model import StyleModel
@@ -27,19 +28,24 @@ def recurrent_models(models: Sequence[StyleModel]) -> list[RecurrentModel]:
 
 
 def choose_stages(
-    models: Sequence[StyleModel],
+    models: Sequence[StyleModel | None],
     settings: PictureSettings,
     keep: tuple[str, ...] = (),
     batch_size: int = 1,
     first: StyleModel | None = None,
     source: MotionSource | None = None,
-) -> Repaint | RecurrentRepaint:
+    region_models: Sequence[StyleModel] = (),
+) -> Repaint | RecurrentRepaint | RegionalRepaint:
     """The stages of these models.
 
-    batch_size: of frame models. first: paints the first frames of shots for recurrent models.
-    source: of flow and masks; None estimates them as the settings say.
+    models: one for each output; None, where there are regions, leaves the film. batch_size: of
+    frame models. first: paints the first frames of shots for recurrent models. source: of flow and
+    masks; None estimates them as the settings say. region_models: of the regions in the settings.
     """
-    recurrent = recurrent_models(models)
+    if settings.regions:
+        return RegionalRepaint(models, region_models, settings, keep, batch_size, source)
+    painters = [model for model in models if model is not None]
+    recurrent = recurrent_models(painters)
     if recurrent:
         return RecurrentRepaint(recurrent, settings, keep, first, source)
-    return Repaint(models, settings, keep, batch_size, source)
+    return Repaint(painters, settings, keep, batch_size, source)

@@ -102,6 +102,15 @@ class BatchStages(Stages[P], Protocol[P]):
         """Begins to paint frames of one size, at least one."""
 
 
+@runtime_checkable
+class WeighingStages(Protocol):
+    """Stages of a picture with parts."""
+
+    def kept_weights(self, frame: np.ndarray) -> np.ndarray | None:
+        """The share of each region of a frame that is to be stored, (regions, H, W) uint8, 255 for
+        all of a pixel; None if nothing is."""
+
+
 def kept_flow(motion: Motion[P] | None, frame: np.ndarray) -> np.ndarray:
     """The backward flow to store, (H, W, 2) float32; zero where `frame` has none."""
     if motion is None or motion.backward is None:

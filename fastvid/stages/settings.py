@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from fastvid.motion.flow import DEFAULT_FLOW_METHOD, FLOW_METHODS
 from fastvid.motion.source import EstimatedMotion
+from fastvid.regions.settings import RegionSettings
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.temporal import DEFAULT_STRENGTH, MAX_STRENGTH
 from fastvid.style.scale import MAX_STROKE, MIN_STROKE
@@ -95,7 +96,9 @@ class PictureSettings(PictureOptions):
     numbers of threads or vector units. device: what paints, "cpu" or the name of the GPU.
     pipeline: how recurrent models run, None for frame models. overlap: how their shots are cut
     into stretches, None where they are not. flow_sha256: of the files that flow and masks are read
-    from, None where they are estimated.
+    from, None where they are estimated. regions: parts that are painted in their own way.
+    masking: of a run that makes masks, what makes them: "seeds", or "network" and the size of the
+    picture that it takes, as in "network 256x144".
     """
 
     threads: int
@@ -104,6 +107,8 @@ class PictureSettings(PictureOptions):
     pipeline: str | None = None
     overlap: Overlap | None = None
     flow_sha256: str | None = None
+    regions: tuple[RegionSettings, ...] = ()
+    masking: str | None = None
 
 
 def estimated_motion(settings: PictureOptions) -> EstimatedMotion:

@@ -3,7 +3,7 @@
 import argparse
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,14 @@ class Form(Generic[T]):
 
     read: Callable[[str], T]
     write: Callable[[T], str]
+
+
+@dataclass(frozen=True)
+class WordsForm(Generic[T]):
+    """The same of a value that takes several words; `read` raises InputError for what is none."""
+
+    read: Callable[[Sequence[str]], T]
+    write: Callable[[T], list[str]]
 
 
 def parse_number(text: str) -> float:

@@ -14,7 +14,7 @@ from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fastvid.errors import InputError
-from fastvid.system.forms import COUNT, NUMBER, TEXT, Form
+from fastvid.system.forms import COUNT, NUMBER, TEXT, Form, WordsForm
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -33,16 +33,18 @@ class Option:
     """What is known of an option beside its name and default.
 
     help: may be a function, where the text takes time to find. group: the heading that it stands
-    under in the help. form: how it is read and written. choices: all that there are, if they are
-    few. repeated: given once for each value. only_for: the kind of models that it goes with,
+    under in the help. form: how it is read and written. flag: its name on the command line, where
+    that is not the field's. choices: all that there are, if they are few. repeated: given once for
+    each value. only_for: the kind of models that it goes with,
     "frame" or "recurrent", empty for all; why: not with the others. recorded_as: its name in a run
     file, where that is another. in_script: whether a written command line repeats it.
     """
 
     help: str | Callable[[], str]
     group: str = ""
-    form: Form[Any] = TEXT
-    metavar: str | None = None
+    form: Form[Any] | WordsForm[Any] = TEXT
+    flag: str = ""
+    metavar: str | tuple[str, ...] | None = None
     choices: tuple[str, ...] = ()
     check: Check | None = None
     repeated: bool = False
@@ -64,8 +66,9 @@ def option(
     help: str | Callable[[], str],
     *,
     group: str = "",
-    form: Form[Any] | None = None,
-    metavar: str | None = None,
+    form: Form[Any] | WordsForm[Any] | None = None,
+    flag: str = "",
+    metavar: str | tuple[str, ...] | None = None,
     choices: Sequence[str] = (),
     check: Check | None = None,
     repeated: bool = False,
@@ -79,6 +82,7 @@ def option(
         help,
         group,
         form or _FORMS.get(type(default), TEXT),
+        flag,
         metavar,
         tuple(choices),
         check,
@@ -111,7 +115,7 @@ class Declared:
     @property
     def flag(self) -> str:
         """Its name on the command line."""
-        return "--" + self.name.replace("_", "-")
+        return self.option.flag or "--" + self.name.replace("_", "-")
 
     @property
     def is_switch(self) -> bool:
@@ -178,7 +182,8 @@ def with_options(options: Holder, values: Mapping[str, object]) -> Holder:
             continue
         value = values[one.name]
         if one.option.repeated and isinstance(value, list):
-            value = tuple(value)
+            form = one.option.form
+            value = tuple(map(form.read, value) if isinstance(form, WordsForm) else value)
         first, *rest = one.path
         if rest:
             holder = changed.get(first, getattr(options, first))
@@ -206,12 +211,18 @@ def option_words(options: "DataclassInstance") -> list[str]:
             words.append(one.flag)
             continue
         several = one.option.repeated and isinstance(value, tuple)
-        # The = keeps a size like -1x360, or a style called -x, from being taken for an option.
-        words += [
-            f"{one.flag}={one.option.form.write(each)}"
-            for each in (cast("tuple[object, ...]", value) if several else (value,))
-        ]
+        for each in cast("tuple[object, ...]", value) if several else (value,):
+            words += _words(one, each)
     return words
+
+
+def _words(one: Declared, value: object) -> list[str]:
+    """An option with a value, as words of a command line."""
+    form = one.option.form
+    if isinstance(form, WordsForm):
+        return [one.flag, *form.write(value)]
+    # The = keeps a size like -1x360, or a style called -x, from being taken for an option.
+    return [f"{one.flag}={form.write(value)}"]
 
 
 def within(low: float, high: float, hint: str = "", *, above: bool = False) -> Check:

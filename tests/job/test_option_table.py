@@ -199,6 +199,6 @@ def test_an_option_is_named_where_it_is_declared_and_where_it_is_used() -> None:
     naming = {
         str(path.relative_to(package))
         for path in package.rglob("*.py")
-        if re.search(r"\.keep_colors\b|\bkeep_colors:", path.read_text(encoding="utf-8"))
+        if re.search(r"\.mask_boundaries\b|\bmask_boundaries:", path.read_text(encoding="utf-8"))
     }
-    assert naming == {"stages/settings.py", "stages/repaint.py"}
+    assert naming == {"stages/settings.py"}

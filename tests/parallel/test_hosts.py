@@ -18,6 +18,7 @@ from support import job_clips, oracle
 from support.job_clips import Clip
 from support.launching import TIMEOUT_S, RunningJob, mpirun
 from support.places import BENCHMARKS, PROGRAMS, REPOSITORY
+from support.slurm_jobs import wait_for_frames
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.mpi, pytest.mark.timeout(600)]
 
@@ -204,6 +205,56 @@ def test_hosts_end_with_what_made_them(hosts: NetworkHosts, tmp_path: Path) -> N
         while maker.processes():
             assert time.monotonic() < deadline, "the hosts live on"
             time.sleep(0.05)
+
+
+def test_a_job_goes_on_without_a_host_that_is_lost(
+    hosts: NetworkHosts, cut_clip: Clip, tiny_style: Path
+) -> None:
+    """Nothing is started by hand, and the bytes are the same. (With the first host goes rank 0.)"""
+    slow_python = hosts.work.parent / "python"
+    slow_python.write_text(
+        f'#!/bin/bash\nshift 2 # -m fastvid\nexec {sys.executable} {PROGRAMS}/slow_paint.py "$@"\n'
+    )
+    slow_python.chmod(0o755)
+    (hosts.work.parent / "pause").write_text("0.4")
+    listed = hosts.work.parent / "listed"
+    listed.write_text("".join(f"{address}\n" for address in hosts.addresses))
+    (hosts.work / "in.mkv").symlink_to(cut_clip.path)
+    (hosts.work / "style.pt").write_bytes(tiny_style.read_bytes())
+    environs = environment(**hosts.environment)
+    environs.update(
+        FASTVID_PYTHON=str(slow_python),
+        FASTVID_LAUNCH=f"{mpirun()} {' '.join(hosts.launcher_options()[:2])}",
+        FASTVID_HOSTS=str(listed),
+        FASTVID_RANK_TIMEOUT="10",
+        FASTVID_ANSWER_S="10",
+        FASTVID_TEST_PAUSE=str(hosts.work.parent / "pause"),
+    )
+    words = ["in.mkv", "out.mkv", "--style", "style.pt", "--threads", "1", "--cuts", "none"]
+    job = subprocess.Popen(
+        [*hosts.launch_on_switch, REPOSITORY / "jobs" / "hosts.sh", *words],
+        cwd=hosts.work,
+        env=environs,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with job:
+        try:
+            wait_for_frames(hosts.work / "out.h5", 3)
+            hosts.lose(2)
+            _, messages = job.communicate(timeout=TIMEOUT_S)
+        finally:
+            job.kill()
+    assert job.returncode == 0, messages
+    assert f"lost {hosts.addresses[1]}; going on with 2 ranks" in messages
+    expected = oracle.repaint(
+        job_clips.decoded_frames(cut_clip.path), (), load_style(str(tiny_style))
+    )
+    with RunFile(hosts.work / "out.h5") as run:
+        frames = np.stack([run.frame(index) for index in range(run.frame_count)])
+    assert np.array_equal(frames, expected)
 
 
 def test_hosts_script(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ class SyntheticClip:
         frame of a shot.
         """
         flow = self.flow(index, index - 1)
-        return unseen(self._owners(index), flow, self._owners(index - 1))
+        return unseen(self.owners(index), flow, self.owners(index - 1))
 
     def soundtrack(self, sample_rate_hz: int = 48000) -> np.ndarray:
         """Music as long as the clip: (samples, 2) float32 in [-1, 1]."""
@@ -98,9 +98,11 @@ class SyntheticClip:
         if not 0 <= other < self.frame_count or self._shot_of(other) != shot.number:
             raise ValueError(f"frames {index} and {other} are not of one shot; there is no flow")
         _, other_time_s = self._at(other)
-        return exact_flow(shot.layers, self._owners(index), time_s, other_time_s)
+        return exact_flow(shot.layers, self.owners(index), time_s, other_time_s)
 
-    def _owners(self, index: int) -> np.ndarray:
+    def owners(self, index: int) -> np.ndarray:
+        """Which layer of its shot each pixel of a frame belongs to, (H, W) int16, the rear one 0:
+        the exact masks of what is seen."""
         shot, time_s = self._at(index)
         if index not in shot.owners:
             _, owners = render(shot.layers, time_s, self.width, self.height)

@@ -20,6 +20,7 @@ from fastvid.commands.evaluate.metrics import (
     temporal_difference,
     temporal_rmse,
 )
+from fastvid.commands.evaluate.part_figures import PartFigures, Parts, PartTotals, part_lines
 from fastvid.errors import InputError
 from fastvid.motion.flow import FlowEstimator
 from fastvid.motion.occlusion import consistency_mask, motion_boundaries
@@ -72,7 +73,8 @@ class Evaluation:
     output: the stylized video; painted: frame-by-frame painting, None if it wasn't given; film: the
     unpainted input. frames, pairs: how many were judged. reliable_share: of all pixels of the
     pairs, those that the judging flow could follow, 0..1. seam_ratios: of each seam of stretches
-    the temporal RMSE of its frames, over the median of the other frames.
+    the temporal RMSE of its frames, over the median of the other frames. parts: of a run with
+    regions, the figures of each part.
     """
 
     output: Figures
@@ -82,6 +84,7 @@ class Evaluation:
     pairs: int
     reliable_share: float
     seam_ratios: tuple[float, ...] = ()
+    parts: tuple[PartFigures, ...] = ()
 
 
 @dataclass
@@ -117,18 +120,22 @@ def evaluate(
     long_range: bool = True,
     seams: Sequence[int] = (),
     seam_frames: int = 0,
+    parts: Parts = ((), list),
 ) -> Evaluation:
     """Judge a video, pair by pair, within shots.
 
     outputs: the stylized frames; frames: the film's, both (H, W, 3) uint8 RGB in order and of one
     size; painted: the same frames painted one by one. shots: [start, stop) of each, in order.
     flow: the judging flow, see `judge_for`. long_range: False leaves out the frames 8 apart, which
-    takes half the time. seams, seam_frames: see `seam_ratios`. Only the last 9 frames are held in
-    memory.
+    takes half the time. seams, seam_frames: see `seam_ratios`. parts: names, and what tells where
+    each part of the picture is in the film's frame that was taken last. Only the last 9 frames are
+    held in memory.
     Raises InputError if the videos differ in length or size.
     """
     columns = [outputs, frames] if painted is None else [outputs, frames, painted]
     totals = [_Totals() for _ in columns]
+    names, where = parts
+    of_parts = [PartTotals(name, len(columns)) for name in names]
     coverage = Mean()
     starts = {start for start, _ in shots}
     history: deque[tuple[np.ndarray, ...]] = deque(maxlen=LONG_RANGE_FRAMES)
@@ -142,7 +149,9 @@ def evaluate(
             total.sharpness.add(sharpness(image))
             total.contrast.add(contrast(image))
         if history:
-            share, error = _judge_neighbours(totals, row, history[-1], flow)
+            share, error = _judge_neighbours(
+                totals, row, history[-1], flow, list(zip(of_parts, where(), strict=True))
+            )
             coverage.add(share)
             if error is not None:
                 errors[index] = error
@@ -157,6 +166,7 @@ def evaluate(
         pairs=coverage.count,
         reliable_share=coverage.value or 0.0,
         seam_ratios=tuple(seam_ratios(errors, seams, seam_frames)),
+        parts=tuple(total.figures() for total in of_parts),
     )
 
 
@@ -179,10 +189,14 @@ def _rows(columns: Sequence[Iterable[np.ndarray]]) -> Iterator[tuple[np.ndarray,
 
 
 def _judge_neighbours(
-    totals: Sequence[_Totals], row: Sequence[np.ndarray], before: Sequence[np.ndarray], flow: Flow
+    totals: Sequence[_Totals],
+    row: Sequence[np.ndarray],
+    before: Sequence[np.ndarray],
+    flow: Flow,
+    parts: Sequence[tuple[PartTotals, np.ndarray]] = (),
 ) -> tuple[float, float | None]:
-    """Add the figures of one pair of neighbours; returns the share of reliable pixels, and the
-    temporal RMSE of the result."""
+    """Add the figures of one pair of neighbours, and those of its parts; returns the share of
+    reliable pixels, and the temporal RMSE of the result."""
     film, film_before = row[1], before[1]
     backward, forward = flow(film, film_before), flow(film_before, film)
     reliable = consistency_mask(backward, forward)
@@ -195,6 +209,8 @@ def _judge_neighbours(
         total.difference.add(temporal_difference(image, image_before, backward, reliable))
         total.fav.add(fav_temporal_error(image, image_before, backward, reliable))
         total.lai.add(lai_temporal_error(image_before, image, forward, clear))
+    for of_part, where in parts:
+        of_part.add(row, before, backward, reliable, where)
     return float(reliable.mean()), errors[0]
 
 
@@ -236,6 +252,7 @@ def format_table(evaluation: Evaluation) -> str:
         f"{evaluation.frames} frames, {evaluation.pairs} pairs within shots; the judging flow could"
         f" follow {100 * evaluation.reliable_share:.0f} % of the pixels"
     )
+    lines += part_lines(evaluation.parts)
     seams = describe_ratios(evaluation.seam_ratios)
     if seams is not None:
         lines.append(seams)

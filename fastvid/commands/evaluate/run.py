@@ -1,6 +1,6 @@
 """Judging a finished run: its frames beside the input and beside frame-by-frame painting."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
@@ -12,10 +12,12 @@ import numpy as np
 
 from fastvid.commands.evaluate.figures import Evaluation, evaluate, judge_for
 from fastvid.commands.evaluate.likeness import Likeness, likeness, mean_likeness
+from fastvid.commands.evaluate.parts import FilmParts, regions_of_run
 from fastvid.decode.film import VideoSource, fingerprint, open_source
 from fastvid.errors import InputError
 from fastvid.job.identity import recorded_overlap
 from fastvid.motion.flow import FlowEstimator
+from fastvid.regions.opening import OpenedRegion
 from fastvid.runfile.reader import RunFile
 from fastvid.stages.interface import paints_alone
 from fastvid.stages.overlap import seams
@@ -66,21 +68,21 @@ def evaluate_run(
         ]
         seam_frames = overlap.seam_frames if overlap is not None else 0
         flow = judge_for(str(settings["flow"])) if judge is None else FlowEstimator(judge)
-        painter = _Painter(run, style, threads) if with_painting else None
         with _open_input(input_path, settings) as source:
-            films = (frame.image for frame in islice(source, count))
-            outputs = (run.frame(index) for index in range(count))
-            if painter is None:
-                return evaluate(outputs, films, shots, flow, seams=joined, seam_frames=seam_frames)
-            shared = _Tee(films)
+            regions = regions_of_run(run_path, settings, source)
+            painter = _Painter(run, style, threads, regions) if with_painting else None
+            film = FilmParts(source, regions, count)
             return evaluate(
-                outputs,
-                shared.originals(),
+                (run.frame(index) for index in range(count)),
+                film.images(),
                 shots,
                 flow,
-                painted=(painter.paint(shared.latest) for _ in range(count)),
+                painted=(
+                    None if painter is None else (painter.paint(film.latest) for _ in range(count))
+                ),
                 seams=joined,
                 seam_frames=seam_frames,
+                parts=(film.names, film.parts),
             )
 
 
@@ -112,27 +114,21 @@ def _bgr(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image[..., ::-1])
 
 
-class _Tee:
-    """Passes frames through and keeps the latest, so that each is decoded once."""
-
-    def __init__(self, frames: Iterator[np.ndarray]) -> None:
-        self._frames = frames
-        self.latest = np.empty((0, 0, 3), dtype=np.uint8)
-
-    def originals(self) -> Iterator[np.ndarray]:
-        for frame in self._frames:
-            self.latest = frame
-            yield frame
-
-
 class _Painter:
     """Paints single frames as the run did, without its temporal pass."""
 
-    def __init__(self, run: RunFile, style: str | None, threads: int) -> None:
+    def __init__(
+        self,
+        run: RunFile,
+        style: str | None,
+        threads: int,
+        regions: Sequence[OpenedRegion] = (),
+    ) -> None:
+        from fastvid.regions.opening import read_style_or_film
         from fastvid.stages.choice import choose_stages
-        from fastvid.style.loading import load_model, read_style
+        from fastvid.style.loading import load_model
 
-        file = read_style(style or str(run.attributes["style"]))
+        file = read_style_or_film(style or str(run.attributes["style"]))
         if file.sha256 != run.settings.get("style_sha256"):
             raise InputError(
                 f"The style {style or file.name} is not the one that {run.path} was "
@@ -144,13 +140,16 @@ class _Painter:
             **{"stroke": stroke_at_own_size(height, width)}
             | {setting: value for setting, value in run.settings.items() if setting in names}
         )
+        settings = tuple(region.settings for region in regions)
         stages = choose_stages(
-            [load_model(file.data, file.name)], replace(recorded, threads=threads)
+            [load_model(file.data, file.name) if file.data else None],
+            replace(recorded, threads=threads, regions=settings),
+            region_models=[region.model for region in regions if region.model is not None],
         )
         self._paint_alone = paints_alone(stages)
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
-        """The frame painted on its own, looks included."""
+        """The frame, with its masks if it has regions, painted on its own, looks included."""
         painted: np.ndarray = self._paint_alone(frame)[0]
         return painted
 

@@ -22,8 +22,10 @@ from fastvid.decode.frame import Frame
 from fastvid.decode.source import VideoSource
 from fastvid.encode.encoder_thread import encoder_threads
 from fastvid.encode.plan import OutputPlan
+from fastvid.job.decoding import with_planes
 from fastvid.job.estimate import frame_bytes
 from fastvid.job.options import StylizeOptions
+from fastvid.regions.planes import FramePlanes
 from fastvid.stages.interface import (
     BatchStages,
     Motion,
@@ -59,18 +61,20 @@ def measure_film(
     stages: Stages[Any],
     output: OutputPlan,
     on_gpu: bool = False,
+    planes: FramePlanes | None = None,
 ) -> Measurement:
     """Times frames of the film at several places, after a warm-up.
 
-    stages: of all styles of the run; on_gpu: whether they paint there. threads: of a rank. output:
-    of the first style; all others are taken to be encoded like its frames.
+    planes: the masks that go with the frames. stages: of all styles of the run; on_gpu: whether
+    they paint there. threads: of a rank. output: of the first style; all others are taken to be
+    encoded like its frames.
     Decoding and encoding come in bursts, so theirs is the mean; else the median. Raises InputError
     where the film, or its flow, can't be read.
     """
     watch = StageTimes()
     painted: list[np.ndarray] = []
     kept: Motion[Any] | None = None
-    marked = mark_cuts(_timed_frames(source, watch), options.cuts)
+    marked = with_planes(mark_cuts(_timed_frames(source, watch), options.cuts), planes)
     began = time.monotonic()
     # As in a run, not in the main thread: malloc gives that one its memory in another way, and
     # painting takes a ninth longer there.
@@ -88,7 +92,7 @@ def measure_film(
     time_storing(painted, kept, options, watch)
     time_relaying(painted[0], watch)
     copy_s = watch.median("relay") / painted[0].nbytes
-    kept_bytes = frame_bytes(source.info, options.keep) - painted[0].nbytes
+    kept_bytes = frame_bytes(source.info, options.keep, len(options.regions)) - painted[0].nbytes
     costs = FrameCosts(
         motion=watch.median(Stage.MOTION.value),
         paint=paint_seconds(watch),

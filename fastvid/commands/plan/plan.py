@@ -106,8 +106,9 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
         gpus = _gpus(settings)
         decoded, notes = own_reading(options, job.source, ranks)
         output = job.styles[0].plan
+        planes = job.setup(settings, job.styles).planes()
         measurement = measure_film(
-            options, settings.threads, job.source, stages, output, on_gpu=gpus > 0
+            options, settings.threads, job.source, stages, output, gpus > 0, planes
         )
         info, frames = job.source.info, job.source.frame_count
     shots, about_shots = _shots(options, frames)

@@ -52,10 +52,18 @@ def time_storing(
         flows = [kept_flow(motion, painted[0])] * length
     if "occlusion" in options.keep:
         occlusions = [kept_occlusion(motion, painted[0])] * length
+    regions = options.regions if "regions" in options.keep else ()
+    weights = [np.zeros((len(regions), height, width), np.uint8)] * (length if regions else 0)
     frames = itertools.cycle(painted)
     with tempfile.TemporaryDirectory(prefix="fastvid-plan-") as folder:
         writer = RunWriter.create(
-            Path(folder) / "run.h5", height, width, {}, options.keep, options.compression
+            Path(folder) / "run.h5",
+            height,
+            width,
+            {},
+            options.keep,
+            options.compression,
+            [str(region.mask) for region in regions],
         )
         for number in range(_TIMES):
             start = number * length
@@ -73,7 +81,8 @@ def time_storing(
             )
             segment = StageTimes()
             with segment.timing("store"):
-                writer.store(record, list(itertools.islice(frames, length)), flows, occlusions)
+                some = list(itertools.islice(frames, length))
+                writer.store(record, some, flows, occlusions, weights)
             watch.seconds.setdefault("store", []).append(segment.mean("store") / length)
         writer.close()
 

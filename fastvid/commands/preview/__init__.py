@@ -2,4 +2,5 @@
 
 command           `fastvid preview`
 frames, sheet     which frames are shown, and the sheet
+regions           parts of the picture in styles of their own
 """

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 
@@ -16,6 +17,7 @@ from fastvid.decode.geometry import working_size
 from fastvid.errors import InputError
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.stopping import signals_kill
+from fastvid.regions.spec import FILM, Region, read_region
 from fastvid.stages.settings import PictureOptions
 from fastvid.style.scale import MAX_STROKE, MIN_STROKE, painted_size, stroke_at_own_size
 from fastvid.system.arguments import add_overwrite, add_threads
@@ -23,6 +25,9 @@ from fastvid.system.files import write_atomically
 from fastvid.system.forms import parse_rate, parse_size
 from fastvid.system.options import check_options
 from fastvid.system.resources import usable_cores
+
+if TYPE_CHECKING:
+    from fastvid.style.model import StyleModel
 
 # Of a frame on the sheet: strokes are judged well enough. They are painted as a run paints them.
 HEIGHT_PX = 270
@@ -73,6 +78,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=f"{MIN_STROKE:g}..{MAX_STROKE:g}",
         help="size of the strokes, as in a run (default: %(default)g)",
     )
+    parser.add_argument(
+        "--region",
+        action="append",
+        nargs="+",
+        metavar=("MASK STYLE", "WORD"),
+        help="a part of the picture in a style of its own, as in `fastvid stylize`; repeatable",
+    )
     parser.add_argument("--fps", type=parse_rate, help="frames per second of a folder of images")
     add_threads(parser)
     add_overwrite(parser, "an existing sheet")
@@ -89,6 +101,7 @@ def run(parsed: argparse.Namespace, comm: Communicator) -> int:
         parsed.input,
         output,
         styles=styles,
+        regions=[read_region(words) for words in parsed.region or ()],
         count=parsed.count,
         size=parsed.size,
         stroke=parsed.stroke,
@@ -106,6 +119,7 @@ def preview(
     output: Path,
     *,
     styles: Sequence[str] | None = None,
+    regions: Sequence[Region] = (),
     count: int = DEFAULT_COUNT,
     size: tuple[int, int] | None = None,
     stroke: float = 1.0,
@@ -115,22 +129,19 @@ def preview(
 ) -> list[str]:
     """Writes a contact sheet of a film; returns what the user should know.
 
-    output: a .png file. styles: names or paths, None for all bundled ones. count: frames. size:
-    (width, height) of a frame on the sheet, one may be -1. stroke: size of the strokes, as in a
-    run. fps: of a folder of images.
+    output: a .png file. styles: names or paths, None for all bundled ones. regions: painted alike
+    in all of them. count: frames. size: (width, height) of a frame on the sheet, one may be -1.
+    stroke: size of the strokes, as in a run. fps: of a folder of images.
     Raises InputError for what the user can put right, StorageError if the sheet can't be written.
     """
     _check(output, count, threads, overwrite)
     check_options(PictureOptions(stroke=stroke))
-    from fastvid.style.cards import bundled_styles
-    from fastvid.style.loading import load_style
+    from fastvid.commands.preview.regions import RegionPainter
     from fastvid.style.model import set_threads
     from fastvid.style.painter import Painter
 
-    names = styles if styles is not None else [card.name for card in bundled_styles()]
-    if not names:
-        raise InputError("--styles names no style; `python -m fastvid styles` lists them.")
-    models = [load_style(name) for name in names]
+    models = _models(styles, with_regions=bool(regions))
+    names = [FILM if model is None else model.name for model in models]
     set_threads(threads or usable_cores())
     with open_source(str(input), fps=fps, on_error="keep-going") as source:
         own = source.info.height, source.info.width
@@ -145,14 +156,32 @@ def preview(
                 f"only the first {reading.frames} of {source.frame_count} frames were "
                 "looked at, which took long enough"
             )
-    images = [image for _, image in chosen]
-    rows = [(_UNPAINTED, images)]
-    rows += [(model.name, Painter(model, kept_stroke).paint(images)) for model in models]
+        images = [image for _, image in chosen]
+        rows = [(_UNPAINTED, images)]
+        if regions:
+            on_cores = threads or usable_cores()
+            painter = RegionPainter(source, regions, models, kept, kept_stroke, on_cores)
+            notes += painter.notes
+            rows += zip(names, painter.rows(chosen), strict=True)
+    if not regions:
+        painters = [Painter(model, kept_stroke) for model in models if model is not None]
+        rows += zip(names, (one.paint(images) for one in painters), strict=True)
     shown = [(label, [resized(one, (height, width)) for one in row]) for label, row in rows]
     sheet = contact_sheet(shown, [f"frame {index}" for index, _ in chosen])
     _, encoded = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     write_atomically(output, encoded.tobytes())
     return notes
+
+
+def _models(styles: Sequence[str] | None, with_regions: bool) -> "list[StyleModel | None]":
+    """The models of the rows; None for the film, which may be what is around regions."""
+    from fastvid.style.cards import bundled_styles
+    from fastvid.style.loading import load_style
+
+    names = styles if styles is not None else [card.name for card in bundled_styles()]
+    if not names:
+        raise InputError("--styles names no style; `python -m fastvid styles` lists them.")
+    return [None if with_regions and name == FILM else load_style(name) for name in names]
 
 
 def _kept_size(

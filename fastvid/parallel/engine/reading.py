@@ -14,6 +14,7 @@ from fastvid.decode.random_access import WAY_OUT, FrameReader, checksum, open_re
 from fastvid.errors import OrderNeeded
 from fastvid.parallel.engine.task import Place, Task
 from fastvid.parallel.engine.threads import HEAVY_NICE, Failed, SideThread, Step
+from fastvid.regions.planes import FramePlanes
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,16 @@ class ReadRequest:
 class SegmentReadingThread:
     """Reads the segments that it is asked for, in that order, in a thread of low priority.
 
-    events: a `Task` for each, or what went wrong. thread: takes the requests. wake: called at each
-    event.
+    planes: reads the masks that go with the frames, if any do. events: a `Task` for each, or what
+    went wrong. thread: takes the requests. wake: called at each event.
     """
 
-    def __init__(self, index: SourceIndex, wake: Callable[[], object]) -> None:
+    def __init__(
+        self, index: SourceIndex, wake: Callable[[], object], planes: FramePlanes | None = None
+    ) -> None:
         self.events: queue.SimpleQueue[Task | Failed] = queue.SimpleQueue()
         self._index = index
+        self._planes = planes
         self._wake = wake
         self._reader: FrameReader | None = None
         # As nice as the heavy stages: the temporal pass goes first.
@@ -57,6 +61,8 @@ class SegmentReadingThread:
     def _close(self) -> None:
         if self._reader is not None:
             self._reader.close()
+        if self._planes is not None:
+            self._planes.close()
 
     def _read(self, request: ReadRequest) -> None:
         if self._reader is None:
@@ -72,4 +78,7 @@ class SegmentReadingThread:
                     f"{self._index.path}: frame {number} comes out differently here than on rank "
                     f"0: the file or the hosts' libraries differ.\n{WAY_OUT}"
                 )
+        if self._planes is not None:
+            numbers = range(place.first, place.stop)
+            images = list(map(self._planes.attach, numbers, images))
         self._report(place.task(images))

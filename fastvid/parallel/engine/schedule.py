@@ -16,7 +16,7 @@ import numpy as np
 
 from fastvid.parallel.engine.task import LastFrame, Task
 from fastvid.parallel.engine.threads import Step
-from fastvid.stages.interface import Motion, Stage, Stages
+from fastvid.stages.interface import Motion, Stage, Stages, WeighingStages
 
 Report = Callable[[LastFrame | Task], None]
 
@@ -37,6 +37,7 @@ class Schedule:
         # travel while the last ones are painted.
         self.prefetch_frames = 1
         self._stages = stages
+        self._weighing = stages if isinstance(stages, WeighingStages) else None
         self._lock = lock
         self._report = report
         self._tasks: list[Task] = []
@@ -114,6 +115,9 @@ class Schedule:
         with task.times[Stage.MOTION].measure():
             if previous is not None:
                 motion = self._stages.motion(task.frames[position], previous, task.start + position)
+            weights = self._weighing.kept_weights(task.frames[position]) if self._weighing else None
+        if weights is not None:
+            task.weights.append(weights)
         task.motions.append(motion)
 
     def _paint(self, task: Task, position: int) -> None:

@@ -79,7 +79,8 @@ class Task:
     shot. boundary: the finished frame before the segment, once it is there. warm_up: so many of the
     frames come before the segment, for it to warm up without its past, and the segment waits for
     its correction; `start` is the first of all frames. group: segments of one stretch have the
-    same. errors: temporal errors of the finished frames, if somebody wants them.
+    same. weights: of the regions of its frames, if they are kept. errors: temporal errors of the
+    finished frames, if somebody wants them.
     """
 
     index: int
@@ -90,6 +91,7 @@ class Task:
     warm_up: int = 0
     group: int = -1
     motions: list[Motion[Any] | None] = field(default_factory=list)
+    weights: list[np.ndarray] = field(default_factory=list)
     painted: list[np.ndarray | None] = field(default_factory=list)
     finished: list[np.ndarray] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
