@@ -14,6 +14,7 @@ from fastvid.sphere.projection import FLAT, Sphere
 from fastvid.sphere.size import painted_size_of
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PictureOptions, PictureSettings
+from fastvid.style.precision import FULL
 from fastvid.system.options import options_of
 from fastvid.system.resources import processor_name
 
@@ -30,10 +31,12 @@ def picture_settings(
     flow_sha256: str | None = None,
     processors: Sequence[str] = (),
     regions: tuple[RegionSettings, ...] = (),
+    masking: str | None = None,
     sphere: Sphere | None = None,
 ) -> PictureSettings:
     """The settings of a run with these options. processors: of all ranks, empty for this one's.
-    regions: as they were opened. sphere: what the film shows, None: flat pictures."""
+    regions: as they were opened. masking: what makes masks, None where films are painted. sphere:
+    what the film shows, None: flat pictures."""
     shaping = {one.name: getattr(options, one.name) for one in fields(PictureOptions)}
     if recurrent:
         shaping["temporal_strength"] = 0.0
@@ -46,17 +49,21 @@ def picture_settings(
         overlap=options.stretches,
         flow_sha256=flow_sha256,
         regions=regions,
+        masking=masking,
         **({} if sphere is None else asdict(sphere)),
     )
 
 
 # Compared by what they mean; a run without any has none recorded.
 _REGIONS = "regions"
+_MASKING = "masking"
 # Run files that were begun before these were noted lack them, and are continued all the same.
 _NOTED_LATER = ("reading",)
 # Noted only where they change the picture, and what it is where they do not.
 _WHERE_USED = {
+    _MASKING: "painting",
     "stroke": "none (painted at the film's own size)",
+    "precision": FULL,
     "projection": "flat",
     "stereo": "mono",
 }
@@ -69,6 +76,7 @@ _WORDS = {one.option.recorded_as or one.name: one.flag for one in options_of(Sty
     "size": "the size of the frames",
     "processor": "the kind of processor",
     "reading": "the software that reads the film",
+    _MASKING: "what makes the masks",
 }
 
 
@@ -100,13 +108,16 @@ def run_identity(
         identity["first_frame_sha256"] = first_frame_sha256
     if settings.projection == FLAT:
         del identity["projection"], identity["stereo"]
-    if not settings.regions:
-        del identity["regions"]
+    for name in (_REGIONS, _MASKING):
+        if not identity[name]:
+            del identity[name]
     height_width = size[1], size[0]
     painted = painted_size_of(settings.sphere, *height_width, settings.stroke)
     if settings.pipeline or painted == height_width:
         # Painted at its own size, as every film was before there was a choice.
         del identity["stroke"]
+    if settings.precision == FULL:
+        del identity["precision"]
     cuts = options.cuts
     if cuts not in ("auto", "none"):
         cuts = ",".join(str(cut) for cut in sorted(read_cuts(Path(cuts))))

@@ -56,8 +56,9 @@ class OpenedJob:
 
     first_frame_model: paints the first frame of each shot, None where the styles do. recurrent:
     whether the models are. paint_bytes: what painting takes of a rank's memory at its peak.
-    input_sha256: of the input's content. regions: parts that are painted in their own way. sphere:
-    what the film shows, None: flat pictures. notes: what the user should know of it.
+    input_sha256: of the input's content. regions: parts that are painted in their own way. masking:
+    what makes masks, None where the film is painted. sphere: what the film shows, None: flat
+    pictures. notes: what the user should know of it.
     """
 
     options: StylizeOptions
@@ -68,6 +69,7 @@ class OpenedJob:
     paint_bytes: int
     input_sha256: str
     regions: tuple[OpenedRegion, ...] = ()
+    masking: str | None = None
     sphere: Sphere | None = None
     notes: tuple[str, ...] = ()
 
@@ -144,7 +146,7 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     )
     painters += [region.model for region in regions if region.model is not None]
     styles = tuple(
-        OpenedStyle(file, model, output, run_path, _plan(options, written, output, run_path))
+        OpenedStyle(file, model, output, run_path, plan_of(options, written, output, run_path))
         for file, model, (output, run_path) in zip(
             files, models, options.places([file.name for file in files]), strict=True
         )
@@ -159,14 +161,14 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
         paint_bytes,
         fingerprint(str(options.input)),
         regions,
-        sphere,
-        tuple(notes),
+        sphere=sphere,
+        notes=tuple(notes),
     )
 
 
-def _plan(options: StylizeOptions, info: VideoInfo, output: Path, run_path: Path) -> OutputPlan:
+def plan_of(options: StylizeOptions, info: VideoInfo, output: Path, run_path: Path) -> OutputPlan:
     """How one style's output is written. Raises InputError if that, or its run file, can't be."""
-    plan = plan_output(
+    planned = plan_output(
         output,
         info=info,
         codec=options.codec,
@@ -176,7 +178,7 @@ def _plan(options: StylizeOptions, info: VideoInfo, output: Path, run_path: Path
         overwrite=options.overwrite,
     )
     _check_run_path(options.input, output, run_path)
-    return plan
+    return planned
 
 
 def _check_run_path(source: Path, output: Path, run_path: Path) -> None:
@@ -228,6 +230,7 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
         processors=[peer.processor for peer in peers if peer.processor],
         sphere=job.sphere,
         regions=tuple(region.settings for region in job.regions),
+        masking=job.masking,
     )
     identities = [job.identity(style, settings) for style in job.styles]
     stored = []

@@ -27,6 +27,10 @@ class EyesStep:
         return self.sphere.joined([step.apply(now, before) for step, now, before in eyes])
 
 
+# What a frame's pass takes: of one picture, or of two eyes.
+FilterStep = TemporalStep | EyesStep
+
+
 def plan_filter(
     frame: np.ndarray,
     previous_frame: np.ndarray,
@@ -34,7 +38,7 @@ def plan_filter(
     reliable: np.ndarray,
     strength: float,
     sphere: Sphere | None,
-) -> TemporalStep | EyesStep:
+) -> FilterStep:
     """Gate and step of one pair of frames, of a flat film or a spherical one.
 
     Arguments as `trust_gate` has them. Flow that leads over an edge of an eye on the sphere goes on

@@ -6,10 +6,9 @@ import numpy as np
 
 from fastvid.motion.source import MotionSource
 from fastvid.sphere.painting import painter_of
-from fastvid.stages.eyes import EyesStep, plan_filter
+from fastvid.stages.eyes import FilterStep, plan_filter
 from fastvid.stages.interface import Motion
 from fastvid.stages.settings import PictureSettings, estimated_motion
-from fastvid.stages.temporal import TemporalStep
 from fastvid.style.looks import keep_colors, mix
 from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.painter import Painting
@@ -39,7 +38,7 @@ class Repaint:
 
     def motion(
         self, frame: np.ndarray, previous: np.ndarray, number: int
-    ) -> Motion[TemporalStep | EyesStep | None] | None:
+    ) -> Motion[FilterStep | None] | None:
         """Flow, mask and gate of `frame` against the frame before it.
 
         None where nobody needs them: frame by frame, with nothing of them to be kept.
@@ -77,7 +76,7 @@ class Repaint:
         self,
         painted: np.ndarray,
         previous: np.ndarray,
-        motion: Motion[TemporalStep | EyesStep | None],
+        motion: Motion[FilterStep | None],
     ) -> np.ndarray:
         """The finished frame in each style, from the painted and the finished one before it."""
         step = motion.prepared

@@ -10,6 +10,7 @@ from fastvid.sphere.motion import SphereMotion
 from fastvid.sphere.projection import FLAT, Sphere
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.temporal import DEFAULT_STRENGTH, MAX_STRENGTH
+from fastvid.style.precision import FULL, PRECISIONS
 from fastvid.style.scale import MAX_STROKE, MIN_STROKE
 from fastvid.system.options import option, within
 
@@ -39,6 +40,13 @@ class PictureOptions:
         check=within(MIN_STROKE, MAX_STROKE),
         only_for="frame",
         why="it is shown its own pictures, which are of the film's size",
+    )
+    precision: str = option(
+        FULL,
+        "fast: paints in bfloat16 on CPUs, faster where the processor has it; other bytes "
+        "(default: {default})",
+        group=PICTURE,
+        choices=PRECISIONS,
     )
     keep_colors: bool = option(
         False,
@@ -100,7 +108,9 @@ class PictureSettings(PictureOptions):
     pipeline: how recurrent models run, None for frame models. overlap: how their shots are cut
     into stretches, None where they are not. flow_sha256: of the files that flow and masks are read
     from, None where they are estimated. regions: parts that are painted in their own way.
-    projection, stereo: what the frames were taken for, `flat` or a `Sphere`.
+    masking: of a run that makes masks, what makes them: "seeds", or "network" and the size of the
+    picture that it takes, as in "network 256x144". projection, stereo: what the frames were taken
+    for, `flat` or a `Sphere`.
     """
 
     threads: int
@@ -110,6 +120,7 @@ class PictureSettings(PictureOptions):
     overlap: Overlap | None = None
     flow_sha256: str | None = None
     regions: tuple[RegionSettings, ...] = ()
+    masking: str | None = None
     projection: str = FLAT
     stereo: str = MONO
 

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from fastvid.style.half import HalfNorm
 from fastvid.style.layers import FixedNorm, InstanceNorm
 
 # Numbers of a feature map that are worked on in one go: they stay in a core's cache.
@@ -69,15 +70,21 @@ def _fitted(plane: torch.Tensor, height: int, width: int) -> torch.Tensor:
 class AreaNorm(nn.Module):
     """The instance norm of a network, with the mean and variance of weighted pixels.
 
-    Features are (N, C, H, W).
+    Features are (N, C, H, W). in_half: whether they leave in the precision in which they come, and
+    not in that of the norm's numbers.
     """
 
-    def __init__(self, norm: InstanceNorm, weights: AreaWeights) -> None:
+    def __init__(self, norm: InstanceNorm, weights: AreaWeights, in_half: bool = False) -> None:
         super().__init__()
+        self._in_half = in_half
         self._norm = norm
         self._weights = weights
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
+        normed = self._normed(features)
+        return normed.to(features.dtype) if self._in_half else normed
+
+    def _normed(self, features: torch.Tensor) -> torch.Tensor:
         norm = self._norm
         features = features.to(norm.weight.dtype)
         weights = self._weights.of(*features.shape[2:])
@@ -119,6 +126,8 @@ def with_area_norms(network: nn.Sequential, weights: AreaWeights) -> nn.Sequenti
     twin = copy.deepcopy(network, shared)
     for module in list(twin.modules()):
         for name, child in module.named_children():
-            if isinstance(child, InstanceNorm) and not isinstance(child, FixedNorm):
+            if isinstance(child, HalfNorm) and not child.fixed:
+                setattr(module, name, AreaNorm(child.norm, weights, in_half=True))
+            elif isinstance(child, InstanceNorm) and not isinstance(child, FixedNorm):
                 setattr(module, name, AreaNorm(child, weights))
     return twin

@@ -14,6 +14,7 @@ from fastvid.style.layers import InstanceNorm
 from fastvid.style.loading import load_style
 from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.network import parse_arch, reach
+from fastvid.style.precision import FAST
 
 SPHERE = Sphere("equirect")
 WIDTH, HEIGHT = 512, 256
@@ -122,10 +123,10 @@ def test_the_reach_is_where_a_changed_pixel_is_seen() -> None:
     ("sphere", "frame", "painted"),
     [
         (SPHERE, (512, 1024), (512, 1024)),
-        (SPHERE, (1920, 3840), (800, 1600)),
-        (Sphere("equirect", "top-bottom"), (3840, 3840), (1600, 1600)),
-        (Sphere("half-equirect", "left-right"), (2880, 5760), (800, 1600)),
-        (None, (1080, 1920), (400, 711)),
+        (SPHERE, (1920, 3840), (720, 1440)),
+        (Sphere("equirect", "top-bottom"), (3840, 3840), (1440, 1440)),
+        (Sphere("half-equirect", "left-right"), (2880, 5760), (720, 1440)),
+        (None, (1080, 1920), (360, 640)),
     ],
 )
 def test_a_quarter_of_a_sphere_has_the_strokes_of_a_film(
@@ -143,3 +144,11 @@ def test_strokes_of_another_size_know_no_back_either(frame: np.ndarray, model: S
     apart = np.abs(np.roll(turned, WIDTH // 2, axis=1)[rows].astype(int) - painted[rows])
     assert painted.shape == frame.shape
     assert apart[:, [*range(8), *range(WIDTH - 8, WIDTH)]].mean() <= 1
+
+
+def test_a_fast_network_paints_spheres_too(frame: np.ndarray, model: StyleModel) -> None:
+    fast = load_style("starry_night").move_to(torch.device("cpu"), FAST)
+    small = np.ascontiguousarray(frame[::2, ::2])
+    exact = painter_of(model, 1.0, SPHERE).paint([small])[0]
+    apart = np.abs(painter_of(fast, 1.0, SPHERE).paint([small])[0].astype(int) - exact)
+    assert apart.mean() < 1
