@@ -35,7 +35,7 @@ from fastvid.style.network import build_network
 from harness.killed_video import RANKS, KilledVideo, frames_of
 from harness.killing import PATIENCE_S, POLL_S
 from harness.result import add_json_option, measured, write_result
-from harness.running import Command, Peace, Run, durable_folder
+from harness.running import Command, Peace, Run, as_busy_as, durable_folder
 from harness.system_calls import COUNT
 from harness.tally import Tally
 
@@ -151,7 +151,7 @@ def run_in_peace(folder: Path, command: Command) -> Peace:
     while not (folder / first).exists() and run.mpirun.poll() is None:
         time.sleep(POLL_S)
     starting_s = time.monotonic() - began
-    if not run.wait_gone(PATIENCE_S) or run.mpirun.returncode:
+    if not run.wait_gone(as_busy_as(PATIENCE_S)) or run.mpirun.returncode:
         raise SystemExit(f"A run in peace failed:\n{(folder / 'log.txt').read_text()}")
     run.close()
     frames = {style: np.stack(frames_of(folder / film)) for style, film in outputs.items()}

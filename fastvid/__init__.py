@@ -9,6 +9,7 @@ parallel    the ranks: deal, work, hand over, heartbeats; its mailbox and its th
 encode      film out
 runfile     everything gathers here: HDF5
 stages      what is done to a frame: motion, paint, blend
+masking     making masks with the same engine
 regions     parts of the picture: masks, weights, composing
 style       networks that paint; `motion`: flow, occlusion, warp; `decode`: film in;
             `system`: the machine
@@ -22,7 +23,7 @@ from fastvid.errors import FastvidError, InputError, RemoteError, Stopped, Stora
 from fastvid.system.version import __version__
 
 if TYPE_CHECKING:
-    from fastvid.commands.api import stylize
+    from fastvid.commands.api import make_masks, stylize
     from fastvid.job.options import StylizeOptions
     from fastvid.job.result import JobResult
     from fastvid.regions.spec import Region
@@ -41,6 +42,7 @@ __all__ = [
     "StylizeOptions",
     "__version__",
     "keep_freed_memory",
+    "make_masks",
     "stylize",
 ]
 
@@ -51,6 +53,7 @@ _LAZY = {
     "Region": "fastvid.regions.spec",
     "StylizeOptions": "fastvid.job.options",
     "keep_freed_memory": "fastvid.system.allocator",
+    "make_masks": "fastvid.commands.api",
     "stylize": "fastvid.commands.api",
 }
 

@@ -24,7 +24,7 @@ from harness.killing import (
     refused,
     wait_for_moment,
 )
-from harness.running import Command, Peace, Run, durable_folder
+from harness.running import Command, Peace, Run, as_busy_as, durable_folder
 from harness.system_calls import DIE_AT
 from harness.tally import Tally
 
@@ -106,7 +106,7 @@ class KilledVideo:
             if self._way == TWO and not refused(run, dice):
                 self._blame("wrong bytes", "a second command was not refused, or disturbed")
             began = time.monotonic()
-            if not kill(run, self._way, self._peace.hang_s, dice):
+            if not kill(run, self._way, dice):
                 self._blame("hangs")
             if self._way != CALL:
                 self._tally.count_kill(self._way, moment, time.monotonic() - began)
@@ -172,7 +172,7 @@ class KilledVideo:
             command = replace(command, styles=(self._style(),))
         run = Run(self._folder, self._dice.choice(RANKS), command)
         status: int | None = EXIT_RUN_AGAIN
-        if run.wait_gone(PATIENCE_S):
+        if run.wait_gone(as_busy_as(PATIENCE_S)):
             status = run.mpirun.returncode
         else:
             self._blame("hangs", "and started again in peace")

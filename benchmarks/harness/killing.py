@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from fastvid.errors import EXIT_BAD_INPUT
 from fastvid.runfile.lock import lock_owner
-from harness.running import Command, Peace, Run
+from harness.running import Command, Peace, Run, as_busy_as
 
-# A run in peace; generous, because the machine may be busy with other things.
+# Longer than this after a kill, and the program hangs; on a busy machine in proportion.
+HANG_S = 30.0
+# A run in peace; generous, for machines that are slow.
 PATIENCE_S = 300.0
 POLL_S = 0.005
 _KILL_RANK, _TERMINATE, _EVERYBODY = "kill a rank", "terminate mpirun", "kill everybody"
@@ -45,21 +47,21 @@ def wait_for_moment(run: Run, peace: Peace, moment: str, dice: random.Random) ->
         parts = output.with_name(f".{output.name}.parts")
         if moment == "finishing" and now >= _NEARLY_ALL * peace.run_bytes and parts.exists():
             break
-        if time.monotonic() - began > PATIENCE_S or output.exists():
+        if time.monotonic() - began > as_busy_as(PATIENCE_S) or output.exists():
             return
         time.sleep(POLL_S)
     time.sleep(pause)
 
 
-def kill(run: Run, way: str, hang_s: float, dice: random.Random) -> bool:
+def kill(run: Run, way: str, dice: random.Random) -> bool:
     """Does what the way says; whether the program is gone in time, or comes to its end where it was
     only stopped for a while."""
     if way == CALL:
         _wait_for_a_death(run)
-    deadline = time.monotonic() + hang_s
+    deadline = time.monotonic() + as_busy_as(HANG_S)
     if way == STOP:
         _stop_for_a_while(run, dice)
-        return run.wait_gone(PATIENCE_S)
+        return run.wait_gone(as_busy_as(PATIENCE_S))
     if way == _TERMINATE:
         while time.monotonic() < deadline - _REPEAT_S:
             run.send(signal.SIGTERM, [run.mpirun.pid])
@@ -102,11 +104,11 @@ def refused(run: Run, dice: random.Random) -> bool:
     films = [run.folder / output for output in run.command.outputs().values()]
     began = time.monotonic()
     while not all(map(lock_owner, films)):
-        if run.mpirun.poll() is not None or time.monotonic() - began > PATIENCE_S:
+        if run.mpirun.poll() is not None or time.monotonic() - began > as_busy_as(PATIENCE_S):
             return True  # it has come to its end, or has not begun yet
         time.sleep(POLL_S)
     second = Run(run.folder, 1, _second(run.command, dice), "second.txt")
-    ended = second.wait_gone(PATIENCE_S)
+    ended = second.wait_gone(as_busy_as(PATIENCE_S))
     second.close()
     if not all(map(lock_owner, films)):
         # It came to its end meanwhile.

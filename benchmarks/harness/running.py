@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fastvid.system.resources import usable_cores
 from harness.system_calls import DURABLE
 
 _MARK = "FASTVID_CHAOS"
@@ -20,7 +21,6 @@ _BENCHMARKS = Path(__file__).parents[1]
 _PART_FRAMES = 15
 # A run lasts a few seconds; the disk is to be waited for a few times.
 _SYNC_INTERVAL_S = 0.3
-_HANG_S = 30.0
 # Looking through all processes of the machine takes its time.
 _LOOK_AROUND_S = 0.05
 
@@ -62,11 +62,6 @@ class Peace:
     run_bytes: int
     starting_s: float
     calls: int
-
-    @property
-    def hang_s(self) -> float:
-        """Longer than this after a kill, and the program hangs; a busy machine gets more."""
-        return max(_HANG_S, 2 * self.starting_s)
 
 
 class Run:
@@ -152,6 +147,11 @@ class Run:
         """Leaves nothing behind."""
         self.wait_gone(0.0)
         self._log.close()
+
+
+def as_busy_as(seconds: float) -> float:
+    """So many seconds of a quiet machine, on this one as busy as it is now."""
+    return seconds * max(1.0, os.getloadavg()[0] / usable_cores())
 
 
 def durable_folder(folder: Path) -> Path:

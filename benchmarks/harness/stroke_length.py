@@ -32,4 +32,4 @@ def stroke_length(picture: np.ndarray) -> float:
     means /= means[0]
     below = int(np.argmax(means < 0.5))
     fraction = (means[below - 1] - 0.5) / (means[below - 1] - means[below])
-    return float(below - 1 + fraction) / height
+    return float(float(below - 1 + fraction) / height)

@@ -1,12 +1,14 @@
 """The Python interface: the same powers as the command line, for one process or under mpirun."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import signature
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol
 
+from fastvid.commands.mask.command import make_masks as masks_of
 from fastvid.commands.stylize import for_folder
 from fastvid.commands.together import follow, lead
+from fastvid.encode.codecs import FOLDER_CODEC
 from fastvid.job.options import StylizeOptions
 from fastvid.job.progress import Progress
 from fastvid.job.result import JobResult
@@ -69,6 +71,47 @@ def _with_keywords_of(
 
 
 stylize = _with_keywords_of(StylizeOptions)
+
+
+def make_masks(
+    input: Place,
+    output: Place,
+    *,
+    seeds: Mapping[int, Place] | None = None,
+    person: bool = False,
+    model: Place | None = None,
+    model_size: tuple[int, int] = (256, 144),
+    frames: tuple[int, int | None] | None = None,
+    size: tuple[int, int] | None = None,
+    threads: int | None = None,
+    overwrite: bool = False,
+    progress: str = "auto",
+) -> None:
+    """Makes masks of what is in a film, as `fastvid mask` does, for `fastvid.Region`.
+
+    input: a video. output: a folder of PNGs. seeds: by frame, pictures with strokes or rough
+    cut-outs. person: people instead, by mediapipe's network; model: what another network finds, an
+    ONNX or TFLite file that takes pictures of `model_size`, (width, height). The rest as of
+    `stylize`, and so it is called and raises.
+    """
+    comm = connect()
+    with signals_stop(comm):
+        if comm.rank != 0:
+            follow(comm)
+            return
+        options = StylizeOptions(
+            Path(input),
+            Path(output),
+            codec=FOLDER_CODEC,
+            frames=frames,
+            size=size,
+            threads=threads,
+            overwrite=overwrite,
+            progress=progress,
+        )
+        named = [f"{frame}={path}" for frame, path in (seeds or {}).items()]
+        network = Path(model) if model is not None else None
+        lead(comm, lambda: masks_of(options, named, network, model_size, comm, person=person))
 
 
 def _repaint(options: StylizeOptions, output: str, comm: Communicator) -> JobResult:

@@ -28,6 +28,7 @@ _MODULES = {
     "plan": "plan.command",
     "preview": "preview.command",
     "evaluate": "evaluate.command",
+    "mask": "mask.command",
     "train": "train",
     "clip": "clip.command",
 }

@@ -26,13 +26,15 @@ _PROBE_FRAMES = 8
 class Probe:
     """First decoded frame of a stream; times of the first few frames if it is interlaced.
 
-    chroma: where colour stands that is stored for two pixels (see chroma_place).
+    chroma: where colour stands that is stored for two pixels (see chroma_place). codec_tag: by
+    which the container names the codec.
     """
 
     frame: VideoFrame
     pixel_aspect: Fraction | None
     times: tuple[int, ...]
     chroma: str
+    codec_tag: str
 
 
 def decoder_events(
@@ -120,6 +122,11 @@ def probe_file(path: str, packet_count: int, show_all: bool = False) -> Probe:
         raise InputError(f"{path}: none of its {packet_count} frames can be decoded ({failure})")
     with open_container(path) as container:
         stream = best_video_stream(container, path)
+        context = stream.codec_context
         return Probe(
-            first, stream.sample_aspect_ratio, tuple(times), chroma_place(stream.codec_context.name)
+            first,
+            stream.sample_aspect_ratio,
+            tuple(times),
+            chroma_place(context.name),
+            context.codec_tag,
         )

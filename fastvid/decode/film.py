@@ -18,6 +18,7 @@ from fastvid.decode.container import (
     require_readable_file,
 )
 from fastvid.decode.decoder import Probe, decoder_events, probe_file
+from fastvid.decode.dolby import check_colors
 from fastvid.decode.entry_points import NotSeekable, find_entry_points
 from fastvid.decode.film_index import FilmIndex, PictureForm, picture_look
 from fastvid.decode.filters import Deinterlacer, RgbConverter
@@ -80,6 +81,7 @@ def _open_file(
 ) -> "FileSource":
     scan = scan_file(path)
     probe = probe_file(path, scan.packet_count, scan.show_all)
+    check_colors(path, probe.frame, probe.codec_tag)
     if probe.frame.interlaced_frame and len(probe.times) > 2:
         steps = [b - a for a, b in pairwise(probe.times)]
         scan = replace(scan, timeline=without_second_fields(scan.timeline, max(steps)))

@@ -16,6 +16,8 @@ from fastvid.system.priority import without_realtime_threads
 
 # SVT-AV1 prints to stderr on its own, past libavutil's log; 0 leaves fatal errors.
 os.environ.setdefault("SVT_LOG", "0")
+# Samples of colour are for two pixels of a line.
+_SHARED_COLOUR = ("yuv420", "yuv422")
 
 
 class VideoEncoder:
@@ -130,6 +132,9 @@ def _add_stream(
         options["crf"] = f"{plan.crf:g}"
     if plan.preset is not None:
         options[rule.preset_option] = plan.preset
+    if plan.pix_fmt.startswith(_SHARED_COLOUR):
+        # Where it stands (see FrameConverter). H.264 and HEVC mean it by saying nothing.
+        options["chroma_sample_location"] = "left"
     stream = container.add_stream(plan.codec, rate=plan.average_rate, options=options)
     assert isinstance(stream, av.VideoStream)
     context = stream.codec_context

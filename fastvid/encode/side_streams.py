@@ -113,13 +113,19 @@ def copied_packets(
 
 def _keep_growing(packet: "av.Packet[Stream]", last: dict[int, int]) -> None:
     """Moves a packet behind the one before it, as ffmpeg does: muxers refuse decoding times that
-    do not grow. last: decoding times by stream, of sound alone."""
+    do not grow. last: decoding times by stream, of sound alone.
+
+    One without a duration, as Matroska has them for some codecs (ALAC), gets that of the one
+    before: MP4 ends where its last packet begins otherwise, and players leave that out.
+    """
     if packet.stream.type != "audio" or packet.dts is None:
         return
     index = packet.stream_index
     if packet.dts <= last.get(index, packet.dts - 1):
         packet.dts = last[index] + 1
         packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+    if not packet.duration and index in last:
+        packet.duration = packet.dts - last[index]
     last[index] = packet.dts
 
 

@@ -16,7 +16,7 @@ from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.same_input import ranks_that_differ
-from fastvid.regions.planes import Planes
+from fastvid.regions.planes import FramePlanes
 
 # What a rank may decode for each frame that it uses before `auto` leaves it to rank 0: at any size
 # less than 5 % of what painting takes with the bundled styles (docs/performance.md).
@@ -89,7 +89,7 @@ def marked_frames(source: VideoSource, cuts: str, ranks_read: bool) -> Iterator[
 
 
 def with_planes(
-    marked: Iterable[tuple[Frame, bool]], planes: Planes | None
+    marked: Iterable[tuple[Frame, bool]], planes: FramePlanes | None
 ) -> Iterator[tuple[Frame, bool]]:
     """The frames with their masks as further planes (`fastvid.regions.planes`)."""
     for frame, begins in marked:

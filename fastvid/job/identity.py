@@ -30,9 +30,10 @@ def picture_settings(
     flow_sha256: str | None = None,
     processors: Sequence[str] = (),
     regions: tuple[RegionSettings, ...] = (),
+    masking: str | None = None,
 ) -> PictureSettings:
     """The settings of a run with these options. processors: of all ranks, empty for this one's.
-    regions: as they were opened."""
+    regions: as they were opened. masking: what makes masks, None where films are painted."""
     shaping = {one.name: getattr(options, one.name) for one in fields(PictureOptions)}
     if recurrent:
         shaping["temporal_strength"] = 0.0
@@ -45,15 +46,21 @@ def picture_settings(
         overlap=options.stretches,
         flow_sha256=flow_sha256,
         regions=regions,
+        masking=masking,
     )
 
 
 # Compared by what they mean; a run without any has none recorded.
 _REGIONS = "regions"
+_MASKING = "masking"
 # Run files that were begun before these were noted lack them, and are continued all the same.
 _NOTED_LATER = ("reading",)
 # Noted only where they change the picture, and what it is where they do not.
-_WHERE_USED = {"stroke": "none (painted at the film's own size)", "precision": FULL}
+_WHERE_USED = {
+    _MASKING: "painting",
+    "stroke": "none (painted at the film's own size)",
+    "precision": FULL,
+}
 
 # What a run file records of a run, as messages call it: an option by its flag, and what is none.
 _WORDS = {one.option.recorded_as or one.name: one.flag for one in options_of(StylizeOptions)} | {
@@ -63,6 +70,7 @@ _WORDS = {one.option.recorded_as or one.name: one.flag for one in options_of(Sty
     "size": "the size of the frames",
     "processor": "the kind of processor",
     "reading": "the software that reads the film",
+    _MASKING: "what makes the masks",
 }
 
 
@@ -92,8 +100,9 @@ def run_identity(
         del identity["pipeline"]
     else:
         identity["first_frame_sha256"] = first_frame_sha256
-    if not settings.regions:
-        del identity["regions"]
+    for name in (_REGIONS, _MASKING):
+        if not identity[name]:
+            del identity[name]
     height_width = size[1], size[0]
     if settings.pipeline or painted_size(*height_width, settings.stroke) == height_width:
         # Painted at its own size, as every film was before there was a choice.

@@ -55,7 +55,8 @@ class OpenedJob:
 
     first_frame_model: paints the first frame of each shot, None where the styles do. recurrent:
     whether the models are. paint_bytes: what painting takes of a rank's memory at its peak.
-    input_sha256: of the input's content. regions: parts that are painted in their own way.
+    input_sha256: of the input's content. regions: parts that are painted in their own way. masking:
+    what makes masks, None where the film is painted.
     """
 
     options: StylizeOptions
@@ -66,6 +67,7 @@ class OpenedJob:
     paint_bytes: int
     input_sha256: str
     regions: tuple[OpenedRegion, ...] = ()
+    masking: str | None = None
 
     def setup(self, settings: PictureSettings, chosen: Sequence[OpenedStyle]) -> JobSetup:
         """What every rank is told. chosen: the styles that are to be painted."""
@@ -138,7 +140,7 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     )
     painters += [region.model for region in regions if region.model is not None]
     styles = tuple(
-        OpenedStyle(file, model, output, run_path, _plan(options, info, output, run_path))
+        OpenedStyle(file, model, output, run_path, plan_of(options, info, output, run_path))
         for file, model, (output, run_path) in zip(
             files, models, options.places([file.name for file in files]), strict=True
         )
@@ -164,9 +166,9 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     )
 
 
-def _plan(options: StylizeOptions, info: VideoInfo, output: Path, run_path: Path) -> OutputPlan:
+def plan_of(options: StylizeOptions, info: VideoInfo, output: Path, run_path: Path) -> OutputPlan:
     """How one style's output is written. Raises InputError if that, or its run file, can't be."""
-    plan = plan_output(
+    planned = plan_output(
         output,
         info=info,
         codec=options.codec,
@@ -176,7 +178,7 @@ def _plan(options: StylizeOptions, info: VideoInfo, output: Path, run_path: Path
         overwrite=options.overwrite,
     )
     _check_run_path(options.input, output, run_path)
-    return plan
+    return planned
 
 
 def _check_run_path(source: Path, output: Path, run_path: Path) -> None:
@@ -227,6 +229,7 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
         flow_sha256=FlowFolder(options.flow_dir).fingerprint() if options.flow_dir else None,
         processors=[peer.processor for peer in peers if peer.processor],
         regions=tuple(region.settings for region in job.regions),
+        masking=job.masking,
     )
     identities = [job.identity(style, settings) for style in job.styles]
     stored = []

@@ -1,5 +1,6 @@
 """What is done before the ranks are called: all is opened and checked, the run files are begun."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,14 +51,22 @@ class Prepared:
     notes: tuple[str, ...] = ()
 
 
+# Opens what a job needs: what paints, and the film.
+Opening = Callable[[StylizeOptions, ExitStack], OpenedJob]
+
+
 def prepare(
-    options: StylizeOptions, comm: Communicator, progress: Progress, stack: ExitStack
+    options: StylizeOptions,
+    comm: Communicator,
+    progress: Progress,
+    stack: ExitStack,
+    opening: Opening = open_job,
 ) -> Prepared:
     """Opens and checks whatever a job needs; `stack` closes it again.
 
     Raises InputError for everything that the user can put right; then nothing new is left behind.
     """
-    job = open_job(options, stack)
+    job = opening(options, stack)
     settled = settle(job, comm.peers, stack)
     source = job.source
     span = (source.first_pts, source.end_pts) if options.frames else None

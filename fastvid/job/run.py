@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from fastvid.errors import ReadingRefused, Stopped
 from fastvid.job.decoding import choose_decoding
+from fastvid.job.opening import open_job
 from fastvid.job.options import StylizeOptions
-from fastvid.job.prepare import prepare
+from fastvid.job.prepare import Opening, prepare
 from fastvid.job.progress import Progress
 from fastvid.job.result import JobResult, tell
 from fastvid.job.steps import USUAL, Run, Tuning
@@ -26,8 +27,10 @@ def run_job(
     make_stages: StageFactory = real_stages,
     *,
     tuning: Tuning = USUAL,
+    opening: Opening = open_job,
 ) -> JobResult:
-    """Repaints a video; called on rank 0 while the other ranks `serve`.
+    """Repaints a video; called on rank 0 while the other ranks `serve`. opening: another one makes
+    something else of it, such as masks.
 
     Raises InputError for what the user can put right, before the other ranks are called where that
     is possible; StorageError, RemoteError for what goes wrong later; Stopped if the run was asked
@@ -38,14 +41,14 @@ def run_job(
     deadline = Deadline(comm, began, options.time_limit, options.grace)
     try:
         try:
-            result = _attempt(options, comm, progress, deadline, make_stages, tuning)
+            result = _attempt(options, comm, progress, deadline, make_stages, tuning, opening)
         except ReadingRefused as error:
             if options.decode != "auto":
                 raise
             # The others have turned out to be unable to decode.
             progress.note(f"{str(error).splitlines()[0]}; rank 0 decodes for all from here on")
             options = replace(options, decode="rank0", restart=False)
-            result = _attempt(options, comm, progress, deadline, make_stages, tuning)
+            result = _attempt(options, comm, progress, deadline, make_stages, tuning, opening)
     except Stopped as stop:
         stop.leave_by = deadline.leave_by()
         raise
@@ -62,11 +65,12 @@ def _attempt(
     deadline: Deadline,
     make_stages: StageFactory,
     tuning: Tuning,
+    opening: Opening,
 ) -> JobResult:
     """Repaints what is left to do. Raises what `run_job` does, and ReadingRefused."""
     comm.begin_job()
     with LimitedEnd(lambda error: deadline.leave_by() or time.monotonic() + tuning.end_s) as stack:
-        job = prepare(options, comm, progress, stack)
+        job = prepare(options, comm, progress, stack, opening)
         if not job.paintings:
             progress.say(
                 f"{options.output} is complete; nothing is left to do. --restart starts over."

@@ -251,12 +251,19 @@ class Run:
 
     def _tell_of_seams(self, coordinator: Coordinator) -> None:
         """How the film was shared out, and how well its stretches were joined."""
-        size, dealt = self._comm.size, coordinator.groups_dealt
-        if 0 < dealt < size:
-            what = "segments" if self._overlap is None else "stretches (--overlap-segment)"
-            self._progress.note(f"{size} ranks had only {dealt} {what} to share; some stayed idle")
+        what = "segments" if self._overlap is None else "stretches (--overlap-segment)"
+        if idle := idle_note(self._comm.size, coordinator.groups_dealt, what):
+            self._progress.note(idle)
         if coordinator.seams is not None and (seams := coordinator.seams.describe()):
             self._progress.note(seams)
+
+
+def idle_note(ranks: int, dealt: int, what: str) -> str | None:
+    """What to know where there was less to share out than there were ranks; None if there was
+    enough, or nothing at all, as where a run is continued that is painted."""
+    if 0 < dealt < ranks:
+        return f"{ranks} ranks had only {dealt} {what} to share; some stayed idle"
+    return None
 
 
 def _seconds_by_stage(coordinator: Coordinator) -> dict[str, float]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fastvid.masking.seeds import SEEDS, SeedPlanes
 from fastvid.parallel.mpi.message import Content
-from fastvid.regions.planes import MaskPlace, Planes
+from fastvid.regions.planes import FramePlanes, MaskPlace, Planes
 from fastvid.regions.settings import RegionSettings
 from fastvid.stages.interface import Stages
 from fastvid.stages.overlap import Overlap
@@ -43,8 +44,11 @@ class JobSetup:
     masks: tuple[MaskPlace, ...] = ()
     size: tuple[int, int] = (0, 0)
 
-    def planes(self) -> Planes | None:
-        """What reads the masks of the regions, None without any."""
+    def planes(self) -> FramePlanes | None:
+        """What reads the masks of the regions, or has the seeds of masks to be made; None without
+        any."""
+        if self.settings.masking == SEEDS:
+            return SeedPlanes(self.styles[0])
         return Planes(self.masks, *self.size) if self.masks else None
 
     def arrays(self) -> list[np.ndarray]:
@@ -84,11 +88,15 @@ def real_stages(setup: JobSetup) -> Stages[Any]:
     """The stages that paint. Raises InputError for a style that can't be loaded, or if this rank
     lacks the GPU that the run paints on."""
     # torch takes two seconds to import: only a rank that has a job pays for it.
+    from fastvid.masking.stages import mask_stages
     from fastvid.motion.source import FiledMotion
     from fastvid.stages.choice import choose_stages
     from fastvid.style.device import GPU_BATCH_SIZE, rank_device
     from fastvid.style.loading import load_frame_model, load_model
 
+    source = FiledMotion(setup.flow_dir, setup.first_frame) if setup.flow_dir else None
+    if setup.settings.masking:
+        return mask_stages(setup.style_names[0], setup.styles[0], setup.settings, source)
     precision = setup.settings.precision
     device = rank_device(setup.settings.device, setup.local_rank)
     # The film, which nothing paints, has no bytes.
@@ -105,5 +113,4 @@ def real_stages(setup: JobSetup) -> Stages[Any]:
         first = load_frame_model(setup.first_frame_model, "--first-frame-model")
         first.move_to(device, precision)
     batch_size = 1 if device.type == "cpu" else GPU_BATCH_SIZE
-    source = FiledMotion(setup.flow_dir, setup.first_frame) if setup.flow_dir else None
     return choose_stages(styles, setup.settings, setup.keep, batch_size, first, source, in_regions)

@@ -23,7 +23,7 @@ from fastvid.parallel.engine.task import LastFrame, Place, Task
 from fastvid.parallel.engine.threads import Failed
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
-from fastvid.regions.planes import Planes
+from fastvid.regions.planes import FramePlanes
 from fastvid.stages.interface import kept_flow, kept_occlusion
 
 # Where ranks do not ring, a boundary frame is announced so many ranks ahead: a hop may be shorter
@@ -51,7 +51,7 @@ class Worker:
         lookahead: int,
         keep: Sequence[str] = (),
         with_errors: bool = False,
-        planes: Planes | None = None,
+        planes: FramePlanes | None = None,
     ) -> None:
         self._comm = comm
         self._engine = engine

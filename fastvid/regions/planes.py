@@ -3,6 +3,7 @@ masks, whether rank 0 reads them or every rank."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -10,6 +11,17 @@ import numpy as np
 from fastvid.regions.masks import Masks, open_masks
 
 COLORS = 3
+
+
+class FramePlanes(Protocol):
+    """What goes with the frames of a run, behind their colours."""
+
+    def attach(self, number: int, image: np.ndarray) -> np.ndarray:
+        """A frame with its planes: (H, W, 3) to (H, W, 3 + planes) uint8. number: of the frame in
+        the run, from 0."""
+
+    def close(self) -> None:
+        """Releases what is open."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +50,7 @@ class Planes:
         self._opened: list[Masks] = []
 
     def attach(self, number: int, image: np.ndarray) -> np.ndarray:
-        """A frame with its masks: (H, W, 3) to (H, W, 3 + regions) uint8.
-
-        number: of the frame in the run, from 0.
-        """
+        """See FramePlanes."""
         attached: np.ndarray = cv2.merge([image, *self.read(number)])
         return attached
 
@@ -55,7 +64,7 @@ class Planes:
         ]
 
     def close(self) -> None:
-        """Releases what is open."""
+        """See FramePlanes."""
         for masks in self._opened:
             masks.close()
         self._opened = []

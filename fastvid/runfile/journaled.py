@@ -4,25 +4,25 @@ everything that had not reached the disk."""
 import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from fastvid.runfile.at_exit import close_at_exit
+from fastvid.runfile.chunk_helper import ChunkHelper
 from fastvid.runfile.journal import (
     PAGE_BYTES,
     Change,
     Claim,
     Journal,
-    chunk_checksum,
     end_session,
     write_all,
 )
 from fastvid.runfile.patched import PatchedFile
-from fastvid.system.writeback import begin_writeback
 
 # What is on the disk for sure is at most so old. Each time costs two waits for the disk.
 SYNC_INTERVAL_S = 5.0
@@ -47,14 +47,21 @@ def open_hdf5(file: Path | PatchedFile, mode: str) -> h5py.File:
     )
 
 
+class _Chunk(NamedTuple):
+    """A chunk of a frame that goes straight to its place: its bytes, and their checksum once that
+    is known."""
+
+    frame: int
+    size: int
+    checksum: Future[int]
+
+
 class JournaledFile(PatchedFile):
     """The file object that h5py writes through. Used from one thread; another one may read.
 
     What HDF5 writes stays in memory until `commit`. Chunks of frames, which nothing refers to until
     then, go straight to their place within `straight`. Methods raise OSError; after that nothing
     more reaches the file, which stays as the last `commit` left it.
-
-    claims: the chunks that went straight to their place since the last `commit`.
     """
 
     def __init__(self, path: Path, place: int) -> None:
@@ -64,15 +71,18 @@ class JournaledFile(PatchedFile):
         self._journal = Journal(self.descriptor, place)
         self._end = self._settled_end = self.size()
         self._before: dict[int, bytes] = {}  # pages as the last commit left them
-        self._straight: tuple[int, int] | None = None  # frame, bytes
-        self._claims: list[Claim] = []
+        self._straight: _Chunk | None = None
+        self._chunks: list[tuple[_Chunk, int]] = []  # each with its place
+        self._helper = ChunkHelper()
         self._failed = False
         self._synced = time.monotonic()
 
     @contextmanager
-    def straight(self, frame: int, size: int) -> Iterator[None]:
-        """Within it, what is written in one piece of `size` bytes is a chunk of a frame."""
-        self._straight = (frame, size)
+    def straight(self, frame: int, content: bytes | memoryview) -> Iterator[None]:
+        """Within it, what is written in one piece of the length of `content` is that chunk of a
+        frame. `content` must not change before the next `commit`."""
+        size = len(memoryview(content).cast("B"))
+        self._straight = _Chunk(frame, size, self._helper.checksum(content))
         try:
             yield
         finally:
@@ -86,11 +96,10 @@ class JournaledFile(PatchedFile):
             return len(view)
         with self._failing():
             known: Sequence[int] | None = None
-            if self._straight is not None and self._straight[1] == len(view):
+            if self._straight is not None and self._straight.size == len(view):
                 write_all(self.descriptor, view, offset)
-                begin_writeback(self.descriptor, offset, len(view))
-                frame, size = self._straight
-                self._claims.append(Claim(frame, offset, size, chunk_checksum(view)))
+                self._helper.write_back(self.descriptor, offset, len(view))
+                self._chunks.append((self._straight, offset))
                 known = self._known_pages(offset, len(view))
             with self._lock:
                 self._change(offset, view, known)
@@ -124,10 +133,14 @@ class JournaledFile(PatchedFile):
         with self._failing():
             self._journal.check_owned()
             changes = self._changes()
-            if changes or self._claims:
-                self._note(changes)
+            claims = [
+                Claim(chunk.frame, offset, chunk.size, chunk.checksum.result())
+                for chunk, offset in self._chunks
+            ]
+            if changes or claims:
+                self._note(changes, claims)
             self._before.clear()
-            self._claims.clear()
+            self._chunks.clear()
             if time.monotonic() - self._synced > SYNC_INTERVAL_S:
                 self._put_in_place()
 
@@ -153,6 +166,7 @@ class JournaledFile(PatchedFile):
                 os.truncate(self.descriptor, self._end)
                 end_session(self.descriptor, self._place)
         finally:
+            self._helper.end()
             os.close(self.descriptor)
             self.descriptor = -1
 
@@ -190,11 +204,11 @@ class JournaledFile(PatchedFile):
                 changes.append(Change(page * PAGE_BYTES + first, bytes(after[first:last])))
         return changes
 
-    def _note(self, changes: list[Change]) -> None:
-        if self._journal.append(changes, self._claims):
+    def _note(self, changes: list[Change], claims: list[Claim]) -> None:
+        if self._journal.append(changes, claims):
             return
         self._put_in_place()
-        if not self._journal.append(changes, self._claims):
+        if not self._journal.append(changes, claims):
             size = sum(len(change.data) for change in changes)
             raise OSError(f"a change of {size} bytes is too large for the journal")
 

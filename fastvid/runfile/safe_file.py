@@ -41,8 +41,7 @@ class SafeFile:
         if self._journaled is None:
             dataset.id.write_direct_chunk(place, chunk, filter_mask)
         else:
-            size = chunk.nbytes if isinstance(chunk, memoryview) else len(chunk)
-            with self._journaled.straight(index, size):
+            with self._journaled.straight(index, chunk):
                 dataset.id.write_direct_chunk(place, chunk, filter_mask)
 
     def between_frames(self) -> None:

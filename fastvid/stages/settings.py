@@ -105,6 +105,8 @@ class PictureSettings(PictureOptions):
     pipeline: how recurrent models run, None for frame models. overlap: how their shots are cut
     into stretches, None where they are not. flow_sha256: of the files that flow and masks are read
     from, None where they are estimated. regions: parts that are painted in their own way.
+    masking: of a run that makes masks, what makes them: "seeds", or "network" and the size of the
+    picture that it takes, as in "network 256x144".
     """
 
     threads: int
@@ -114,6 +116,7 @@ class PictureSettings(PictureOptions):
     overlap: Overlap | None = None
     flow_sha256: str | None = None
     regions: tuple[RegionSettings, ...] = ()
+    masking: str | None = None
 
 
 def estimated_motion(settings: PictureOptions) -> EstimatedMotion:

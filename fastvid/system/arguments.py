@@ -1,7 +1,7 @@
 """What command lines have in common: options as declared, shared ones, how errors are told."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastvid.errors import InputError
@@ -21,9 +21,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_options(
-    parser: argparse.ArgumentParser, kind: "type[DataclassInstance]", groups: Sequence[str]
+    parser: argparse.ArgumentParser,
+    kind: "type[DataclassInstance]",
+    groups: Sequence[str],
+    names: Container[str] | None = None,
 ) -> None:
     """Adds the options that a class declares, group by group; "" is the group without a heading.
+    names: only these, None for all.
 
     What is parsed holds only those that were given: the defaults are those of the class.
     """
@@ -31,7 +35,7 @@ def add_options(
     for group in groups:
         target = parser.add_argument_group(group) if group else parser
         for one in declared:
-            if one.option.group == group:
+            if one.option.group == group and (names is None or one.name in names):
                 target.add_argument(one.flag, **_keywords(one))
 
 

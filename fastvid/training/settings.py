@@ -9,8 +9,8 @@ from fastvid.errors import InputError
 from fastvid.style.lossnet import POOLINGS
 from fastvid.style.network import downsampling, parse_arch
 
-# About an eighth of the time of the Fast Artistic Videos network (benchmarks/style_speed.py).
-DEFAULT_ARCH = "c5s1-16,d32,d64,R64,R64,R64,U2,c3s1-32,U2,c3s1-16,c3s1-3"
+# That of the bundled styles, so that a new one may begin with their weights.
+DEFAULT_ARCH = "c5s1-16,d32,d64,R64,R64,R64,R64,R64,U2,c3s1-32,U2,c3s1-16,c3s1-3"
 # A recurrent model learns from the loss against its past to follow it; the others leave most of
 # the steadying to the temporal filter.
 RECURRENT_TEMPORAL_WEIGHT = 1300.0

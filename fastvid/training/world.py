@@ -12,8 +12,10 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-# A rank that waits longer for the others than this ends with an error.
-TIMEOUT = timedelta(minutes=10)
+# A rank that waits longer for the others than this ends with an error. It counts the time for which
+# a batch system has suspended the job, so it is long; of a rank that ends, its closed connection
+# tells at once.
+TIMEOUT = timedelta(days=1)
 
 
 @dataclass(frozen=True)

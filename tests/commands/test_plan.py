@@ -20,7 +20,7 @@ from fastvid.commands.plan.measure import (
 )
 from fastvid.commands.plan.plan import make_plan
 from fastvid.commands.plan.report import format_plan
-from fastvid.commands.plan.stopwatch import Stopwatch
+from fastvid.commands.plan.stage_times import StageTimes
 from fastvid.decode.film import open_source
 from fastvid.encode.output import plan_output
 from fastvid.job.identity import picture_settings
@@ -161,7 +161,7 @@ def test_a_gpu_paints_while_the_flow_is_computed(
     motion_s: float, batch_s: float, host_s: float, charged: float
 ) -> None:
     """A frame takes a rank what is longer: painting, or motion and what painting takes of it."""
-    watch = Stopwatch(
+    watch = StageTimes(
         {Stage.MOTION.value: [motion_s], "batch": [batch_s], Stage.PAINT.value: [host_s]}
     )
     assert paint_seconds(watch) == pytest.approx(charged)
@@ -263,8 +263,8 @@ def test_places_are_spread_and_never_overlap(count: int, firsts: list[int]) -> N
     assert places(count) == firsts
 
 
-def test_a_stopwatch_takes_the_middle_and_the_mean() -> None:
-    watch = Stopwatch({"paint": [1.0, 2.0, 9.0]})
+def test_stage_times_give_the_middle_and_the_mean() -> None:
+    watch = StageTimes({"paint": [1.0, 2.0, 9.0]})
     assert (watch.median("paint"), watch.mean("paint")) == (2.0, 4.0)
     assert (watch.median("blend"), watch.mean("blend")) == (0.0, 0.0)
     with watch.timing("wait"):

@@ -178,3 +178,11 @@ def test_broken_images(tmp_path: Path) -> None:
     source = open_source(str(tmp_path), fps=FPS, on_error="keep-going")
     assert [read_number(frame.image) for frame in source] == [1, 1, 2, 2, 4]
     assert len(source.damage) == 2 and "f_3.png" in source.damage[1]
+
+
+def test_a_still_image_with_a_rate_is_told_what_it_is(tmp_path: Path) -> None:
+    """It has no times that the rate would be another for."""
+    cv2.imwrite(str(tmp_path / "still.png"), np.zeros((32, 32, 3), np.uint8))
+    with pytest.raises(InputError, match="still image") as refused:
+        open_source(str(tmp_path / "still.png"), fps=FPS)
+    assert "own times" not in str(refused.value)

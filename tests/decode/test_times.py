@@ -108,6 +108,24 @@ def test_packed_pictures_of_avi_are_all_shown(tmp_path: Path) -> None:
     assert times == [Fraction(number, 25) for number in range(COUNT)]
 
 
+def test_pictures_that_are_not_coded_show_the_last_one_again(tmp_path: Path) -> None:
+    """MPEG-4 has them for a still moment (vop_coded 0); each has its own time."""
+    clip = numbered_clip(tmp_path / "plain.avi", 4, codec="mpeg4", options={"bf": "0"})
+    not_coded = START_CODE + b"\x50\x40"  # a P-picture that says no more
+    with av.open(str(clip)) as read, av.open(str(tmp_path / "still.avi"), "w") as output:
+        stream = output.add_stream_from_template(read.streams.video[0])
+        pictures = [bytes(packet) for packet in read.demux(video=0) if packet.size]
+        for number, picture in enumerate([*pictures[:2], not_coded, *pictures[2:]]):
+            packet = av.Packet(picture)
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            packet.is_keyframe = number == 0
+            output.mux(packet)
+    numbers, times, _, _ = recorded(tmp_path / "still.avi")
+    assert numbers == [0, 1, 1, 2, 3]
+    assert times == [Fraction(number, 25) for number in range(5)]
+
+
 def _kind(picture: bytes) -> int:
     return picture[picture.find(START_CODE) + 4] >> 6
 

@@ -10,7 +10,10 @@ from av.video.stream import VideoStream
 from fastvid.decode.film import open_source
 from fastvid.decode.frame import ColorTags
 from fastvid.encode.color import FrameConverter
+from fastvid.encode.mux import mux
+from fastvid.encode.output import open_encoder, plan_output
 from support.decode_clips import yuv_frame
+from support.encode_clips import info_of
 
 WIDTH, HEIGHT, COLUMN = 64, 32, 16
 
@@ -70,3 +73,14 @@ def test_encoded_colour_stands_at_the_left_pixel(pix_fmt: str) -> None:
         shares.append((row[COLUMN], row[COLUMN + 1]))
     assert shares[0][0] > 4 * abs(shares[0][1])
     assert abs(shares[1][0] - shares[1][1]) <= 2
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libsvtav1"])
+def test_the_output_says_where_colour_stands(tmp_path: Path, codec: str) -> None:
+    """Matroska has it from the codec: ChromaSitingHorz 1 (RFC 9559, 5.1.4.1.28.30), left."""
+    plan = plan_output(tmp_path / "out.mkv", info=info_of(WIDTH, HEIGHT), codec=codec)
+    encoder = open_encoder(plan, tmp_path / "part")
+    encoder.write(np.zeros((HEIGHT, WIDTH, 3), np.uint8), 0, 1)
+    encoder.close()
+    mux(plan, [tmp_path / "part"])
+    assert b"\x55\xb7\x81\x01" in plan.path.read_bytes()

@@ -7,11 +7,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
 
 from fastvid.encode.track import decoding_times
 from support.encode_clips import (
     TICK,
     decoded,
+    moving,
     muxed,
     packets,
 )
@@ -115,3 +118,26 @@ def test_real_videos_keep_every_time_and_their_sound(tmp_path: Path, name: str, 
     if name == "bigbuckbunny":
         assert packets(path, "audio") == packets(source, "audio")
     assert notes == []
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
+def test_the_last_packet_of_sound_is_kept(tmp_path: Path, ending: str) -> None:
+    """ALAC has packets of 4096 samples, without durations in Matroska; the last one has 256."""
+    source, count = tmp_path / "source.mkv", 4096 + 256
+    with av.open(str(source), "w") as output:
+        video = output.add_stream("libx264", rate=25)
+        sound = output.add_stream("alac", rate=44100)
+        assert isinstance(video, VideoStream) and isinstance(sound, AudioStream)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound.layout, sound.format = "mono", "s16p"
+        output.mux(video.encode(av.VideoFrame.from_ndarray(moving(1)[0], format="rgb24")))
+        output.mux(video.encode(None))
+        tone = (np.arange(count) % 300).astype(np.int16)[None]
+        for start in range(0, count, 4096):
+            piece = av.AudioFrame.from_ndarray(tone[:, start : start + 4096], "s16p", "mono")
+            piece.sample_rate, piece.pts = 44100, start
+            output.mux(sound.encode(piece))
+        output.mux(sound.encode(None))
+    path, _ = muxed(tmp_path, f"out.{ending}", source=source)
+    with av.open(str(path)) as film:
+        assert sum(frame.samples for frame in film.decode(audio=0)) == count

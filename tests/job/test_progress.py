@@ -5,6 +5,7 @@ import io
 import pytest
 
 from fastvid.job.progress import Progress
+from fastvid.job.steps import idle_note
 
 
 class Clock:
@@ -80,3 +81,9 @@ def test_a_pipe_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     progress.update(0, 10, {})
     progress.update(5, 10, {})
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(("dealt", "said"), [(0, False), (1, True), (2, False)])
+def test_idle_ranks_are_told_of(dealt: int, said: bool) -> None:
+    """Where nothing was left to paint, nobody has to know that nobody painted."""
+    assert bool(idle_note(2, dealt, "segments")) is said

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastvid.commands.plan.costs import FrameCosts
 from fastvid.commands.plan.side_costs import time_encoding, time_relaying, time_storing
-from fastvid.commands.plan.stopwatch import Stopwatch
+from fastvid.commands.plan.stage_times import StageTimes
 from fastvid.decode.cuts import mark_cuts
 from fastvid.decode.frame import Frame
 from fastvid.decode.source import VideoSource
@@ -25,7 +25,7 @@ from fastvid.encode.plan import OutputPlan
 from fastvid.job.decoding import with_planes
 from fastvid.job.estimate import frame_bytes
 from fastvid.job.options import StylizeOptions
-from fastvid.regions.planes import Planes
+from fastvid.regions.planes import FramePlanes
 from fastvid.stages.interface import (
     BatchStages,
     Motion,
@@ -61,7 +61,7 @@ def measure_film(
     stages: Stages[Any],
     output: OutputPlan,
     on_gpu: bool = False,
-    planes: Planes | None = None,
+    planes: FramePlanes | None = None,
 ) -> Measurement:
     """Times frames of the film at several places, after a warm-up.
 
@@ -71,7 +71,7 @@ def measure_film(
     Decoding and encoding come in bursts, so theirs is the mean; else the median. Raises InputError
     where the film, or its flow, can't be read.
     """
-    watch = Stopwatch()
+    watch = StageTimes()
     painted: list[np.ndarray] = []
     kept: Motion[Any] | None = None
     marked = with_planes(mark_cuts(_timed_frames(source, watch), options.cuts), planes)
@@ -108,7 +108,7 @@ def measure_film(
     return Measurement(costs, len(painted), watch.wall_s / max(watch.processor_s, 1e-9))
 
 
-def paint_seconds(watch: Stopwatch) -> float:
+def paint_seconds(watch: StageTimes) -> float:
     """What painting a frame takes of a rank's time.
 
     While a device paints a batch, the rank goes on with motion: only what takes longer than that
@@ -125,7 +125,7 @@ def places(frame_count: int) -> list[int]:
     return [last * place // max(1, fitting - 1) for place in range(fitting)]
 
 
-def _timed_frames(source: VideoSource, watch: Stopwatch) -> Iterator[Frame]:
+def _timed_frames(source: VideoSource, watch: StageTimes) -> Iterator[Frame]:
     """The frames of the film, each of which is timed; the first one pays for opening the
     decoder."""
     frames = iter(source)
@@ -138,7 +138,7 @@ def _timed_frames(source: VideoSource, watch: Stopwatch) -> Iterator[Frame]:
 
 
 def _groups(
-    marked: Iterator[tuple[Frame, bool]], frame_count: int, watch: Stopwatch
+    marked: Iterator[tuple[Frame, bool]], frame_count: int, watch: StageTimes
 ) -> Iterator[list[tuple[Frame, bool]]]:
     """Consecutive frames at each place, and whether each begins a shot; every frame that is read on
     the way is timed."""
@@ -180,7 +180,7 @@ def _in_batches(stages: Stages[Any]) -> BatchStages[Any] | None:
 
 
 def _compute(
-    stages: Stages[Any], frames: Sequence[tuple[Frame, bool]], watch: Stopwatch, on_gpu: bool
+    stages: Stages[Any], frames: Sequence[tuple[Frame, bool]], watch: StageTimes, on_gpu: bool
 ) -> tuple[list[np.ndarray], Motion[Any] | None]:
     """The finished frames of a place, (H, W, 3) uint8 RGB, of the first style, and the motion of
     the last one that has any."""
@@ -212,14 +212,14 @@ def _compute(
 
 
 def _paint_batches(
-    stages: BatchStages[Any], images: Sequence[np.ndarray], watch: Stopwatch
+    stages: BatchStages[Any], images: Sequence[np.ndarray], watch: StageTimes
 ) -> list[np.ndarray]:
     """Paints as a run does on a GPU. A frame is charged "paint", the processor time of this rank,
     and "batch", the time until it is painted."""
     painted: list[np.ndarray] = []
     for first in range(0, len(images), stages.batch_size):
         part = images[first : first + stages.batch_size]
-        whole = Stopwatch()
+        whole = StageTimes()
         with whole.timing("batch", by_wall_clock=True):
             painted += stages.begin_batch(part).images()
         watch.wall_s += whole.wall_s

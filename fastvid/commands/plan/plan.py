@@ -18,7 +18,7 @@ from fastvid.commands.plan.forecast import (
 )
 from fastvid.commands.plan.measure import Measurement, measure_film
 from fastvid.commands.plan.reading import own_reading
-from fastvid.commands.plan.stopwatch import Stopwatch
+from fastvid.commands.plan.stage_times import StageTimes
 from fastvid.decode.cuts import read_cuts
 from fastvid.encode.plan import OutputPlan
 from fastvid.errors import InputError
@@ -99,7 +99,7 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
     the run itself would refuse on this machine with one rank.
     """
     options.check()
-    start = Stopwatch()
+    start = StageTimes()
     with ExitStack() as stack:
         with start.timing("start"):
             job, settings, stages = _open(options, stack)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastvid.commands.plan.stopwatch import Stopwatch
+from fastvid.commands.plan.stage_times import StageTimes
 from fastvid.encode.output import open_encoder
 from fastvid.encode.plan import OutputPlan
 from fastvid.job.options import StylizeOptions
@@ -24,12 +24,12 @@ _RELAY_COPIES = 2
 
 
 def time_encoding(
-    painted: Sequence[np.ndarray], output: OutputPlan, threads: int, watch: Stopwatch
+    painted: Sequence[np.ndarray], output: OutputPlan, threads: int, watch: StageTimes
 ) -> None:
     """Encodes the frames as a part of their own; an encoder looks ahead, so all together count."""
     with tempfile.TemporaryDirectory(prefix="fastvid-plan-") as folder:
         step = max(1, round(1 / (output.average_rate * output.time_base)))
-        whole = Stopwatch()
+        whole = StageTimes()
         with whole.timing("encode"):
             encoder = open_encoder(output, Path(folder) / "part", threads)
             for index, image in enumerate(painted):
@@ -42,7 +42,7 @@ def time_storing(
     painted: Sequence[np.ndarray],
     motion: Motion[Any] | None,
     options: StylizeOptions,
-    watch: Stopwatch,
+    watch: StageTimes,
 ) -> None:
     """Stores segments, with what is kept besides of `motion`."""
     height, width = painted[0].shape[:2]
@@ -79,7 +79,7 @@ def time_storing(
                 [1] * length,
                 {},
             )
-            segment = Stopwatch()
+            segment = StageTimes()
             with segment.timing("store"):
                 some = list(itertools.islice(frames, length))
                 writer.store(record, some, flows, occlusions, weights)
@@ -87,7 +87,7 @@ def time_storing(
         writer.close()
 
 
-def time_relaying(image: np.ndarray, watch: Stopwatch) -> None:
+def time_relaying(image: np.ndarray, watch: StageTimes) -> None:
     """Passes a frame on, as often as makes a median."""
     for _ in range(_TIMES):
         with watch.timing("relay"):

@@ -14,7 +14,7 @@ from fastvid.decode.random_access import WAY_OUT, FrameReader, checksum, open_re
 from fastvid.errors import OrderNeeded
 from fastvid.parallel.engine.task import Place, Task
 from fastvid.parallel.engine.threads import HEAVY_NICE, Failed, SideThread, Step
-from fastvid.regions.planes import Planes
+from fastvid.regions.planes import FramePlanes
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class SegmentReadingThread:
     """
 
     def __init__(
-        self, index: SourceIndex, wake: Callable[[], object], planes: Planes | None = None
+        self, index: SourceIndex, wake: Callable[[], object], planes: FramePlanes | None = None
     ) -> None:
         self.events: queue.SimpleQueue[Task | Failed] = queue.SimpleQueue()
         self._index = index

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Stopwatch:
+class StageTimes:
     """Seconds of named stages, each as often as it was timed."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
