@@ -32,7 +32,7 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 FIGURES = ("stroke", "speed", "morph")
 SMALL, LARGE = (360, 640), (2160, 3840)
 FULL_HD = (1080, 1920)
-SAME_STROKES, TWENTY_TIMES, EVERY_STEP = Bar(1 / 1.15, 1.15), Bar(at_least=20), Bar(at_least=1)
+SAME_STROKES, TWENTY_TIMES, EVERY_STEP = Bar(0.85, 1.15), Bar(at_least=20), Bar(at_least=1)
 
 
 def main() -> int:
