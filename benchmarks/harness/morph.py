@@ -1,19 +1,21 @@
 """From one style to another in many steps: how far each picture is from both paintings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
-from fastvid.commands.evaluate.likeness import likeness
+from fastvid.commands.evaluate.likeness import STYLE_LAYERS, gram_error, resized_to_height
 from fastvid.errors import InputError
 from fastvid.style.loading import load_style
 from fastvid.style.lossnet import LossNetwork
+from fastvid.training.sampling import as_images
 from harness.drift import find_painting
 
 MORPH_FRAMES = 48
+_CPU = torch.device("cpu")
 
 
 def style_distances(
@@ -24,17 +26,26 @@ def style_distances(
 
     photo: (H, W, 3) uint8 RGB. Raises InputError if the styles can't be mixed, or lack a painting.
     """
-    targets = [_painting(style, paintings) for style in (first, second)]
+    targets = [
+        _features(network, resized_to_height(_painting(style, paintings), photo.shape[0]))
+        for style in (first, second)
+    ]
     errors: tuple[list[float], list[float]] = ([], [])
-    frame = np.ascontiguousarray(photo[..., ::-1])
     for share in np.linspace(0, 1, MORPH_FRAMES):
         model = load_style(f"{first}:{1 - share:.6f}+{second}:{share:.6f}")
         (painted,) = model.paint([photo])
-        picture = np.ascontiguousarray(painted[..., ::-1])
+        features = _features(network, np.ascontiguousarray(painted[..., ::-1]))
         for found, target in zip(errors, targets, strict=True):
-            with torch.no_grad():
-                found.append(likeness(network, frame, picture, target).style_error)
+            layers = [gram_error(features[layer], target[layer]) for layer in STYLE_LAYERS]
+            found.append(float(np.mean(layers)))
     return errors
+
+
+def _features(network: LossNetwork, image: np.ndarray) -> Mapping[str, torch.Tensor]:
+    """Of an image, (H, W, 3) uint8 BGR."""
+    with torch.no_grad():
+        found: Mapping[str, torch.Tensor] = network(as_images([image], _CPU))
+    return found
 
 
 def moves_on(errors: Sequence[float]) -> float:
