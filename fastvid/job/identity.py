@@ -12,6 +12,7 @@ from fastvid.job.options import StylizeOptions
 from fastvid.regions.settings import RegionSettings, describe_change, same_regions
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.settings import PictureOptions, PictureSettings
+from fastvid.style.precision import FULL
 from fastvid.style.scale import painted_size
 from fastvid.system.options import options_of
 from fastvid.system.resources import processor_name
@@ -55,7 +56,11 @@ _MASKING = "masking"
 # Run files that were begun before these were noted lack them, and are continued all the same.
 _NOTED_LATER = ("reading",)
 # Noted only where they change the picture, and what it is where they do not.
-_WHERE_USED = {_MASKING: "painting", "stroke": "none (painted at the film's own size)"}
+_WHERE_USED = {
+    _MASKING: "painting",
+    "stroke": "none (painted at the film's own size)",
+    "precision": FULL,
+}
 
 # What a run file records of a run, as messages call it: an option by its flag, and what is none.
 _WORDS = {one.option.recorded_as or one.name: one.flag for one in options_of(StylizeOptions)} | {
@@ -102,6 +107,8 @@ def run_identity(
     if settings.pipeline or painted_size(*height_width, settings.stroke) == height_width:
         # Painted at its own size, as every film was before there was a choice.
         del identity["stroke"]
+    if settings.precision == FULL:
+        del identity["precision"]
     cuts = options.cuts
     if cuts not in ("auto", "none"):
         cuts = ",".join(str(cut) for cut in sorted(read_cuts(Path(cuts))))

@@ -97,16 +97,20 @@ def real_stages(setup: JobSetup) -> Stages[Any]:
     source = FiledMotion(setup.flow_dir, setup.first_frame) if setup.flow_dir else None
     if setup.settings.masking:
         return mask_stages(setup.style_names[0], setup.styles[0], setup.settings, source)
+    precision = setup.settings.precision
     device = rank_device(setup.settings.device, setup.local_rank)
     # The film, which nothing paints, has no bytes.
     styles = [
-        load_model(data, name).move_to(device) if data else None
+        load_model(data, name).move_to(device, precision) if data else None
         for name, data in zip(setup.style_names, setup.styles, strict=True)
     ]
     painting = dict.fromkeys(data for data in setup.region_styles if data)
-    in_regions = [load_frame_model(data, "--region").move_to(device) for data in painting]
+    in_regions = [
+        load_frame_model(data, "--region").move_to(device, precision) for data in painting
+    ]
     first = None
     if setup.first_frame_model:
-        first = load_frame_model(setup.first_frame_model, "--first-frame-model").move_to(device)
+        first = load_frame_model(setup.first_frame_model, "--first-frame-model")
+        first.move_to(device, precision)
     batch_size = 1 if device.type == "cpu" else GPU_BATCH_SIZE
     return choose_stages(styles, setup.settings, setup.keep, batch_size, first, source, in_regions)

@@ -7,6 +7,7 @@ from fastvid.motion.source import EstimatedMotion
 from fastvid.regions.settings import RegionSettings
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.temporal import DEFAULT_STRENGTH, MAX_STRENGTH
+from fastvid.style.precision import FULL, PRECISIONS
 from fastvid.style.scale import MAX_STROKE, MIN_STROKE
 from fastvid.system.options import option, within
 
@@ -36,6 +37,13 @@ class PictureOptions:
         check=within(MIN_STROKE, MAX_STROKE),
         only_for="frame",
         why="it is shown its own pictures, which are of the film's size",
+    )
+    precision: str = option(
+        FULL,
+        "fast: paints in bfloat16 on CPUs, faster where the processor has it; other bytes "
+        "(default: {default})",
+        group=PICTURE,
+        choices=PRECISIONS,
     )
     keep_colors: bool = option(
         False,

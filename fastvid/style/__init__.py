@@ -7,7 +7,8 @@ torch7, state_dicts, legacy_archive
                   other programs' files: `torch7_source`, `torch7_model`; `layer_list` makes
                   networks of the grammar of them
 network, variant  the grammar of networks, and departures from it; `layers`, `upsampling`
-model, recurrent  what paints a frame, alone or with its past; `margins`, `device`
+model, recurrent  what paints a frame, alone or with its past; `margins`, `device`;
+                  `precision`, `half`: how exactly on a CPU
 painter           frames painted with strokes of a wanted size: `scale`, `enlarging`
 looks             the painting mixed with the film
 losses, lossnet   how far a painting is from its style and its frame; `patches`

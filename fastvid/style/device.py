@@ -7,6 +7,7 @@ import torch
 from fastvid.errors import InputError
 
 CPU_NAME = "cpu"
+CPU = torch.device(CPU_NAME)
 # Frames that a GPU paints at a time: a segment of the default length.
 GPU_BATCH_SIZE = 4
 

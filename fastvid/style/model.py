@@ -9,9 +9,11 @@ import torch
 
 from fastvid.errors import InputError
 from fastvid.style.checkpoint import Checkpoint
+from fastvid.style.half import in_half_precision
 from fastvid.style.layers import channels_last
 from fastvid.style.margins import BORDER, Margins, margins_of
 from fastvid.style.network import Layer, build_network, for_painting
+from fastvid.style.precision import FAST, FULL
 from fastvid.style.scale import MIN_SIDE
 from fastvid.style.variant import Variant
 
@@ -86,18 +88,23 @@ class StyleModel:
         self._mean_bgr = torch.tensor(checkpoint.mean_bgr, dtype=torch.float32)
         self._scale = float(checkpoint.scale)
         self._device = torch.device("cpu")
+        self._fast = False
         with torch.device("meta"):
             network = build_network(checkpoint.arch, variant=self.variant)
         network.load_state_dict(checkpoint.weights, assign=True)
         network = for_painting(network, self.variant.borders).eval().requires_grad_(False)
         self._network = channels_last(network)
 
-    def move_to(self, device: torch.device) -> "StyleModel":
+    def move_to(self, device: torch.device, precision: str = FULL) -> "StyleModel":
         """Lets the model paint on `device` from now on; returns itself.
 
-        On a GPU convolutions run in half precision with sums in single precision, everything else
-        in single precision.
+        precision: one of PRECISIONS, on a CPU; `fast` is bfloat16 (see `fastvid.style.half`). On a
+        GPU convolutions run in half precision with sums in single precision, everything else in
+        single precision.
         """
+        if precision == FAST and device.type == "cpu" and not self._fast:
+            self._network = in_half_precision(self._network)
+            self._fast = True
         self._device = device
         self._network.to(device)
         self._mean_bgr = self._mean_bgr.to(device)

@@ -132,7 +132,9 @@ def test_kept_flow_is_stored_where_storing_is_timed(
         frames: Sequence[np.ndarray],
         flows: Sequence[np.ndarray] = (),
         occlusions: Sequence[np.ndarray] = (),
+        weights: Sequence[np.ndarray] = (),
     ) -> None:
+        assert not weights
         stored.append((len(frames), len(flows), len(occlusions), {one.dtype.name for one in flows}))
 
     monkeypatch.setattr(RunWriter, "store", store)

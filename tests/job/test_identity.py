@@ -98,6 +98,13 @@ def test_another_size_that_is_painted_is_another_run() -> None:
     assert "--stroke was 1.0, is 0.5" in difference(identity(**LARGE), finer)
 
 
+def test_precision_is_recorded_where_it_is_not_full() -> None:
+    fast = identity(settings=replace(SETTINGS, precision="fast"))
+    assert "precision" not in identity() and fast["precision"] == "fast"
+    assert "--precision was full, is fast" in difference(identity(), fast)
+    assert "--precision was fast, is full" in difference(fast, identity())
+
+
 def test_recurrent_models_have_no_stroke() -> None:
     settings = picture_settings(OPTIONS, threads=1, recurrent=True)
     assert "stroke" not in identity(settings=settings, **LARGE)

@@ -6,7 +6,7 @@ from fastvid.style.scale import REFERENCE_SIDE_PX, painted_size, stroke_at_own_s
 
 
 @pytest.mark.parametrize(
-    ("height", "width"), [(16, 16), (272, 640), (360, 640), (400, 711), (460, 818), (640, 360)]
+    ("height", "width"), [(16, 16), (272, 640), (360, 640), (400, 711), (640, 360)]
 )
 def test_small_films_are_painted_at_their_own_size(height: int, width: int) -> None:
     assert painted_size(height, width, 1.0) == (height, width)
@@ -15,11 +15,11 @@ def test_small_films_are_painted_at_their_own_size(height: int, width: int) -> N
 @pytest.mark.parametrize(
     ("height", "width", "expected"),
     [
-        (480, 854, (400, 712)),
-        (720, 1280, (400, 711)),
-        (1080, 1920, (400, 711)),
-        (2160, 4096, (400, 759)),
-        (1920, 1080, (711, 400)),  # a telephone held upright
+        (480, 854, (360, 640)),
+        (720, 1280, (360, 640)),
+        (1080, 1920, (360, 640)),
+        (2160, 4096, (360, 683)),
+        (1920, 1080, (640, 360)),  # a telephone held upright
     ],
 )
 def test_large_films_are_painted_at_the_reference(

@@ -126,6 +126,7 @@ class _Painter:
     ) -> None:
         from fastvid.regions.opening import read_style_or_film
         from fastvid.stages.choice import choose_stages
+        from fastvid.style.device import CPU
         from fastvid.style.loading import load_model
 
         file = read_style_or_film(style or str(run.attributes["style"]))
@@ -140,11 +141,15 @@ class _Painter:
             **{"stroke": stroke_at_own_size(height, width)}
             | {setting: value for setting, value in run.settings.items() if setting in names}
         )
+        model = load_model(file.data, file.name) if file.data else None
+        in_regions = [region.model for region in regions if region.model is not None]
+        for one in (*in_regions, *([] if model is None else [model])):
+            one.move_to(CPU, recorded.precision)
         settings = tuple(region.settings for region in regions)
         stages = choose_stages(
-            [load_model(file.data, file.name) if file.data else None],
+            [model],
             replace(recorded, threads=threads, regions=settings),
-            region_models=[region.model for region in regions if region.model is not None],
+            region_models=in_regions,
         )
         self._paint_alone = paints_alone(stages)
 
