@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastvid.parallel.mpi.bell import Bell, Doorbells
-from fastvid.parallel.mpi.network import find_routes, network_socket, place_of
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.parallel.mpi.transport import Transport
 from fastvid.system.resources import available_memory_bytes, processor_name, usable_cores
@@ -62,6 +61,9 @@ def _all_reached(transport: Transport, doorbells: Doorbells) -> bool:
 
 def _reach_other_hosts(transport: Transport, bell: Bell, doorbells: Doorbells) -> None:
     """Finds out which ranks of other hosts can be rung, and has them rung."""
+    # Only jobs of several hosts need it; --help and the like load as little as they can.
+    from fastvid.parallel.mpi.network import find_routes, network_socket, place_of
+
     network = network_socket()
     routes = find_routes(transport, network, place_of(network))
     if network is not None:
