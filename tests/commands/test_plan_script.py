@@ -129,6 +129,7 @@ def test_the_script_asks_for_what_was_planned_and_starts_it(
         "--time=02:55:00",
         "--signal=B:USR1@60",
         "--requeue",
+        "--no-kill",
     ):
         assert f"#SBATCH {line}\n" in text
     assert "gpu" not in text

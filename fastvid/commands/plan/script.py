@@ -28,6 +28,7 @@ _HEADER = """#!/usr/bin/env bash
 #SBATCH --time={limit}
 #SBATCH --signal=B:USR1@60
 #SBATCH --requeue
+#SBATCH --no-kill
 #SBATCH --open-mode=append
 #SBATCH --output=%x-%j.log
 
