@@ -129,9 +129,9 @@ def test_the_script_asks_for_what_was_planned_and_starts_it(
         "--time=02:55:00",
         "--signal=B:USR1@60",
         "--requeue",
-        "--no-kill",
     ):
         assert f"#SBATCH {line}\n" in text
+    assert ("#SBATCH --no-kill\n" in text) == with_library
     assert "gpu" not in text
     rest = ["--device=cpu", f"--style={style}", f"--flow-dir={folder}/a; b", "--keep-colors"]
     if with_library:

@@ -28,8 +28,7 @@ _HEADER = """#!/usr/bin/env bash
 #SBATCH --time={limit}
 #SBATCH --signal=B:USR1@60
 #SBATCH --requeue
-#SBATCH --no-kill
-#SBATCH --open-mode=append
+{own}#SBATCH --open-mode=append
 #SBATCH --output=%x-%j.log
 
 set -uo pipefail
@@ -107,6 +106,8 @@ def submission_script(
         tasks=_tasks(ranks, gpus),
         memory_mb=-(-rank_bytes // (threads * _MEGABYTE)),
         limit=f"{minutes // 60:02d}:{minutes % 60:02d}:00",
+        # lib.sh goes on without a node that dies; else Slurm puts the job back into the queue.
+        own="" if jobs is None else "#SBATCH --no-kill\n",
     )
     places = [absolute(options.input), _output_text(options)]
     device = f"--device={'cuda' if gpus else 'cpu'}"
