@@ -16,7 +16,8 @@ class ChunkHelper:
 
     def __init__(self) -> None:
         self._work: Channel[Callable[[], None]] = Channel()
-        self._thread = BackgroundThread("fastvid-chunks", self._run, self._fail)
+        # Not one of those that `still_busy` knows: it is busy only beside the one that stores.
+        self._thread = BackgroundThread("chunks", self._run, self._fail)
         self._thread.start()
 
     def checksum(self, content: bytes | memoryview) -> "Future[int]":
