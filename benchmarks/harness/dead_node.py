@@ -45,7 +45,8 @@ class DeadNode:
         self._leave(self.folder, left)
         shutil.rmtree(self.folder)
         left.rename(self.folder)
-        shutil.rmtree(self.durable)
+        if self.durable.exists():  # else it died before anything was written
+            shutil.rmtree(self.durable)
         self.durable.mkdir()
         self._settle(self.folder)
 
