@@ -103,6 +103,9 @@ class EncodedParts:
             if not self.folder.exists():
                 self.folder.mkdir()
                 sync_folder(self.folder.parent)
+            # A run may have been killed before the name of its last part was on the disk; and the
+            # frames of parts that count may be freed.
+            sync_folder(self.folder)
             # Written anew only where it must be: whatever happens, these parts have a label.
             if PartsLabel.read(self.folder) != label:
                 label.write(self.folder)

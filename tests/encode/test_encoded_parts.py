@@ -125,6 +125,20 @@ def rest_of(plan: OutputPlan, run: RunId, nowhere_else: int = 0) -> list[int]:
     return [part.stop for part in parts.closed]
 
 
+def test_parts_that_are_taken_over_outlive_the_node(
+    plan: OutputPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the renaming of a part and the wait for the disk, the run before has left a
+    name that is not there for sure; what goes on frees the frames."""
+    cut_off(plan, 10)
+    synced: list[Path] = []
+    monkeypatch.setattr(encoded_parts, "sync_folder", synced.append)
+    parts = EncodedParts(plan, PART_FRAMES)
+    parts.take_over(always, RUN)
+    assert parts.next_frame == 8
+    assert synced == [part_folder(plan.path)]
+
+
 def test_parts_of_another_run_are_cleared(plan: OutputPlan) -> None:
     cut_off(plan, 10)
     assert rest_of(plan, RUN) == [4, 8]
