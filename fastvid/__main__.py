@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
 
 from fastvid.errors import (
     EXIT_FAILURE,
@@ -119,12 +118,11 @@ def _give_up(comm: Communicator, message: str, status: int) -> int:
     return status
 
 
-def _abort(comm: Communicator, status: int) -> NoReturn:
+def _abort(comm: Communicator, status: int) -> None:
     """Ends every rank at once."""
     if comm.rank == 0:
         leave_word(status)
     comm.abort(status)
-    os._exit(status)
 
 
 def leave_word(status: int) -> None:

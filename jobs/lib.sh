@@ -290,7 +290,7 @@ run_fastvid() {
     _listen
     local losses=0
     if _several_hosts; then
-        FASTVID_LEFT=$(mktemp "${TMPDIR:-/tmp}/fastvid-left.XXXXXX") || exit
+        FASTVID_LEFT=$(mktemp -t fastvid-left.XXXXXX) || exit
         export FASTVID_LEFT
         trap 'rm -f "$FASTVID_LEFT"' EXIT
     fi

@@ -9,7 +9,7 @@ from fastvid.decode.cuts import check_cuts
 from fastvid.decode.film import fingerprint, open_source
 from fastvid.decode.source import VideoSource
 from fastvid.errors import InputError
-from fastvid.job.opening import OpenedJob, OpenedStyle, plan_of
+from fastvid.job.opening import OpenedJob, OpenedStyle, open_film, plan_of
 from fastvid.job.options import StylizeOptions
 from fastvid.masking.network import NETWORK, MaskNetwork
 from fastvid.masking.seeds import SEEDS, SeedFile, check_seeds, packed, read_seed
@@ -35,15 +35,7 @@ class MaskMaker:
 
         Raises InputError for everything that the user can put right.
         """
-        source = stack.enter_context(
-            open_source(
-                str(options.input),
-                size=options.size,
-                frames=options.frames,
-                fps=options.fps,
-                on_error=options.on_error,
-            )
-        )
+        source = stack.enter_context(open_film(options))
         check_cuts(options.cuts, source.frame_count)
         file = self._network() if self.model else self._seeds(options, source)
         info, output, run_path = source.info, options.output, options.run_path

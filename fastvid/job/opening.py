@@ -109,6 +109,17 @@ class OpenedJob:
         )
 
 
+def open_film(options: StylizeOptions) -> VideoSource:
+    """Opens the film as the options say. Raises InputError as `open_source`."""
+    return open_source(
+        str(options.input),
+        size=options.size,
+        frames=options.frames,
+        fps=options.fps,
+        on_error=options.on_error,
+    )
+
+
 def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     """Opens the styles and the film and checks the options; `stack` closes the film again.
 
@@ -125,15 +136,7 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     if options.first_frame_model is not None:
         first = read_style(options.first_frame_model)
         painters.append(load_frame_model(first.data, options.first_frame_model))
-    source = stack.enter_context(
-        open_source(
-            str(options.input),
-            size=options.size,
-            frames=options.frames,
-            fps=options.fps,
-            on_error=options.on_error,
-        )
-    )
+    source = stack.enter_context(open_film(options))
     info = source.info
     check_cuts(options.cuts, source.frame_count)
     sphere, notes = film_sphere(options, source, models[0] if recurrent else None)

@@ -7,10 +7,8 @@ thread that doesn't come back has it: one that waits for a disk, or whose job br
 
 import atexit
 import os
-import sys
 import time
 import weakref
-from contextlib import suppress
 
 import h5py
 from h5py import h5f
@@ -18,6 +16,7 @@ from h5py._objects import phil  # the lock around HDF5: nothing else tells wheth
 
 from fastvid.errors import EXIT_FAILURE
 from fastvid.runfile.patched import PatchedFile
+from fastvid.system.streams import flush_streams
 
 # How long a thread may be within HDF5 when the program ends: it may wait for a disk for ever.
 _PATIENCE_S = 5.0
@@ -42,9 +41,7 @@ def _close_all() -> None:
     give_up = time.monotonic() + _PATIENCE_S
     while not phil.acquire(False):
         if time.monotonic() > give_up:  # the interpreter would wait for it without end
-            for stream in (sys.stdout, sys.stderr):
-                with suppress(OSError, ValueError):
-                    stream.flush()
+            flush_streams()
             os._exit(EXIT_FAILURE)
         time.sleep(_LOOK_AGAIN_S)
     try:

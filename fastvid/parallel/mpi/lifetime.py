@@ -2,9 +2,7 @@
 
 import atexit
 import os
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NoReturn
 
 from fastvid.errors import EXIT_BAD_INPUT
@@ -14,6 +12,7 @@ from fastvid.parallel.mpi.meeting import meet
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.parallel.mpi.transport import end_mpi, start_mpi
 from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, RUNG_SLEEP_S, Waiting
+from fastvid.system.streams import flush_streams
 
 # How long rank 0 waits for all ranks to leave after a job that went well. They may still be loading
 # libraries for it, on a busy host.
@@ -69,9 +68,7 @@ def _abort(exit_status: int, farewells_s: float) -> None:
     comm = connect()
     if farewells_s and comm.wait_for_farewells(farewells_s):
         return
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # there may be nobody left to read it
-            stream.flush()
+    flush_streams()
     comm.abort(exit_status)
 
 
