@@ -31,13 +31,28 @@ def all_patches(image: torch.Tensor, scale: int) -> np.ndarray:
 def test_the_target_holds_the_paintings_patches() -> None:
     painting = picture(33, 40)
     target = patches.patch_target(painting)
-    assert len(target.patches) == len(patches.SCALES)
-    for scale, kept in zip(patches.SCALES, target.patches, strict=True):
+    # At scale 8 it is 4 x 5 pixels, and holds no patch.
+    for scale, kept in zip((1, 2, 4), target.patches, strict=True):
         expected = all_patches(painting, scale)
         assert kept.shape == expected.shape
         order = np.lexsort(expected.T)
         found = kept.numpy()[np.lexsort(kept.numpy().T)]
         np.testing.assert_allclose(found, expected[order], atol=1e-3)
+
+
+def test_a_small_picture_is_compared_at_the_scales_it_has() -> None:
+    painting = patches.patch_target(picture(64, 64))
+    assert [len(kept) for kept in painting.patches] == [58 * 58, 26 * 26, 10 * 10, 2 * 2]
+    for side in (32, 8, 6):
+        loss = patches.patch_loss(picture(side, 64, seed=1), painting, torch.Generator())
+        assert torch.isfinite(loss) and (loss > 0) == (side >= patches.PATCH)
+
+
+def test_every_second_direction_is_blind_to_colour() -> None:
+    """Else projections are mostly mean colours, and a flat painting of the same ones is as good."""
+    directions = patches.random_directions(torch.Generator().manual_seed(3))
+    means = directions.mean((2, 3)).abs().amax(1)
+    assert means[1::2].max() < 1e-6 < means[::2].min()
 
 
 def test_the_distance_is_that_of_sorted_projections(monkeypatch: pytest.MonkeyPatch) -> None:
