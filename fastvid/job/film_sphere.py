@@ -1,7 +1,6 @@
 """What the film of a job shows of a sphere, and what goes with that."""
 
 from fastvid.decode.source import VideoSource
-from fastvid.decode.sphere_tags import MONO
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
 from fastvid.sphere.projection import AUTO, Sphere, settle_sphere
@@ -32,9 +31,4 @@ def film_sphere(
                 "--projection flat."
             )
         return None, ["a sphere, which recurrent models paint as a flat picture: its back shows"]
-    if options.regions and sphere.stereo != MONO:
-        raise InputError(
-            "--region does not go with the two eyes of a spherical film. Paint each eye as a film "
-            "of its own, or the whole picture with --projection flat."
-        )
     return sphere, notes

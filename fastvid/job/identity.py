@@ -13,7 +13,7 @@ from fastvid.regions.settings import RegionSettings, describe_change, same_regio
 from fastvid.sphere.projection import FLAT, Sphere
 from fastvid.sphere.size import painted_size_of
 from fastvid.stages.overlap import Overlap
-from fastvid.stages.settings import PictureOptions, PictureSettings
+from fastvid.stages.settings import PictureOptions, PictureSettings, eye_to_eye
 from fastvid.style.precision import FULL
 from fastvid.system.options import options_of
 from fastvid.system.resources import processor_name
@@ -57,6 +57,8 @@ def picture_settings(
 # Compared by what they mean; a run without any has none recorded.
 _REGIONS = "regions"
 _MASKING = "masking"
+# Runs that were begun before the eyes of a sphere agreed have none recorded.
+_EYES = "eyes"
 # Run files that were begun before these were noted lack them, and are continued all the same.
 _NOTED_LATER = ("reading",)
 # Noted only where they change the picture, and what it is where they do not.
@@ -66,6 +68,7 @@ _WHERE_USED = {
     "precision": FULL,
     "projection": "flat",
     "stereo": "mono",
+    _EYES: "its own",
 }
 
 # What a run file records of a run, as messages call it: an option by its flag, and what is none.
@@ -77,6 +80,7 @@ _WORDS = {one.option.recorded_as or one.name: one.flag for one in options_of(Sty
     "processor": "the kind of processor",
     "reading": "the software that reads the film",
     _MASKING: "what makes the masks",
+    _EYES: "what strokes the second eye has",
 }
 
 
@@ -108,6 +112,8 @@ def run_identity(
         identity["first_frame_sha256"] = first_frame_sha256
     if settings.projection == FLAT:
         del identity["projection"], identity["stereo"]
+    elif eye_to_eye(settings) is not None:
+        identity[_EYES] = "those of the first"
     for name in (_REGIONS, _MASKING):
         if not identity[name]:
             del identity[name]

@@ -57,17 +57,21 @@ def _mixed(
 
 
 def same_look(
-    now: Mapping[int, np.ndarray], before: Mapping[int, np.ndarray], positions: np.ndarray
+    now: Mapping[int, np.ndarray],
+    before: Mapping[int, np.ndarray],
+    positions: np.ndarray,
+    wrap: bool = False,
 ) -> np.ndarray | None:
     """The share of each pixel that had the same look one frame ago, in 255ths, (H, W) uint8; None
     where that is all of every pixel.
 
-    now, before: shares of both frames by look. positions: where the frame before is sampled.
+    now, before: shares of both frames by look. positions: where the frame before is sampled. wrap:
+    the left and right edge are one.
     """
     kept = np.zeros(positions.shape[:2], np.uint8)
     for look, share in now.items():
         if look in before:
-            past = sample(cv2.erode(before[look], _REACH), positions)
+            past = sample(cv2.erode(before[look], _REACH), positions, wrap=wrap)
             kept += np.minimum(share, past)
     return None if kept.min() == ALL else kept
 

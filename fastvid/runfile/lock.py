@@ -23,6 +23,10 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _SETTLE_S = 1.0
 # Whoever has created the file writes its name into it at once.
 _NAMELESS_S = 1.0
+# A lock whose owner is not alive is held by what is left of it, or by somebody who looks whether it
+# is held; either for a moment.
+_LEFT_OVER_S = 10.0
+_POLL_S = 0.05
 
 
 def lock_path(run_file: Path) -> Path:
@@ -93,16 +97,19 @@ class RunLock:
         self._heart.start()
 
     def _acquire(self) -> int:
+        deadline = time.monotonic() + _LEFT_OVER_S
         while True:
             descriptor, created = self._open()
             try:
                 held = _flock(descriptor, fcntl.LOCK_EX)
                 before = None if created else self._owner_before(descriptor)
                 if held is False:
-                    raise self._refusal(before)
-                if before is not None:
+                    if time.monotonic() > deadline or self._goes_on(before):
+                        raise self._refusal(before)
+                    time.sleep(_POLL_S)
+                elif before is not None:
                     self._check_gone(before, held)
-                if self._is_current(descriptor):
+                if held is not False and self._is_current(descriptor):
                     os.truncate(descriptor, 0)
                     os.pwrite(descriptor, self._me.content(), 0)
                     os.fsync(descriptor)
@@ -112,7 +119,8 @@ class RunLock:
             except BaseException:
                 os.close(descriptor)
                 raise
-            os.close(descriptor)  # the owner before us removed it in between
+            # The owner before us removed it in between, or is about to be gone.
+            os.close(descriptor)
 
     def _open(self) -> tuple[int, bool]:
         """The lock file, and whether it was created here: by one of all that try, on any host."""
@@ -136,6 +144,11 @@ class RunLock:
             if owner or not self._is_current(descriptor) or time.monotonic() > deadline:
                 return owner
             time.sleep(_NAMELESS_S / 20)
+
+    def _goes_on(self, owner: Owner | None) -> bool:
+        """Whether the owner of a lock that is held is known to live on; nothing is known of other
+        hosts."""
+        return owner is not None and owner.host == self._me.host and owner.goes_on_here()
 
     def _check_gone(self, before: Owner, held: bool | None) -> None:
         """Raises InputError if the owner whose lock the kernel does not know still lives."""

@@ -7,6 +7,7 @@ from another host, a file that has not changed for STALE_S belongs to nobody any
 
 import os
 import secrets
+import signal
 import socket
 import time
 from collections.abc import Iterable
@@ -19,6 +20,8 @@ STALE_S = 60.0
 _OLD_S = 3600.0
 _POLL_S = 0.5
 _MAX_BYTES = 400
+# PF_EXITING of the kernel.
+_EXITING = 0x4
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,12 @@ class Owner:
         """Whether the process is there; for an owner on this host."""
         began = _started(self.process)
         return began is not None and self.started in (0, began)
+
+    def goes_on_here(self) -> bool:
+        """Whether the process is there and is not being ended: one that was killed holds its files
+        until the kernel has taken it apart, seconds where it has much memory or waits for a disk.
+        """
+        return self.lives_here() and not _is_being_ended(self.process)
 
 
 def this_process() -> Owner:
@@ -102,6 +111,20 @@ def look(path: Path) -> tuple[int, bytes] | None:
             return os.fstat(stream.fileno()).st_mtime_ns, stream.read(_MAX_BYTES)
     except OSError:
         return None
+
+
+def _is_being_ended(process: int) -> bool:
+    """Whether a process of this host was killed for good, or is on its way out; False if that can't
+    be told (proc(5): flags of /proc/PID/stat, pending signals of /proc/PID/status)."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+        status = Path(f"/proc/{process}/status").read_text()
+        if int(stat.rpartition(")")[2].split()[6]) & _EXITING:
+            return True
+        pending = [line.split()[1] for line in status.splitlines() if line[3:6] == "Pnd"]
+        return any(int(mask, 16) >> (signal.SIGKILL - 1) & 1 for mask in pending)
+    except (OSError, IndexError, ValueError):
+        return False
 
 
 def _started(process: int) -> int | None:

@@ -68,8 +68,7 @@ class SphereModel:
         """How many bytes `paint` allocates at its peak for a frame of that size (estimate)."""
         eye = Eye(*self._sphere.eye_size(height, width), self._sphere.half)
         layout = self._layout(eye)
-        eyes = len(self._sphere.eyes(np.empty((2, 2))))
-        picture = self._model.memory_bytes(eyes * layout.height, layout.width)
+        picture = self._model.memory_bytes(self._sphere.eye_count * layout.height, layout.width)
         return picture + height * width * _BYTES_PER_PX
 
     def _layout(self, eye: Eye) -> Layout:
@@ -80,8 +79,7 @@ class SphereModel:
         if self._canvas is None or self._size != (height, width):
             eye = Eye(*self._sphere.eye_size(height, width), self._sphere.half)
             atlas = Atlas(self._layout(eye))
-            eyes = len(self._sphere.eyes(np.empty((2, 2))))
-            model = self._model.weighted(np.concatenate([atlas.weights()] * eyes))
+            model = self._model.weighted(np.concatenate([atlas.weights()] * self._sphere.eye_count))
             self._canvas, self._size = _Canvas(self._sphere, eye, atlas, model), (height, width)
         return self._canvas
 

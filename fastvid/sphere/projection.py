@@ -45,6 +45,11 @@ class Sphere:
         """Whether the left and the right edge of an eye are one."""
         return not self.half
 
+    @property
+    def eye_count(self) -> int:
+        """How many eyes a frame shows."""
+        return 1 if self.stereo == MONO else 2
+
     def eye_size(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) of an eye in frames of this size."""
         return (

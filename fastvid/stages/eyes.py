@@ -1,12 +1,21 @@
-"""The temporal filter on the frames of spherical films: each eye by itself, around the back."""
+"""The temporal filter on the frames of spherical films: each eye by itself, around the back; and
+from eye to eye, so that both have the same strokes."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastvid.decode.sphere_tags import MONO
+from fastvid.motion.source import MotionSource
+from fastvid.motion.warp import wrapped_columns
+from fastvid.regions.settings import RegionSettings
+from fastvid.regions.weights import region_weights
 from fastvid.sphere.projection import Sphere
 from fastvid.stages.temporal import TemporalStep, plan_step, trust_gate
+
+# Beyond this nothing of a region's edge is seen on the other side of the back.
+_EDGES_PX = 64
 
 
 @dataclass(frozen=True)
@@ -56,3 +65,50 @@ def plan_filter(
         gate = trust_gate(now, before, flow, trusted, strength, wraps)
         steps.append(plan_step(flow, gate, wrap=wraps))
     return EyesStep(sphere, tuple(steps))
+
+
+def weights_of_eyes(
+    image: np.ndarray,
+    masks: Sequence[np.ndarray],
+    regions: Sequence[RegionSettings],
+    sphere: Sphere | None,
+) -> list[np.ndarray]:
+    """As `region_weights`, of a flat picture or a spherical one: soft edges go around the back, and
+    not from one eye to the other."""
+    if sphere is None:
+        return region_weights(image, masks, regions)
+    found = []
+    for picture, *shown in zip(*(sphere.eyes(plane) for plane in (image, *masks)), strict=True):
+        reach = min(_EDGES_PX, picture.shape[1]) if sphere.wraps else 0
+        wide, *seen = (wrapped_columns(plane, reach, reach) for plane in (picture, *shown))
+        columns = slice(reach, reach + picture.shape[1])
+        found.append([weight[:, columns] for weight in region_weights(wide, seen, regions)])
+    return [np.ascontiguousarray(sphere.joined(list(eyes))) for eyes in zip(*found, strict=True)]
+
+
+class EyeToEye:
+    """Gives the second eye the strokes of the first one: the temporal filter between the eyes of
+    one frame, with the first eye as what came before.
+
+    It is a function of the frame alone, so that it belongs to painting, before the temporal pass:
+    nothing in frame order waits for it. motion: between frames that are an eye each. strength: as
+    the temporal filter's.
+    """
+
+    def __init__(self, sphere: Sphere, motion: MotionSource, strength: float) -> None:
+        self._sphere = sphere
+        self._motion = motion
+        self._strength = strength
+
+    def plan(self, frame: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """What makes the eyes of a painting of this frame agree; both (H, W, 3) uint8 RGB."""
+        first, second = (np.ascontiguousarray(eye) for eye in self._sphere.eyes(frame))
+        backward, reliable = self._motion(second, first, 0)
+        eye = replace(self._sphere, stereo=MONO)
+        step = plan_filter(second, first, backward, reliable, self._strength, eye)
+
+        def agreeing(painted: np.ndarray) -> np.ndarray:
+            before, now = (np.ascontiguousarray(one) for one in self._sphere.eyes(painted))
+            return self._sphere.joined([before, step.apply(now, before)])
+
+        return agreeing

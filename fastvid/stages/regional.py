@@ -11,7 +11,8 @@ from fastvid.motion.source import MotionSource
 from fastvid.regions.compose import compose, dampened, same_look
 from fastvid.regions.looks import Layout, Look, lay_out
 from fastvid.regions.planes import split
-from fastvid.regions.weights import region_weights
+from fastvid.sphere.projection import Sphere
+from fastvid.stages.eyes import EyesStep, FilterStep, weights_of_eyes
 from fastvid.stages.interface import Motion, PendingBatch
 from fastvid.stages.repaint import Repaint
 from fastvid.stages.settings import PictureSettings
@@ -64,6 +65,7 @@ class RegionalRepaint:
     ) -> None:
         self.batch_size = batch_size
         self._regions = settings.regions
+        self._sphere = settings.sphere
         self._layout = _layout(grounds, settings)
         known = {model.sha256: model for model in (*grounds, *models) if model is not None}
         self._painters = [
@@ -77,19 +79,18 @@ class RegionalRepaint:
 
     def motion(
         self, frame: np.ndarray, previous: np.ndarray, number: int
-    ) -> Motion[tuple[TemporalStep, ...]] | None:
+    ) -> Motion[tuple[FilterStep, ...]] | None:
         """As `Repaint.motion`; what is kept of the past depends on the output where the looks of
         its parts do."""
         now, before = self._parts(frame), self._parts(previous)
         motion = self._moving.motion(now.image, before.image, number)
         if motion is None:
             return None
-        steps: list[TemporalStep] = []
-        if isinstance(step := motion.prepared, TemporalStep):
-            for shares, past in zip(now.shares, before.shares, strict=True):
-                factor = same_look(shares, past, step.positions)
-                steps.append(replace(step, gate=dampened(step.gate, factor)))
-        return Motion(tuple(steps), motion.backward, motion.reliable)
+        steps: tuple[FilterStep, ...] = ()
+        if motion.prepared is not None:
+            pairs = zip(now.shares, before.shares, strict=True)
+            steps = tuple(_kept_to_looks(motion.prepared, *shares) for shares in pairs)
+        return Motion(steps, motion.backward, motion.reliable)
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
         """The frame in each output, (outputs, H, W, 3): its looks painted and put together."""
@@ -114,7 +115,7 @@ class RegionalRepaint:
         self,
         painted: np.ndarray,
         previous: np.ndarray,
-        motion: Motion[tuple[TemporalStep, ...]],
+        motion: Motion[tuple[FilterStep, ...]],
     ) -> np.ndarray:
         """The finished frame of each output, from the composed and the finished one before it."""
         if not motion.prepared:
@@ -135,7 +136,7 @@ class RegionalRepaint:
             if known.frame is frame:
                 return known
         image, masks = split(frame)
-        weights = region_weights(image, masks, self._regions)
+        weights = weights_of_eyes(image, masks, self._regions, self._sphere)
         outputs = range(len(self._layout.grounds))
         parts = _Parts(
             frame, image, weights, [self._layout.shares(weights, output) for output in outputs]
@@ -171,6 +172,32 @@ class ComposedBatch:
 def _layout(grounds: Sequence[StyleModel | None], settings: PictureSettings) -> Layout:
     own = settings.strength, settings.keep_colors
     return lay_out(settings.regions, [("" if one is None else one.sha256, *own) for one in grounds])
+
+
+def _kept_to_looks(
+    step: FilterStep, now: dict[int, np.ndarray], before: dict[int, np.ndarray]
+) -> FilterStep:
+    """A step that keeps nothing of another look. now, before: shares of both frames by look."""
+    if isinstance(step, EyesStep):
+        eyes = zip(step.steps, *(_by_eye(step.sphere, one) for one in (now, before)), strict=True)
+        return replace(step, steps=tuple(_in_one_picture(*each) for each in eyes))
+    return _in_one_picture(step, now, before)
+
+
+def _by_eye(sphere: Sphere, shares: dict[int, np.ndarray]) -> list[dict[int, np.ndarray]]:
+    """Shares by look, of each eye."""
+    eyes = {look: sphere.eyes(share) for look, share in shares.items()}
+    return [
+        {look: np.ascontiguousarray(seen[number]) for look, seen in eyes.items()}
+        for number in range(sphere.eye_count)
+    ]
+
+
+def _in_one_picture(
+    step: TemporalStep, now: dict[int, np.ndarray], before: dict[int, np.ndarray]
+) -> TemporalStep:
+    factor = same_look(now, before, step.positions, step.wrap)
+    return replace(step, gate=dampened(step.gate, factor))
 
 
 def _with_look(settings: PictureSettings, look: Look) -> PictureSettings:

@@ -8,7 +8,7 @@ from fastvid.motion.source import MotionSource
 from fastvid.sphere.painting import painter_of
 from fastvid.stages.eyes import FilterStep, plan_filter
 from fastvid.stages.interface import Motion
-from fastvid.stages.settings import PictureSettings, estimated_motion
+from fastvid.stages.settings import PictureSettings, estimated_motion, eye_to_eye
 from fastvid.style.looks import keep_colors, mix
 from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.painter import Painting
@@ -34,6 +34,7 @@ class Repaint:
         self._settings = settings
         self._keep = keep
         self._source = source or estimated_motion(settings)
+        self._eyes = eye_to_eye(settings)
         set_threads(settings.threads)
 
     def motion(
@@ -59,15 +60,22 @@ class Repaint:
 
     def paint(self, frame: np.ndarray) -> np.ndarray:
         """The frame painted on its own in each style, with the looks that were asked for."""
-        return np.stack([self.look(painter.paint([frame])[0], frame) for painter in self._painters])
+        return self.looks([painter.paint([frame])[0] for painter in self._painters], frame)
 
     def begin_batch(self, frames: Sequence[np.ndarray]) -> "PaintedBatch":
         """Begins to paint frames as `paint` does."""
         pending = [painter.begin(frames, self.batch_size) for painter in self._painters]
         return PaintedBatch(self, frames, pending)
 
-    def look(self, painted: np.ndarray, frame: np.ndarray) -> np.ndarray:
-        """A painted frame with the looks that were asked for."""
+    def looks(self, paintings: Sequence[np.ndarray], frame: np.ndarray) -> np.ndarray:
+        """A frame painted in each style, its eyes agreeing, with the looks that were asked for:
+        (styles, H, W, 3) uint8 RGB."""
+        if self._eyes is not None:
+            agreeing = self._eyes.plan(frame)
+            paintings = [agreeing(painted) for painted in paintings]
+        return np.stack([self._look(painted, frame) for painted in paintings])
+
+    def _look(self, painted: np.ndarray, frame: np.ndarray) -> np.ndarray:
         if self._settings.keep_colors:
             painted = keep_colors(painted, frame)
         return mix(painted, frame, self._settings.strength)
@@ -108,6 +116,6 @@ class PaintedBatch:
         """The frames, (styles, H, W, 3) uint8 RGB each; waits for them."""
         in_styles = [style.images() for style in self._pending]
         return [
-            np.stack([self._stages.look(painted, frame) for painted in paintings])
+            self._stages.looks(paintings, frame)
             for frame, *paintings in zip(self._frames, *in_styles, strict=True)
         ]

@@ -1,6 +1,6 @@
 """What shapes the picture: the options that do, as they travel to the ranks and into a run file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastvid.decode.sphere_tags import MONO
 from fastvid.motion.flow import DEFAULT_FLOW_METHOD, FLOW_METHODS
@@ -8,6 +8,7 @@ from fastvid.motion.source import EstimatedMotion, MotionSource
 from fastvid.regions.settings import RegionSettings
 from fastvid.sphere.motion import SphereMotion
 from fastvid.sphere.projection import FLAT, Sphere
+from fastvid.stages.eyes import EyeToEye
 from fastvid.stages.overlap import Overlap
 from fastvid.stages.temporal import DEFAULT_STRENGTH, MAX_STRENGTH
 from fastvid.style.precision import FULL, PRECISIONS
@@ -134,3 +135,12 @@ def estimated_motion(settings: PictureSettings) -> MotionSource:
     """Flow and masks as the settings say."""
     estimated = EstimatedMotion(settings.flow, settings.flow_scale, settings.mask_boundaries)
     return estimated if settings.sphere is None else SphereMotion(settings.sphere, estimated)
+
+
+def eye_to_eye(settings: PictureSettings) -> EyeToEye | None:
+    """What makes the eyes agree as the settings say; None where there is one eye, or where each
+    picture is to be painted on its own."""
+    if settings.sphere is None or settings.stereo == MONO or settings.temporal_strength == 0:
+        return None
+    motion = estimated_motion(replace(settings, stereo=MONO))
+    return EyeToEye(settings.sphere, motion, settings.temporal_strength)

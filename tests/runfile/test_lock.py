@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from fastvid.job.ownership import own
 from fastvid.runfile import lock as lock_module
 from fastvid.runfile import owner as owner_module
 from fastvid.runfile.lock import RunLock, lock_owner, lock_path
+from fastvid.runfile.owner import Owner
 from support.places import REPOSITORY
 
 _HOLDER = """
@@ -29,6 +31,13 @@ from fastvid.runfile.lock import RunLock
 lock = RunLock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(600)
+"""
+
+_FORK = """
+import os
+if os.fork() == 0:
+    time.sleep(1)
+    os._exit(0)
 """
 
 
@@ -70,6 +79,44 @@ def test_a_killed_owner_holds_nothing(tmp_path: Path) -> None:
     with RunLock(run_path):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_left_of_a_killed_owner_is_waited_for(tmp_path: Path) -> None:
+    """Its lock outlives it for a moment; here by a child that has its files too."""
+    run_path = tmp_path / "run.h5"
+    code = _HOLDER.replace("print(", _FORK + "print(")
+    command = [sys.executable, "-c", code, str(run_path)]
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, cwd=REPOSITORY) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        assert lock_owner(run_path) is not None
+        with RunLock(run_path):
+            pass
+
+
+def test_who_only_looks_is_waited_for(tmp_path: Path) -> None:
+    """`status` locks for a moment to see whether somebody holds it; a run that starts just then
+    must not be refused in the name of an owner that is long gone."""
+    run_path = tmp_path / "run.h5"
+    lock_path(run_path).write_bytes(Owner(socket.gethostname(), 2**22 + 1, 5, "gone").content())
+    with lock_path(run_path).open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.5, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        with RunLock(run_path):
+            pass
+
+
+def test_a_lock_that_stays_held_is_refused_though_its_owner_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock_module, "_LEFT_OVER_S", 0.3)
+    run_path = tmp_path / "run.h5"
+    lock_path(run_path).write_bytes(Owner(socket.gethostname(), 2**22 + 1, 5, "gone").content())
+    with lock_path(run_path).open() as holding:
+        fcntl.flock(holding, fcntl.LOCK_SH)
+        with pytest.raises(InputError, match="still going"):
+            RunLock(run_path)
 
 
 # -- file systems whose locks are missing, or hold on one host alone ------------------------------

@@ -31,21 +31,30 @@ class World:
         self._heights = rng.uniform(0.10, 0.45, _HOUSES).astype(np.float32)
         self._walls = rng.uniform([120, 80, 70], [230, 190, 160], (_HOUSES, 3)).astype(np.float32)
 
-    def colors(self, directions: np.ndarray) -> np.ndarray:
+    def colors(self, directions: np.ndarray, houses: bool = True) -> np.ndarray:
         """Colours of directions, (N, 3) float32 of unit length, (right, front, up): (N, 3) float32,
-        0..255."""
-        up = directions[:, 2]
+        0..255. houses: with them, or what is behind them."""
         colors = self._sky(directions)
-        ground = up < 0
+        ground = directions[:, 2] < 0
         colors[ground] = self._square(directions[ground])
+        if houses:
+            built, house, across, rise = self._houses(directions)
+            colors[built] = self._facades(house[built], across[built], rise[built])
+        colors += 9 * _field(self._grain, directions)[:, None]
+        return colors.clip(0, 255)
+
+    def built(self, directions: np.ndarray) -> np.ndarray:
+        """In which directions, as above, a house is seen: (N,) bool."""
+        return self._houses(directions)[0]
+
+    def _houses(self, directions: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Where houses are, which one, where across it, and how far up."""
         around = np.arctan2(directions[:, 0], directions[:, 1]) / np.float32(2 * np.pi)
         place = (around % 1) * _HOUSES + np.float32(_FIRST_HOUSE)
         house = place.astype(np.intp) % _HOUSES
-        rise = up / np.hypot(directions[:, 0], directions[:, 1]).clip(1e-6)
+        rise = directions[:, 2] / np.hypot(directions[:, 0], directions[:, 1]).clip(1e-6)
         built = (rise >= -0.06) & (rise < self._heights[house])
-        colors[built] = self._facades(house[built], place[built] % 1, rise[built])
-        colors += 9 * _field(self._grain, directions)[:, None]
-        return colors.clip(0, 255)
+        return built, house, place % 1, rise
 
     def _sky(self, directions: np.ndarray) -> np.ndarray:
         high = directions[:, 2:].clip(0, 1) ** np.float32(0.6)
