@@ -4,25 +4,24 @@ everything that had not reached the disk."""
 import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
-import numpy as np
 
 from fastvid.runfile.at_exit import close_at_exit
-from fastvid.runfile.chunk_helper import ChunkHelper
 from fastvid.runfile.journal import (
     PAGE_BYTES,
     Change,
     Claim,
     Journal,
+    chunk_checksum,
     end_session,
     write_all,
 )
 from fastvid.runfile.patched import PatchedFile
+from fastvid.runfile.writeback_thread import WritebackThread
 
 # What is on the disk for sure is at most so old. Each time costs two waits for the disk.
 SYNC_INTERVAL_S = 5.0
@@ -48,12 +47,10 @@ def open_hdf5(file: Path | PatchedFile, mode: str) -> h5py.File:
 
 
 class _Chunk(NamedTuple):
-    """A chunk of a frame that goes straight to its place: its bytes, and their checksum once that
-    is known."""
+    """A chunk of a frame that goes straight to its place."""
 
     frame: int
     size: int
-    checksum: Future[int]
 
 
 class JournaledFile(PatchedFile):
@@ -72,17 +69,15 @@ class JournaledFile(PatchedFile):
         self._end = self._settled_end = self.size()
         self._before: dict[int, bytes] = {}  # pages as the last commit left them
         self._straight: _Chunk | None = None
-        self._chunks: list[tuple[_Chunk, int]] = []  # each with its place
-        self._helper = ChunkHelper()
+        self._claims: list[Claim] = []
+        self._writeback = WritebackThread(self.descriptor)
         self._failed = False
         self._synced = time.monotonic()
 
     @contextmanager
-    def straight(self, frame: int, content: bytes | memoryview) -> Iterator[None]:
-        """Within it, what is written in one piece of the length of `content` is that chunk of a
-        frame. `content` must not change before the next `commit`."""
-        size = len(memoryview(content).cast("B"))
-        self._straight = _Chunk(frame, size, self._helper.checksum(content))
+    def straight(self, frame: int, size: int) -> Iterator[None]:
+        """Within it, what is written in one piece of `size` bytes is that chunk of a frame."""
+        self._straight = _Chunk(frame, size)
         try:
             yield
         finally:
@@ -98,8 +93,8 @@ class JournaledFile(PatchedFile):
             known: Sequence[int] | None = None
             if self._straight is not None and self._straight.size == len(view):
                 write_all(self.descriptor, view, offset)
-                self._helper.write_back(self.descriptor, offset, len(view))
-                self._chunks.append((self._straight, offset))
+                frame, size = self._straight
+                self._claims.append(Claim(frame, offset, size, chunk_checksum(view)))
                 known = self._known_pages(offset, len(view))
             with self._lock:
                 self._change(offset, view, known)
@@ -133,14 +128,11 @@ class JournaledFile(PatchedFile):
         with self._failing():
             self._journal.check_owned()
             changes = self._changes()
-            claims = [
-                Claim(chunk.frame, offset, chunk.size, chunk.checksum.result())
-                for chunk, offset in self._chunks
-            ]
+            claims, self._claims = self._claims, []
             if changes or claims:
                 self._note(changes, claims)
             self._before.clear()
-            self._chunks.clear()
+            self._writeback.begin([(claim.offset, claim.size) for claim in claims])
             if time.monotonic() - self._synced > SYNC_INTERVAL_S:
                 self._put_in_place()
 
@@ -166,7 +158,7 @@ class JournaledFile(PatchedFile):
                 os.truncate(self.descriptor, self._end)
                 end_session(self.descriptor, self._place)
         finally:
-            self._helper.end()
+            self._writeback.end()
             os.close(self.descriptor)
             self.descriptor = -1
 
@@ -197,11 +189,17 @@ class JournaledFile(PatchedFile):
             after = self._pages[page]
             if before == after:
                 continue
-            old = np.frombuffer(before, np.uint8).reshape(-1, _PIECE_BYTES)
-            new = np.frombuffer(after, np.uint8).reshape(-1, _PIECE_BYTES)
-            edges = np.flatnonzero(np.diff((old != new).any(axis=1), prepend=False, append=False))
-            for first, last in (edges.reshape(-1, 2) * _PIECE_BYTES).tolist():
-                changes.append(Change(page * PAGE_BYTES + first, bytes(after[first:last])))
+            place = page * PAGE_BYTES
+            first: int | None = None
+            for piece in range(0, PAGE_BYTES, _PIECE_BYTES):
+                end = piece + _PIECE_BYTES
+                if before[piece:end] != after[piece:end]:
+                    first = piece if first is None else first
+                elif first is not None:
+                    changes.append(Change(place + first, bytes(after[first:piece])))
+                    first = None
+            if first is not None:
+                changes.append(Change(place + first, bytes(after[first:])))
         return changes
 
     def _note(self, changes: list[Change], claims: list[Claim]) -> None:

@@ -41,7 +41,7 @@ class SafeFile:
         if self._journaled is None:
             dataset.id.write_direct_chunk(place, chunk, filter_mask)
         else:
-            with self._journaled.straight(index, chunk):
+            with self._journaled.straight(index, len(memoryview(chunk).cast("B"))):
                 dataset.id.write_direct_chunk(place, chunk, filter_mask)
 
     def between_frames(self) -> None:
