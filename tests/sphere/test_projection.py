@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import fastvid
 from fastvid.commands.clip.sphere import SphereClip
 from fastvid.decode.film import open_source
 from fastvid.decode.frame import ColorTags, VideoInfo
@@ -15,7 +14,7 @@ from fastvid.decode.sphere_tags import QUARTER, SphereTags
 from fastvid.errors import InputError
 from fastvid.sphere.projection import Sphere, settle_sphere
 from fastvid.sphere.seam import looks_like_a_sphere, seam_ratio
-from support.job_clips import recurrent_bytes, write_clip
+from support.job_clips import write_clip
 
 HALF_BOUNDS = (QUARTER, 0, QUARTER, 0)
 INFO = VideoInfo("in.mp4", 512, 256, Fraction(1, 25), Fraction(25), None, ColorTags())
@@ -92,13 +91,3 @@ def test_an_untagged_film_that_wraps_is_noticed(tmp_path: Path) -> None:
         with open_source(str(path)) as source:
             assert looks_like_a_sphere(source) == expected
     assert seam_ratio(np.zeros((8, 16, 3), np.uint8), Sphere("equirect")) is None
-
-
-def test_recurrent_models_paint_no_sphere(tmp_path: Path) -> None:
-    model = tmp_path / "recurrent.pt"
-    model.write_bytes(recurrent_bytes())
-    path = write_clip(tmp_path / "in.mkv", [SphereClip(128, 64).frame(0)], [0])
-    with pytest.raises(InputError, match="--projection equirect does not go with the recurrent"):
-        fastvid.stylize(
-            path, tmp_path / "out.mkv", style=str(model), projection="equirect", progress="none"
-        )
