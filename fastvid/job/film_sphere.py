@@ -11,7 +11,9 @@ def film_sphere(options: StylizeOptions, source: VideoSource) -> tuple[Sphere | 
 
     Raises InputError for what does not go together.
     """
-    sphere, notes = settle_sphere(source.info, options.projection, options.stereo)
+    sphere, notes = settle_sphere(
+        source.info, options.projection, options.stereo, str(options.input)
+    )
     if sphere is None:
         if options.projection == AUTO and looks_like_a_sphere(source):
             notes.append(
