@@ -144,6 +144,8 @@ def _figures(point: dict[str, Any]) -> Iterator[Figure]:
     of = {"case": point["case"], "ranks": point["ranks"]}
     bar = None if point["bar"] is None else Bar(at_least=point["bar"])
     yield Figure("efficiency", point["efficiency"], "ratio", of, bar=bar)
+    if (counted := point["efficiency_with_encoding"]) > point["efficiency"]:
+        yield Figure("efficiency, encoding counted", counted, "ratio", of)
     yield Figure("speed-up", point["speed_up"], "ratio", of)
     yield Figure("time", point["seconds"], "s", of)
     yield Figure("frames", point["frames"], "frames", of)

@@ -11,7 +11,7 @@ In the document a table stands between two comments, the first of which says wha
 from: results of benchmarks/results/. rows, columns: what the figures are sorted by, such as size,
 or name, the figure's own. only: KEY:VALUE,... that the others are left out by, _ for a space; a
 key may stand twice. A figure's span stands in brackets behind it, its bar in a column of its own
-or, where the figures of a row have several, behind it.
+or, where it is not that of a row, behind it.
 """
 
 import argparse
@@ -147,10 +147,12 @@ def _needed_decimals(value: float) -> int:
 
 
 def _common_bar(row: Sequence[Figure]) -> str:
-    """The bar of all figures of a row; "" if they have none, or several."""
-    bars = {(figure.bar, figure.unit) for figure in row}
-    ((bar, unit),) = bars if len(bars) == 1 else ((None, ""),)
-    return "" if bar is None else _bar(bar, unit)
+    """The bar of all figures of a row that have one; "" if they have none, or several, or if one of
+    many figures has it."""
+    barred = [(figure.bar, figure.unit) for figure in row if figure.bar is not None]
+    if len(set(barred)) != 1 or 1 == len(barred) < len(row):
+        return ""
+    return _bar(*barred[0])
 
 
 def _cell(figure: Figure, decimals: int, with_bar: bool) -> str:

@@ -8,37 +8,44 @@ import argparse
 import math
 import os
 import random
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from fastvid.encode.encoder import VideoEncoder
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.stages.interface import Motion
 
 # One rank in four is slow; rank 0 is not among them.
 _SLOW_EVERY = 4
 _SLOW_SPEED = 0.5
+# How often an encoder looks whether the core is free.
+_SLICE_S = 0.005
 # Enough for every estimate: an emulated rank has a host's memory to itself.
 _NODE_MEMORY_BYTES = 1 << 40
 _SHORTEST_SHOT = 4
 _LONGEST_TO_SHORTEST = 20.0
 _SHOTS_SEED = 26
 # For the help of options that take costs.
-COSTS_FORM = "motion=S,paint=S,blend=S"
+COSTS_FORM = "motion=S,paint=S,blend=S,encode=S"
 # What the stages were called on the command lines of older results.
 _FORMER_NAMES = {"flow": "motion", "stylize": "paint", "temporal": "blend"}
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds a frame of the stages on one core; motion is flow, masks and gate."""
+    """Seconds a frame of the stages on one core; motion is flow, masks and gate. encode: of the
+    encoder, 0 for what it really takes."""
 
     motion: float = 0.08
     paint: float = 0.64
     blend: float = 0.008
+    encode: float = 0.0
 
     @classmethod
     def parse(cls, text: str) -> "Costs":
@@ -46,7 +53,7 @@ class Costs:
 
         Raises ValueError.
         """
-        values = {"motion": 0.0, "paint": 0.0, "blend": 0.0}
+        values = {"motion": 0.0, "paint": 0.0, "blend": 0.0, "encode": 0.0}
         for part in text.split(","):
             name, _, number = part.partition("=")
             if name in _FORMER_NAMES:
@@ -96,6 +103,13 @@ class SleepingStages:
         self._seconds = Costs(costs.motion / speed, costs.paint / speed, costs.blend / speed)
         self._heavy_late_s = self._blend_late_s = 0.0
         self._stolen_s = self._blend_ends = 0.0
+        self._at_work = 0
+        self._lock = threading.Lock()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether one of the stages has the core."""
+        return self._at_work > 0
 
     def motion(self, frame: np.ndarray, previous: np.ndarray, number: int) -> Motion[None]:
         """Sleeps for flow, masks and gate."""
@@ -114,10 +128,21 @@ class SleepingStages:
         finished = self._mix(painted, previous)
         self._stolen_s += seconds
         self._blend_ends = began + seconds
-        _sleep_until(began + seconds - self._blend_late_s)
+        with self._working():
+            _sleep_until(began + seconds - self._blend_late_s)
         took = time.perf_counter() - began
         self._blend_late_s = max(0.0, self._blend_late_s + took - seconds)
         return finished
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        with self._lock:
+            self._at_work += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_work -= 1
 
     def _mix(self, painted: np.ndarray, previous: np.ndarray) -> np.ndarray:
         mixed: np.ndarray = (painted >> 1) + (previous >> 1)
@@ -128,11 +153,55 @@ class SleepingStages:
         began = time.perf_counter()
         _sleep_until(self._blend_ends)
         starts, stolen = max(began, self._blend_ends), self._stolen_s
-        while (
-            ends := starts + seconds + self._stolen_s - stolen
-        ) - self._heavy_late_s > time.perf_counter():
-            _sleep_until(ends - self._heavy_late_s)
+        with self._working():
+            while (
+                ends := starts + seconds + self._stolen_s - stolen
+            ) - self._heavy_late_s > time.perf_counter():
+                _sleep_until(ends - self._heavy_late_s)
         self._heavy_late_s = max(0.0, self._heavy_late_s + time.perf_counter() - ends)
+
+
+class SleepingEncoder:
+    """Lets an encoder take so many seconds a frame of the core that the stages of its rank leave.
+
+    It gives way to them altogether (a real one gets a quarter of what both want).
+    """
+
+    def __init__(self, stages: SleepingStages, seconds: float) -> None:
+        self._stages = stages
+        self._seconds = seconds
+        self._late_s = 0.0
+
+    def encode(self, write: Callable[[], None]) -> None:
+        """Encodes a frame, which `write` does really, in the time that it is to take."""
+        _take_the_priority_of_the_process()
+        began = time.perf_counter()
+        write()
+        # What it has overslept or taken too long is taken off the next frame.
+        had_s = self._late_s + time.perf_counter() - began
+        while had_s < self._seconds:
+            idle, slept_from = not self._stages.at_work, time.perf_counter()
+            time.sleep(min(_SLICE_S, self._seconds - had_s))
+            if idle:
+                had_s += time.perf_counter() - slept_from
+        self._late_s = had_s - self._seconds
+
+
+def _take_the_priority_of_the_process() -> None:
+    """For a thread that was made nice: the emulated core is not the real one, which others use."""
+    with suppress(OSError):  # only root may
+        nice = os.getpriority(os.PRIO_PROCESS, os.getpid())
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
+
+
+def emulate_encoding(stages: SleepingStages, seconds: float) -> None:
+    """From now on every encoder of this process takes so many seconds a frame."""
+    original, encoder = VideoEncoder.write, SleepingEncoder(stages, seconds)
+
+    def write(self: VideoEncoder, image: np.ndarray, pts: int, duration: int) -> None:
+        encoder.encode(lambda: original(self, image, pts, duration))
+
+    VideoEncoder.write = write  # type: ignore[method-assign]
 
 
 def _sleep_until(moment: float) -> None:

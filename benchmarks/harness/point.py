@@ -31,6 +31,7 @@ from fastvid.system.allocator import keep_freed_memory
 from harness.emulation import (
     Costs,
     SleepingStages,
+    emulate_encoding,
     on_a_node_of_its_own,
     rank_speeds,
     take_priority,
@@ -185,7 +186,10 @@ def _stages(settings: PointSettings, speed: float, setup: JobSetup) -> Stages[An
     if settings.real:
         return real_stages(setup)
     kind = SleepingStages if settings.pipeline is None else SleepingRecurrent
-    return kind(settings.costs, speed)
+    stages = kind(settings.costs, speed)
+    if settings.costs.encode:
+        emulate_encoding(stages, settings.costs.encode / speed)
+    return stages
 
 
 def _lead(
@@ -228,6 +232,7 @@ def _facts(
     total = (costs.total if settings.pipeline is None else costs.recurrent_total)(
         result.frames, result.shots
     )
+    encoding = result.frames * costs.encode
     return {
         "ranks": len(speeds),
         "frames": result.frames,
@@ -235,6 +240,7 @@ def _facts(
         "seconds": seconds,
         "speed_up": total / seconds,
         "efficiency": total / seconds / sum(speeds),
+        "efficiency_with_encoding": (total + encoding) / seconds / sum(speeds),
         "rank0_seconds": result.stage_seconds,
         "sha256": digest,
         "segments": rows,

@@ -21,6 +21,9 @@ from fastvid.system.files import storage_errors, sync_folder
 
 # About the distance of key frames that encoders choose by themselves, so that parts cost nothing.
 PART_FRAMES = 240
+# Shorter parts of short films keep many ranks busy to the end; each costs a key frame.
+_SHORTEST_PART_FRAMES = 24
+_PARTS_OF_A_FILM = 160
 _PART_NAME = re.compile(r"(\d{9})-(\d{9})\.part")
 # So NFS calls a file that was removed while somebody had it open; it goes by itself.
 _NFS_DELETED = ".nfs"
@@ -32,6 +35,16 @@ class EncodedPart(NamedTuple):
     first: int
     stop: int
     path: Path
+
+
+def part_frames_of(frames: int) -> int:
+    """The length of the parts of a film of so many frames, on any number of ranks.
+
+    On R ranks a part of P frames, whose encoding takes e seconds each, adds P e to a film of N
+    frames that takes N c / R of painting and encoding. With c = 8 e that is a twentieth at 64 ranks
+    if P = N / 160.
+    """
+    return max(_SHORTEST_PART_FRAMES, min(PART_FRAMES, frames // _PARTS_OF_A_FILM))
 
 
 def part_folder(output: Path) -> Path:

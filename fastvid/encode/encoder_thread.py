@@ -10,6 +10,7 @@ from fastvid.encode.encoded_parts import EncodedParts
 from fastvid.encode.output import open_encoder
 from fastvid.encode.plan import OutputPlan
 from fastvid.system.allocator import give_back_freed_memory
+from fastvid.system.priority import be_nice
 from fastvid.system.stopwatch import Stopwatch
 from fastvid.system.threads import BackgroundThread, Channel
 
@@ -42,8 +43,8 @@ class EncoderThread:
     """Encodes frames in order into parts.
 
     parts: takes the closed ones. threads: of the encoder. failed: called in the thread with what
-    went wrong. wake: called in the thread when there is room for another frame. open_part: begins a
-    part. busy: the time that encoding takes.
+    went wrong. wake: called in the thread when a frame is encoded. open_part: begins a
+    part. nice: added to the thread's nice value. busy: the time that encoding takes.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class EncoderThread:
         failed: Callable[[BaseException], None],
         wake: Callable[[], object] = lambda: None,
         open_part: Callable[[OutputPlan, Path, int], PartEncoder] = open_encoder,
+        nice: int = 0,
     ) -> None:
         self.busy = Stopwatch()
         self._parts = parts
@@ -60,8 +62,10 @@ class EncoderThread:
         self._failed = failed
         self._wake = wake
         self._open_part = open_part
+        self._nice = nice
         self._part: PartEncoder | None = None
         self._first = self._stop = 0
+        self._put = self._encoded = 0
         self._frames: Channel[_Numbered] = Channel(QUEUE_FRAMES)
         self._thread = BackgroundThread("fastvid-encode", self._run, self._fail)
 
@@ -73,8 +77,13 @@ class EncoderThread:
         """Whether `put` would take a frame at once."""
         return self._frames.room()
 
+    def idle(self) -> bool:
+        """Whether all that was put is encoded, but for the end of a part."""
+        return self._put == self._encoded
+
     def put(self, index: int, image: np.ndarray, pts: int, duration: int) -> None:
         """Takes the next frame; waits while the queue is full."""
+        self._put += 1
         self._frames.put((index, image, pts, duration))
 
     def end(self) -> None:
@@ -92,11 +101,13 @@ class EncoderThread:
         self._thread.join()
 
     def _run(self) -> None:
+        be_nice(self._nice)
         for frame in self._frames:
             with self.busy:
                 self._encode(*frame)
             # Or the thread would keep the frame alive while it waits for the next.
             del frame
+            self._encoded += 1
             self._wake()
         if self._part is not None:
             if self._frames.stopped:

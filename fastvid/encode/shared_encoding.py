@@ -21,12 +21,14 @@ from fastvid.system.stopwatch import Stopwatch
 # Frames that were read for other ranks and are not on their way yet: at most about this much. None
 # are read while as much of what those ranks have encoded waits to be written.
 _MAX_WAITING_BYTES = 16 << 20
+# Requests for frames that may wait to be read before those who encode are too many.
+_MAX_UNREAD = 8
 # The rank that wanted them, their times (N, 2) int64: timestamp and duration, and the images.
 Pictures = tuple[int, np.ndarray, list[np.ndarray]]
 
 
 class SharedEncoding:
-    """The parts of one video that are left once all frames are stored; ranks may share them.
+    """The parts of one video that are not encoded yet; ranks may share them.
 
     threads: of each encoder; what it writes may depend on them. wake: called when there is
     something for the main thread. ask: has the storing thread do something soon. busy: counts what
@@ -49,7 +51,7 @@ class SharedEncoding:
         self._wake = wake
         self._ask = ask
         self._busy = busy
-        self._pool = PartPool([])
+        self._pool = PartPool(parts.next_frame, parts.end_of_part)
         self._arriving = ArrivingParts(parts.folder)
         # Frames [start, stop) that a rank needs for its part.
         self._wanted: deque[tuple[int, int, int]] = deque()
@@ -65,8 +67,13 @@ class SharedEncoding:
         return self._parts.plan
 
     def lend(self) -> Part | None:
-        """A part for another rank; None if there is none, or none yet."""
+        """A part for another rank, all of whose frames are stored; None if there is none, or none
+        yet."""
         return self._pool.lend()
+
+    def behind(self) -> bool:
+        """Whether the ranks that encode wait for more frames than are read at a time."""
+        return len(self._wanted) > _MAX_UNREAD
 
     def want(self, rank: int, start: int, stop: int) -> None:
         """Asks for the stored frames [start, stop), which come out of `pictures`."""
@@ -96,22 +103,20 @@ class SharedEncoding:
 
     # -- the storing thread's side ---------------------------------------------------------------
 
-    def begin(self, next_frame: int, stop: int) -> int:
-        """Opens the parts of the frames up to `stop` to all; where the part ends that the encoder
-        here is at. next_frame: the first that it has not been given."""
-        end = next_frame
-        if next_frame % self._parts.part_frames:
-            end = min(self._parts.end_of_part(next_frame - 1), stop)
-        parts, start = [], end
-        while start < stop:
-            parts.append((start, min(self._parts.end_of_part(start), stop)))
-            start = parts[-1][1]
-        self._pool = PartPool(parts)
+    def grow(self, known: int) -> None:
+        """Looks which parts are stored as a whole by now. known: the frames before it are stored,
+        or will be."""
+        if self._pool.grow(known, self._writer.has):
+            self._wake()
+
+    def end(self, stop: int) -> None:
+        """All frames are stored, those before `stop`."""
+        self._pool.end(stop)
         self._wake()
-        return end
 
     def take(self) -> Part | None:
-        """The next part to be encoded here; None if there is none."""
+        """The next part to be encoded here, whose frames may still be to come; None if there is
+        none any more."""
         return self._pool.take()
 
     def left(self) -> bool:

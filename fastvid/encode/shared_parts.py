@@ -1,8 +1,8 @@
-"""Parts of the video that other ranks encode: which are still to be had, and what has come of
-them."""
+"""Parts of the video that several ranks encode: which are still to be had, and what has come of
+those of others."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from fastvid.system.files import CheckedFile, storage_errors
@@ -12,25 +12,55 @@ Part = tuple[int, int]
 
 
 class PartPool:
-    """The parts that nobody has begun. From any thread."""
+    """The parts that nobody has begun. From any thread.
 
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self._parts = sorted(parts)
+    next_frame: where the first of them begins. end_of_part: where a part ends, from its first
+    frame.
+    """
+
+    def __init__(self, next_frame: int, end_of_part: Callable[[int], int]) -> None:
+        self._next_frame = next_frame
+        self._end_of_part = end_of_part
+        self._ended = False
+        # Of which frames are known, and whether all of them are stored, in the film's order.
+        self._parts: dict[Part, bool] = {}
         self._lent: set[Part] = set()
         self._lock = threading.Lock()
 
-    def take(self) -> Part | None:
-        """The earliest part, to be encoded here; None if there is none."""
+    def grow(self, known: int, stored: Callable[[int, int], bool]) -> bool:
+        """Takes in the parts of the frames before `known`, which are stored, or will be. Whether
+        another part is stored as a whole. stored: whether the frames [start, stop) are."""
         with self._lock:
-            return self._parts.pop(0) if self._parts else None
+            while self._next_frame < known:
+                self._append()
+            whole = [part for part, is_whole in self._parts.items() if not is_whole]
+            whole = [part for part in whole if stored(*part)]
+            self._parts.update(dict.fromkeys(whole, True))
+        return bool(whole)
+
+    def end(self, stop: int) -> None:
+        """All frames are stored, and the film ends before `stop`: there is a last part."""
+        with self._lock:
+            while self._next_frame < stop:
+                self._append()
+            self._parts = {(first, min(end, stop)): True for first, end in self._parts}
+            self._ended = True
+
+    def take(self) -> Part | None:
+        """The earliest part, to be encoded here, whether its frames are there or are still to
+        come; None if the film has ended and there is none."""
+        with self._lock:
+            if not (self._parts or self._ended):
+                self._append()
+            return self._pop(next(iter(self._parts), None))
 
     def lend(self) -> Part | None:
-        """The earliest part, to be encoded elsewhere; None if there is none."""
+        """The earliest part that is stored as a whole, to be encoded elsewhere; None if there is
+        none."""
         with self._lock:
-            if not self._parts:
-                return None
-            part = self._parts.pop(0)
-            self._lent.add(part)
+            part = self._pop(next((part for part, whole in self._parts.items() if whole), None))
+            if part is not None:
+                self._lent.add(part)
             return part
 
     def settle(self, part: Part, complete: bool) -> None:
@@ -38,12 +68,22 @@ class PartPool:
         with self._lock:
             self._lent.remove(part)
             if not complete:
-                self._parts = sorted([*self._parts, part])
+                self._parts = dict(sorted([*self._parts.items(), (part, True)]))
 
     def left(self) -> bool:
         """Whether there are parts that nobody has begun, or that are lent."""
         with self._lock:
             return bool(self._parts or self._lent)
+
+    def _append(self) -> None:
+        end = self._end_of_part(self._next_frame)
+        self._parts[self._next_frame, end] = False
+        self._next_frame = end
+
+    def _pop(self, part: Part | None) -> Part | None:
+        if part is not None:
+            del self._parts[part]
+        return part
 
 
 class ArrivingParts:

@@ -1,10 +1,33 @@
-"""How much rank 0 may fetch before what it has is stored."""
+"""What rank 0 has fetched and not yet stored: of what, and how much it may be."""
 
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastvid.runfile.writer import SegmentRecord
 
 # What is beyond it waits with the ranks, which hold no more than their lookahead.
 MAX_BYTES = 48 << 20
 MIN_SEGMENTS = 2
+
+
+@dataclass
+class ArrivedSegment:
+    """Fetched, and to be stored. frames: (styles, H, W, 3) uint8 RGB each."""
+
+    record: SegmentRecord
+    frames: list[np.ndarray]
+    flows: list[np.ndarray]
+    occlusions: list[np.ndarray]
+    weights: Sequence[np.ndarray]
+
+    @property
+    def nbytes(self) -> int:
+        """What its arrays take."""
+        groups = self.frames, self.flows, self.occlusions, self.weights
+        return sum(array.nbytes for group in groups for array in group)
 
 
 class Backlog:

@@ -9,7 +9,6 @@ few frames.
 import queue
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -18,7 +17,7 @@ from fastvid.encode.encoded_parts import EncodedParts
 from fastvid.encode.encoder_thread import EncoderThread
 from fastvid.encode.shared_encoding import SharedEncoding
 from fastvid.errors import StorageError
-from fastvid.job.backlog import MAX_BYTES, Backlog
+from fastvid.job.backlog import MAX_BYTES, ArrivedSegment, Backlog
 from fastvid.job.output_feed import EncoderFactory, OutputFeed
 from fastvid.runfile.writer import RankRows, RunWriter, SegmentRecord
 from fastvid.system.stopwatch import Stopwatch
@@ -29,20 +28,9 @@ _IDLE_INTERVAL_S = 0.5
 _RANKS_INTERVAL_S = 5.0
 
 
-@dataclass
-class _Segment:
-    """To be stored. frames: (styles, H, W, 3)."""
-
-    record: SegmentRecord
-    frames: list[np.ndarray]
-    flows: list[np.ndarray]
-    occlusions: list[np.ndarray]
-    weights: Sequence[np.ndarray]
-
-
 # What the storing thread is given: a segment to store, the (start, stop) of frames that are stored
 # already, or something else to do.
-_Item = _Segment | tuple[int, int] | Callable[[], None]
+_Item = ArrivedSegment | tuple[int, int] | Callable[[], None]
 
 
 class Gatherer:
@@ -51,8 +39,8 @@ class Gatherer:
     outputs: of each style its run file and the parts that are encoded already, in the order in
     which a finished frame, (styles, H, W, 3), holds them. encoder_threads: of each encoder.
     discard: free the frames of closed parts. wake: called when there is something for the main
-    thread. may_share: other ranks may take parts of the videos, once all frames are stored;
-    `shared` is then their side of it, by style. open_encoder: makes the encoders.
+    thread. may_share: other ranks may take parts of the videos; `shared` is then their side of it,
+    by style. open_encoder: makes the encoders.
     max_backlog_bytes: fetched, but not yet stored, an output.
     """
 
@@ -125,9 +113,9 @@ class Gatherer:
         weights: Sequence[np.ndarray] = (),
     ) -> None:
         """Takes a finished segment, in any order. frames: (styles, H, W, 3) uint8 RGB each."""
-        size = sum(a.nbytes for group in (frames, flows, occlusions, weights) for a in group)
-        self._backlog.arrived(size)
-        self._items.put(_Segment(record, frames, flows, occlusions, weights))
+        segment = ArrivedSegment(record, frames, flows, occlusions, weights)
+        self._backlog.arrived(segment.nbytes)
+        self._items.put(segment)
 
     def skip(self, start: int, stop: int) -> None:
         """Notes frames that were stored by an earlier run."""
@@ -150,6 +138,12 @@ class Gatherer:
     def note_ranks(self, rows: RankRows) -> None:
         """What was last heard of each rank; goes into the run files every few seconds."""
         self._rank_rows = rows
+
+    def leave_parts(self, to_others: bool) -> None:
+        """Whether the encoders here are to leave the parts that they have not begun to the other
+        ranks, if these may share them. Once all frames are stored, everybody encodes."""
+        for style in self.shared:
+            self._items.put(partial(self._feeds[style].leave_parts, to_others))
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -189,7 +183,12 @@ class Gatherer:
 
     def cpu_seconds(self) -> float:
         """What storing and encoding have used of a core so far."""
-        return self._busy.cpu_seconds + sum(f.encoder.busy.cpu_seconds for f in self._feeds)
+        encoding = sum(feed.encoder.busy.cpu_seconds for feed in self._feeds)
+        return self.storing_cpu_seconds() + encoding
+
+    def storing_cpu_seconds(self) -> float:
+        """What storing, and reading for those who encode, have used of a core so far."""
+        return self._busy.cpu_seconds
 
     # -- from any thread -------------------------------------------------------------------------
 
@@ -243,7 +242,7 @@ class Gatherer:
     def _encode_the_rest(self) -> None:
         """Encodes what is left, part by part, while other ranks may take parts as well."""
         for feed in self._feeds:
-            feed.share_the_rest()
+            feed.note_all_stored()
         while not self._stopping and any(feed.left() for feed in self._feeds):
             self._do_next()
 
@@ -272,8 +271,8 @@ class Gatherer:
         else:
             self._take(item)
 
-    def _take(self, item: _Segment | tuple[int, int]) -> None:
-        if isinstance(item, _Segment):
+    def _take(self, item: ArrivedSegment | tuple[int, int]) -> None:
+        if isinstance(item, ArrivedSegment):
             start, stop = item.record.start, item.record.stop
             for style, feed in enumerate(self._feeds):
                 frames = [frame[style] for frame in item.frames]

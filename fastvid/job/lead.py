@@ -21,7 +21,10 @@ _NOTE_INTERVAL_S = 1.0
 
 
 class Leader:
-    """Rank 0's main thread, with all that it talks to."""
+    """Rank 0's main thread, with all that it talks to.
+
+    may_encode_here: asked whether rank 0 has time to encode, where others may.
+    """
 
     def __init__(
         self,
@@ -30,13 +33,15 @@ class Leader:
         worker: Worker,
         heartbeats: Heartbeats,
         gatherer: Gatherer,
+        may_encode_here: Callable[[], bool],
     ) -> None:
         self._comm = comm
         self._coordinator = coordinator
-        self._encoding_ranks = EncodingRanks(comm, gatherer.shared)
+        self._encoding_ranks = EncodingRanks(comm, gatherer.shared, coordinator)
         self._worker = worker
         self._heartbeats = heartbeats
         self._gatherer = gatherer
+        self._may_encode_here = may_encode_here
         self._dispatcher = Dispatcher(
             worker.receivers,
             heartbeats.receivers,
@@ -64,6 +69,7 @@ class Leader:
             if time.monotonic() - noted > _NOTE_INTERVAL_S:
                 noted = time.monotonic()
                 self._gatherer.note_ranks(self._heartbeats.rows())
+                self._gatherer.leave_parts(not self._may_encode_here())
             if not active and (self._gatherer.alive() or not finishing):
                 self._comm.rest(LEADER_SLEEP_S)
         self._gatherer.check()
@@ -71,7 +77,8 @@ class Leader:
     def _turn(self) -> bool:
         """Does what there is to do, without waiting; whether there was anything."""
         active = poll_once(self._comm, self._dispatcher, self._worker, self._heartbeats)
-        return active | self._coordinator.step() | self._encoding_ranks.step()
+        # Who asks for work gets a part of the video first, if there is one.
+        return active | self._encoding_ranks.step() | self._coordinator.step()
 
     def _stop_in_time(self, deadline: Deadline) -> None:
         """Deals nothing any more once the run has to stop. Raises Stopped when what was dealt is

@@ -1,4 +1,4 @@
-"""Whether rank 0 computes along, beside what it alone does."""
+"""Whether rank 0 computes and encodes along, beside what it alone does."""
 
 import time
 
@@ -9,6 +9,8 @@ from fastvid.system.stopwatch import Stopwatch
 # Rank 0 computes as long as decoding, messages, storing and encoding take less than this share of
 # its cores; beyond it would hold up all others.
 COMPUTE_BELOW_LOAD = 0.5
+# It encodes what others could encode as long as all but that takes less than this share.
+ENCODE_BELOW_LOAD = 0.5
 # For so long nothing is known yet.
 _FIRST_S = 1.0
 
@@ -38,8 +40,15 @@ class Rank0Load:
         """Whether rank 0 may be dealt a segment; asked in its main thread."""
         if self._alone:
             return True
-        # By the processor: on a busy machine, or a slow disk, these threads mostly wait.
-        busy = self._decoding.cpu_seconds + self._gatherer.cpu_seconds()
-        busy += time.thread_time() - self._main_began
+        return self._share(self._gatherer.cpu_seconds()) < self._compute_below
+
+    def may_encode(self) -> bool:
+        """Whether rank 0 may begin another part of the video; asked in its main thread."""
+        return self._alone or self._share(self._gatherer.storing_cpu_seconds()) < ENCODE_BELOW_LOAD
+
+    def _share(self, gathering_s: float) -> float:
+        """What decoding, messages and so much of the gatherer's work take of rank 0's cores. By the
+        processor: on a busy machine, or a slow disk, these threads mostly wait."""
+        busy = self._decoding.cpu_seconds + gathering_s + time.thread_time() - self._main_began
         elapsed = max(time.monotonic() - self._began, _FIRST_S)
-        return busy < self._compute_below * self._cores * elapsed
+        return busy / (self._cores * elapsed)

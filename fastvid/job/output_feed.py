@@ -1,7 +1,7 @@
 """One output on rank 0: its frames go into its run file, and in their order into its encoder.
 
-Once all frames are stored, the parts of the video that are left may be encoded by other ranks
-besides (`fastvid.encode.shared_encoding`).
+Parts whose frames are all stored may be encoded by other ranks besides
+(`fastvid.encode.shared_encoding`).
 """
 
 from collections.abc import Callable, Sequence
@@ -29,6 +29,9 @@ class FrameEncoder(Protocol):
     def room(self) -> bool:
         """Whether `put` would take a frame at once."""
 
+    def idle(self) -> bool:
+        """Whether all that was put is encoded."""
+
     def put(self, index: int, image: np.ndarray, pts: int, duration: int) -> None:
         """Takes the next frame."""
 
@@ -52,7 +55,7 @@ EncoderFactory = Callable[
 class OutputFeed:
     """Stores the frames of one output and feeds its encoder. Used from the storing thread.
 
-    parts: what is encoded already. shared: the parts that are left once all frames are stored.
+    parts: what is encoded already. shared: the parts that are not.
     discard: free the frames of closed parts. busy: counts what storing and reading back take.
     """
 
@@ -73,9 +76,11 @@ class OutputFeed:
         self._discard = discard
         self._busy = busy
         self._discarded_parts = sum(part.stop - 1 in writer.encoded for part in parts.closed)
-        # The encoder gets the frames from `_next_frame` to `_stop` as soon as they are stored.
-        self._next_frame = parts.next_frame
-        self._stop = 0
+        # The encoder gets the frames from `_next_frame` to `_stop` as soon as they are stored: the
+        # rest of the part that it is at.
+        self._next_frame = self._stop = parts.next_frame
+        self._known = 0
+        self._left_to_others = self._all_stored = False
         # Stored, and soon to be encoded: the frame, its timestamp and duration.
         self._at_hand: dict[int, tuple[np.ndarray, int, int]] = {}
 
@@ -92,7 +97,7 @@ class OutputFeed:
             return  # by an earlier run, which lacked the segment in another style
         with self._busy:
             self.writer.store(record, frames, flows, occlusions, weights)
-        if record.start < self._next_frame + QUEUE_FRAMES:
+        if self._next_frame <= record.start < self._next_frame + QUEUE_FRAMES:
             times = zip(record.pts, record.durations, strict=True)
             for index, frame, (pts, duration) in zip(
                 range(record.start, record.stop), frames, times, strict=True
@@ -101,14 +106,21 @@ class OutputFeed:
 
     def known_to(self, stop: int) -> None:
         """The frames before `stop` are stored, or will be."""
-        self._stop = max(self._stop, stop)
+        self._known = max(self._known, stop)
+        self.shared.grow(self._known)
 
-    def share_the_rest(self) -> None:
-        """All frames are stored: who has nothing else to do may encode what is left."""
-        self._stop = self.shared.begin(self._next_frame, self._stop)
+    def leave_parts(self, to_others: bool) -> None:
+        """Whether the encoder is to begin no further part, as long as frames are still to come."""
+        self._left_to_others = to_others
+
+    def note_all_stored(self) -> None:
+        """No frame will follow."""
+        self.shared.end(self._known)
+        self._stop = min(self._stop, self._known)
+        self._all_stored = True
 
     def left(self) -> bool:
-        """Whether parts are left that were shared, here or elsewhere."""
+        """Whether parts are left, here or elsewhere."""
         return self._next_frame < self._stop or self.shared.left()
 
     def feed(self) -> None:
@@ -132,10 +144,17 @@ class OutputFeed:
 
     def _next_is_stored(self) -> bool:
         if self._next_frame >= self._stop:
+            if self._left_to_others and not self._all_stored:
+                return False
+            if not self.encoder.idle():
+                return False  # meanwhile somebody else may begin the next part
             part = self.shared.take()
             if part is None:
                 return False
             self._next_frame, self._stop = part
+            # Others have encoded what lies before it.
+            for index in [index for index in self._at_hand if index < self._next_frame]:
+                del self._at_hand[index]
         return self._next_frame in self.writer.stored
 
     def _discard_closed_parts(self) -> None:

@@ -1,7 +1,7 @@
 """The steps of a job, each with what it takes and what it hands to the next."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,8 +9,8 @@ from types import TracebackType
 
 from fastvid.decode.film_index import SourceIndex
 from fastvid.decode.frame import Frame
-from fastvid.encode.encoded_parts import PART_FRAMES, EncodedParts
-from fastvid.encode.encoder_thread import encoder_threads
+from fastvid.encode.encoded_parts import EncodedParts, part_frames_of
+from fastvid.encode.encoder_thread import EncoderThread, encoder_threads
 from fastvid.errors import Stopped
 from fastvid.job.decoding import marked_frames, with_planes
 from fastvid.job.gather import Gatherer
@@ -24,6 +24,7 @@ from fastvid.job.showing import Showing
 from fastvid.parallel import messages
 from fastvid.parallel.coordinator import Coordinator
 from fastvid.parallel.engine.engine import Engine
+from fastvid.parallel.engine.threads import ENCODING_NICE
 from fastvid.parallel.heartbeat import Heartbeats
 from fastvid.parallel.logs import log_to
 from fastvid.parallel.mpi.communicator import Communicator
@@ -45,11 +46,12 @@ _DECODE_AHEAD_SEGMENTS = 4
 class Tuning:
     """What is right for every job, and turned by tests and benchmarks alone.
 
-    part_frames: the length of an encoded part. compute_below_load: see `fastvid.job.load`. end_s:
-    how long a job that has failed waits for what is still to be stored and closed.
+    part_frames: the length of an encoded part, None for what suits the film. compute_below_load:
+    see `fastvid.job.load`. end_s: how long a job that has failed waits for what is still to be
+    stored and closed.
     """
 
-    part_frames: int = PART_FRAMES
+    part_frames: int | None = None
     compute_below_load: float = COMPUTE_BELOW_LOAD
     end_s: float = 60.0
 
@@ -145,20 +147,22 @@ class Run:
 
     def open_parts(self) -> list[EncodedParts]:
         """What is encoded already of each style."""
+        length = self._tuning.part_frames or part_frames_of(self._job.source.frame_count)
         return [
-            self._ends.enter_context(opened_parts(painting, self._tuning.part_frames))
+            self._ends.enter_context(opened_parts(painting, length))
             for painting in self._job.paintings
         ]
 
     def gather(self, parts: Sequence[EncodedParts]) -> Gatherer:
         """Begins to store and to encode what is finished, in threads."""
-        paintings = self._job.paintings
+        paintings, shared = self._job.paintings, self._comm.size > 1
         gatherer = Gatherer(
             [(one.writer, its) for one, its in zip(paintings, parts, strict=True)],
             encoder_threads(self._job.setup.settings.threads, len(paintings)),
             discard=self._job.options.discard_frames,
             wake=self._comm.wake,
-            may_share=self._comm.size > 1,
+            may_share=shared,
+            open_encoder=_shared_encoder if shared else EncoderThread,
         )
         self._ends.callback(gatherer.cancel)
         gatherer.start()
@@ -198,7 +202,12 @@ class Run:
         if self._index is not None:
             worker.read_film(self._index)
         leader = Leader(
-            comm, coordinator, worker, Heartbeats(comm, engine, options.rank_timeout), gatherer
+            comm,
+            coordinator,
+            worker,
+            Heartbeats(comm, engine, options.rank_timeout),
+            gatherer,
+            load.may_encode,
         )
         show = partial(self._show, gatherer, coordinator)
         try:
@@ -264,6 +273,17 @@ def idle_note(ranks: int, dealt: int, what: str) -> str | None:
     if 0 < dealt < ranks:
         return f"{ranks} ranks had only {dealt} {what} to share; some stayed idle"
     return None
+
+
+def _shared_encoder(
+    parts: EncodedParts,
+    threads: int,
+    failed: Callable[[BaseException], None],
+    wake: Callable[[], object],
+) -> EncoderThread:
+    """Where others may take parts they are not waited for, as what is not painted yet is."""
+    nice = 0 if parts.plan.is_folder else ENCODING_NICE
+    return EncoderThread(parts, threads, failed, wake, nice=nice)
 
 
 def _seconds_by_stage(coordinator: Coordinator) -> dict[str, float]:

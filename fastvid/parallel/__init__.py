@@ -3,7 +3,8 @@
 segments, stretches
                   the film in pieces
 dealer            who gets which piece, and who hands over to whom: no MPI, no frames
-coordinator       rank 0's part in a job; `encoders`: its part in shared encoding
+coordinator       rank 0's part in a job, `sink`: where what is finished goes; `encoders`: its part
+                  in shared encoding
 worker            every rank's part; `encoding_worker`; `serve`: from the setup to the end
 setup             what a rank must know of a job, and the stages that it makes of it
 messages          what the ranks tell each other; `segment_messages`; `dispatch`: who takes what

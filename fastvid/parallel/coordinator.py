@@ -7,9 +7,6 @@ they are asked for, and results stay with the ranks until there is room for them
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
-
-import numpy as np
 
 from fastvid.decode.frame import NO_IMAGE
 from fastvid.errors import ReadingRefused, RemoteError
@@ -20,6 +17,7 @@ from fastvid.parallel.engine.reading import ReadRequest
 from fastvid.parallel.engine.task import Place
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.segments import Segment
+from fastvid.parallel.sink import Sink
 from fastvid.runfile.writer import SegmentRecord
 from fastvid.stages.interface import STAGES
 from fastvid.stages.seam_report import SeamReport
@@ -27,39 +25,6 @@ from fastvid.system.readahead import ReadAhead
 
 # Segments that are decoded and announced beyond those that somebody has asked for.
 _READY_SEGMENTS = 2
-
-
-class Sink(Protocol):
-    """Where finished segments go."""
-
-    def lacking(self, start: int, stop: int) -> frozenset[int]:
-        """The styles in which not all frames of [start, stop) are stored yet."""
-
-    def room(self) -> bool:
-        """Whether another segment may be fetched now."""
-
-    def expect(self) -> None:
-        """Notes that a segment is on its way here."""
-
-    def put(
-        self,
-        record: SegmentRecord,
-        frames: list[np.ndarray],
-        flows: list[np.ndarray],
-        occlusions: list[np.ndarray],
-        weights: Sequence[np.ndarray] = (),
-    ) -> None:
-        """Takes a finished segment, in any order."""
-
-    def skip(self, start: int, stop: int) -> None:
-        """Notes frames that were stored by an earlier run."""
-
-    def look_up(self, index: int, styles: Sequence[int] = ()) -> None:
-        """Asks for a frame that is stored in these styles, or in all; returns at once."""
-
-    def looked_up(self) -> np.ndarray | None:
-        """The next frame that was asked for, (styles, H, W, 3), black in styles that have the frame
-        behind it too, and freed this one; None if it is not there yet."""
 
 
 @dataclass
@@ -135,6 +100,21 @@ class Coordinator:
         """How many times a rank could be given work: segments, or stretches of them."""
         return len(self._groups)
 
+    def waiting_ranks(self) -> Sequence[int]:
+        """The other ranks that have asked for work and have none yet, in that order; none once
+        nothing is dealt any more."""
+        if self._stopping:
+            return ()
+        return [rank for rank in self._dealer.waiting_ranks() if rank != self._comm.rank]
+
+    def borrow(self, rank: int) -> None:
+        """Gives a waiting rank something else to do than a segment, until `give_back`."""
+        self._dealer.withdraw(rank)
+
+    def give_back(self, rank: int) -> None:
+        """A rank that was borrowed waits for work again."""
+        self._dealer.request(rank)
+
     def stop_dealing(self) -> None:
         """Deals nothing any more; what was dealt is still gathered."""
         self._stopping = True
@@ -191,7 +171,7 @@ class Coordinator:
         return active
 
     def _enough_ready(self) -> bool:
-        return len(self._ready) >= self._dealer.waiting_ranks() + _READY_SEGMENTS
+        return len(self._ready) >= len(self._dealer.waiting_ranks()) + _READY_SEGMENTS
 
     def _take_next(self) -> None:
         """Takes a segment that is decoded in. Where an earlier run has finished the frame before

@@ -1,12 +1,12 @@
 """Who gets which segment: dealing in order, to whoever is free, and who hands over to whom.
 
 Pure bookkeeping of rank 0, without MPI and without frames, so that it can be tested and simulated.
-Small
-segments dealt in order make a wavefront: the heavy work of the next segments runs on all ranks
-while the in-order temporal pass sweeps along behind.
+Small segments dealt in order make a wavefront: the heavy work of the next segments runs on all
+ranks while the in-order temporal pass sweeps along behind.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 NOBODY = -1
@@ -64,9 +64,13 @@ class Dealer:
             raise ValueError(f"rank {rank} asked twice")
         self._ranks.append(rank)
 
-    def waiting_ranks(self) -> int:
-        """How many ranks have asked and were not dealt anything yet."""
-        return len(self._ranks)
+    def waiting_ranks(self) -> Sequence[int]:
+        """The ranks that have asked and were not dealt anything yet, in that order."""
+        return self._ranks
+
+    def withdraw(self, rank: int) -> None:
+        """Takes back that `rank` can take a segment: it was given something else to do."""
+        self._ranks.remove(rank)
 
     def deal(self) -> tuple[list[Deal], list[HandOver]]:
         """What can be dealt now, and the hand-overs that become known by it."""

@@ -1,42 +1,65 @@
-"""Rank 0's side of shared encoding: once all frames are stored, ranks that have nothing else to do
-encode parts of the video.
+"""Rank 0's side of shared encoding: ranks that ask for work encode parts of the video.
 
 One encoder is slower than many ranks: libx264, medium, takes 0.05 s a frame of 1280x720 on one core
-and 0.11 s of 1920x1080, and 64 ranks paint 80 and 40 frames a second. It runs while they compute,
-but most of the film would be left to it at the end. Parts are of equal length and begin with a key
-frame, so that the video does not depend on who has encoded them.
+and 0.11 s of 1920x1080, and 64 ranks paint 80 and 40 frames a second. Rank 0 encodes frames as they
+come; a part that is stored as a whole before rank 0 has begun it goes to the next rank that asks
+for work, before any segment: the work is the same, and little is left for the end. Which frames
+make a part is a matter of the film (`fastvid.encode.encoded_parts`) and begins with a key frame, so
+that the video does not depend on who has encoded it.
 """
 
 import logging
-from collections import deque
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from fastvid.encode.shared_encoding import SharedEncoding
 from fastvid.parallel.dispatch import receives_from
 from fastvid.parallel.engine.encoding import PartOrder
 from fastvid.parallel.messages import Encode, Encoded, Pictures, Want
 from fastvid.parallel.mpi.communicator import Communicator
-from fastvid.parallel.mpi.peer import local_ranks
 
 # Frames on their way to the ranks that encode: at most about this much at a time.
 _MAX_OUTGOING_BYTES = 32 << 20
+# Ranks that have a part and no frame of it yet: while there are more to paint, others do not join
+# them in waiting for rank 0.
+_MAX_BEGINNING = 4
 _log = logging.getLogger(__name__)
+
+
+class Lender(Protocol):
+    """Who deals the segments (`fastvid.parallel.coordinator.Coordinator`)."""
+
+    @property
+    def done(self) -> bool:
+        """Whether there are none left."""
+
+    def waiting_ranks(self) -> Sequence[int]:
+        """The other ranks that have asked for work and have none yet."""
+
+    def borrow(self, rank: int) -> None:
+        """Gives a waiting rank something else to do."""
+
+    def give_back(self, rank: int) -> None:
+        """A rank that was borrowed waits for work again."""
 
 
 class EncodingRanks:
     """The ranks that encode for rank 0.
 
-    shared: the parts of each output that is shared, by its number.
+    shared: the parts of each output that is shared, by its number. lender: who else gives them
+    work.
     """
 
-    def __init__(self, comm: Communicator, shared: Mapping[int, SharedEncoding]) -> None:
+    def __init__(
+        self, comm: Communicator, shared: Mapping[int, SharedEncoding], lender: Lender
+    ) -> None:
         self._comm = comm
         self._shared = shared
-        # One rank of each host after the other: they share its memory and its network.
-        numbers = local_ranks(comm.peers)
-        others = (rank for rank in range(comm.size) if rank != comm.rank)
-        self._free = deque(sorted(others, key=lambda rank: (numbers[rank], rank)))
+        self._lender = lender
         self._busy: dict[int, PartOrder] = {}
+        self._beginning: set[int] = set()
+        self._unable: set[int] = set()
         self.receivers = (
             receives_from(Want, self._send_wanted),
             receives_from(Encoded, self._take_encoded),
@@ -46,9 +69,15 @@ class EncodingRanks:
         """Gives parts to ranks and sends them frames; whether there was anything to do."""
         active = False
         for style, shared in self._shared.items():
-            while self._free and (part := shared.lend()) is not None:
-                rank, order = self._free.popleft(), PartOrder(style, *part, shared.threads)
+            while (
+                self._may_lend(shared)
+                and (rank := self._next_rank()) is not None
+                and (part := shared.lend()) is not None
+            ):
+                order = PartOrder(style, *part, shared.threads)
+                self._lender.borrow(rank)
                 self._busy[rank] = order
+                self._beginning.add(rank)
                 self._comm.send(rank, Encode(order, shared.plan))
                 active = True
             while (
@@ -56,9 +85,24 @@ class EncodingRanks:
                 and (pictures := shared.pictures()) is not None
             ):
                 rank, times, images = pictures
+                self._beginning.discard(rank)
                 self._comm.send(rank, Pictures(times, tuple(images)))
                 active = True
         return active
+
+    def _may_lend(self, shared: SharedEncoding) -> bool:
+        """Whether a rank that takes a part now would get its frames before long. Once all is
+        painted there is nothing better for it to do."""
+        few = len(self._beginning) < _MAX_BEGINNING and not shared.behind()
+        return few or self._lender.done
+
+    def _next_rank(self) -> int | None:
+        """Who is to have the next part: who asked first, on a host with as few that encode as
+        any, for they share its memory and its network. None if nobody waits."""
+        peers = self._comm.peers
+        waiting = [rank for rank in self._lender.waiting_ranks() if rank not in self._unable]
+        encoding = Counter(peers[rank].host for rank in self._busy)
+        return min(waiting, key=lambda rank: encoding[peers[rank].host], default=None)
 
     def _send_wanted(self, rank: int, wanted: Want) -> None:
         order = self._busy.get(rank)
@@ -73,9 +117,10 @@ class EncodingRanks:
         if encoded.problem:
             _log.warning("rank %d can't encode for rank 0: %s", rank, encoded.problem)
             shared.returned(order.part)
+            self._unable.add(rank)
+        else:
+            shared.arrived(order.part, encoded.content, encoded.last)
+        if encoded.problem or encoded.last:
             del self._busy[rank]
-            return
-        shared.arrived(order.part, encoded.content, encoded.last)
-        if encoded.last:
-            del self._busy[rank]
-            self._free.append(rank)
+            self._beginning.discard(rank)
+            self._lender.give_back(rank)

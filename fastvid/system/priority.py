@@ -1,12 +1,27 @@
-"""Keeps the threads of a library from taking the machine."""
+"""How much of a core a thread gets: keeps those of a library from taking the machine."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_NICE_MAX = 19
 _THREADS = Path("/proc/self/task")
 _REALTIME = (os.SCHED_FIFO, os.SCHED_RR) if hasattr(os, "SCHED_FIFO") else ()
+
+
+def be_nice(by: int) -> None:
+    """Lowers the priority of this thread, and of those that a library starts from it, where a
+    thread has a priority of its own (Linux)."""
+    if not by:
+        return
+    try:
+        thread = threading.get_native_id()
+        nice = min(_NICE_MAX, os.getpriority(os.PRIO_PROCESS, thread) + by)
+        os.setpriority(os.PRIO_PROCESS, thread, nice)
+    except OSError:
+        pass  # a system where only processes have one: all threads get the same share
 
 
 @contextmanager

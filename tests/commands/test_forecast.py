@@ -18,7 +18,6 @@ from fastvid.commands.plan.forecast import (
 from fastvid.commands.plan.simulated import segments_of
 from fastvid.commands.plan.stretches import stretches_of
 from fastvid.commands.plan.wavefront import simulate
-from fastvid.encode.encoded_parts import PART_FRAMES
 from fastvid.stages.overlap import Overlap
 
 # The costs and the cluster of the design's simulated figures.
@@ -116,7 +115,8 @@ def test_ranks_that_share_cores_are_no_faster() -> None:
     [
         (FrameCosts(0.01, 0.02, 0.001, store=0.1), 0.1),
         (FrameCosts(0.01, 0.02, 0.001, decode=0.1), 0.1),
-        (FrameCosts(0.01, 0.02, 0.001, decode=0.05, store=0.05, encode=0.05), 0.15),
+        (FrameCosts(0.01, 0.02, 0.001, decode=0.05, store=0.05), 0.10),
+        (FrameCosts(0.01, 0.02, 0.001, decode=0.05, encode=0.1, shares_encoding=False), 0.15),
     ],
 )
 def test_rank_0_can_hold_up_everyone(costs: FrameCosts, limit_s: float) -> None:
@@ -208,20 +208,34 @@ def test_stretches_of_a_recurrent_model() -> None:
     assert film_seconds([2400], costs, own_cores(16, 1, rules)) == 2 * 288.0
 
 
-def test_what_is_left_to_encode_is_shared_among_the_ranks() -> None:
-    """An encoder that takes ten times as long as eight ranks together."""
+def test_parts_are_encoded_by_the_ranks() -> None:
+    """An encoder that takes ten times as long as eight ranks together: they do it besides."""
     costs = FrameCosts(0.05, 0.34, 0.01, encode=0.5)
+    rules = replace(dealing(), part_frames=24)
     shared, alone = (
-        simulate([2400], replace(costs, shares_encoding=shares), own_cores(8, 1, dealing()))
+        simulate([2400], replace(costs, shares_encoding=shares), own_cores(8, 1, rules))
         for shares in (True, False)
     )
     assert alone == pytest.approx(2400 * 0.5, rel=0.02)
-    computing = 2400 * 0.4 / 8
-    assert shared == pytest.approx(computing + (2400 * 0.5 - computing) / 8, rel=0.1)
+    assert shared == pytest.approx(2400 * 0.9 / 8, rel=0.05)
+
+
+def test_what_rank_0_can_encode_besides_stays_with_it() -> None:
+    costs = FrameCosts(0.05, 0.34, 0.01, encode=0.02)
+    seconds = simulate([2400], costs, own_cores(4, 1, dealing()))
+    assert seconds == pytest.approx(2400 * 0.42 / 4, rel=0.02)
+
+
+@pytest.mark.parametrize("part_frames", [24, 240])
+def test_a_short_film_ends_with_its_last_part(part_frames: int) -> None:
+    costs = FrameCosts(0.05, 0.34, 0.01, encode=0.05)
+    rules = replace(dealing(), part_frames=part_frames)
+    seconds = simulate([280], costs, own_cores(64, 1, rules))
+    assert part_frames * costs.encode < seconds < (part_frames + 40) * costs.encode + 3.0
 
 
 def test_a_part_is_encoded_by_one_rank() -> None:
     costs = FrameCosts(0.05, 0.34, 0.01, encode=0.5)
-    assert costs.encoding_left(60.0, ranks=64) == 60.0
-    assert costs.encoding_left(1200.0, ranks=64) == PART_FRAMES * 0.5
-    assert costs.encoding_left(12000.0, ranks=64) == 12000.0 / 64
+    assert costs.encoding_left(60.0, ranks=64, part_frames=240) == 60.0
+    assert costs.encoding_left(1200.0, ranks=64, part_frames=240) == 240 * 0.5
+    assert costs.encoding_left(12000.0, ranks=64, part_frames=240) == 12000.0 / 64

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fastvid.decode.frame import ColorTags, VideoInfo
-from fastvid.encode.encoded_parts import EncodedParts
+from fastvid.encode.encoded_parts import EncodedParts, part_frames_of
 from fastvid.encode.encoder import VideoEncoder
 from fastvid.encode.encoder_thread import EncoderThread
 from fastvid.encode.images import ImageEncoder
@@ -115,8 +115,37 @@ def test_a_rank_that_failed_is_not_taken_for_one_that_is_stuck(
     assert helper.thread.step_seconds() == 0 and helper.thread.doing == "waiting"
 
 
+def pool_of(stored: Collection[int], known: int) -> PartPool:
+    """Parts of five frames, of a film of which these frames are stored."""
+    pool = PartPool(0, lambda first: first + PART_FRAMES)
+    pool.grow(known, lambda start, stop: all(index in stored for index in range(start, stop)))
+    return pool
+
+
+def test_a_part_is_lent_once_all_its_frames_are_stored() -> None:
+    pool = pool_of({*range(4), *range(5, 12)}, known=12)
+    assert pool.lend() == (5, 10) and pool.lend() is None
+    assert pool.grow(12, lambda start, stop: stop <= 5)
+    assert not pool.grow(12, lambda start, stop: stop <= 5)
+    assert pool.lend() == (0, 5) and pool.lend() is None
+
+
+def test_rank_0_takes_the_earliest_part_also_of_frames_to_come() -> None:
+    pool = pool_of(range(5), known=8)
+    assert [pool.take() for _ in range(3)] == [(0, 5), (5, 10), (10, 15)]
+    pool.end(17)
+    assert pool.take() == (15, 17) and pool.take() is None and not pool.left()
+
+
+def test_the_last_part_is_as_long_as_the_film() -> None:
+    pool = pool_of(range(12), known=12)
+    pool.end(12)
+    assert [pool.lend() for _ in range(4)] == [(0, 5), (5, 10), (10, 12), None]
+
+
 def test_a_part_goes_to_one_rank_until_that_gives_it_back() -> None:
-    pool = PartPool([(5, 10), (0, 5), (10, 12)])
+    pool = pool_of(range(12), known=12)
+    pool.end(12)
     first, second = pool.lend(), pool.take()
     assert (first, second) == ((0, 5), (5, 10))
     assert pool.lend() == (10, 12) and pool.lend() is None and pool.take() is None
@@ -124,6 +153,13 @@ def test_a_part_goes_to_one_rank_until_that_gives_it_back() -> None:
     assert pool.left()
     pool.settle((0, 5), complete=False)
     assert pool.take() == (0, 5) and not pool.left()
+
+
+@pytest.mark.parametrize(
+    ("frames", "length"), [(1, 24), (280, 24), (8000, 50), (38400, 240), (10**6, 240)]
+)
+def test_parts_are_as_long_as_suits_the_film(frames: int, length: int) -> None:
+    assert part_frames_of(frames) == length
 
 
 def whole_film() -> SegmentRecord:
@@ -182,7 +218,7 @@ def test_rank_0_encodes_what_does_not_come_back(plan: OutputPlan, tmp_path: Path
     gatherer.finish()
     parts: list[tuple[int, int]] = []
     deadline = time.monotonic() + TIMEOUT_S
-    while not parts and time.monotonic() < deadline:
+    while (20, 23) not in parts and time.monotonic() < deadline:
         parts += lent_by(shared)
         time.sleep(0.01)
     assert len(parts) >= 3 and parts[-1] == (20, 23)  # the encoder has the first ones

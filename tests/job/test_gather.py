@@ -54,6 +54,9 @@ class Encoder:
     def room(self) -> bool:
         return self.has_room.is_set()
 
+    def idle(self) -> bool:
+        return True
+
     def put(self, index: int, image: np.ndarray, pts: int, duration: int) -> None:
         assert self.has_room.wait(PATIENCE_S)
         self.taken.append((index, int(image[0, 0, 0]), pts, duration))

@@ -1,4 +1,4 @@
-"""Whole jobs whose ranks encode parts of the video side by side, once all frames are stored."""
+"""Whole jobs whose ranks encode parts of the video side by side, beside painting and at the end."""
 
 import json
 import time
@@ -97,6 +97,20 @@ def test_the_video_is_the_same_whoever_encodes_it(
     assert np.array_equal(job_clips.decoded_frames(output), expected)
     assert job_clips.decoded_times(output) == job_clips.decoded_times(uncut_clip.path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["logs", "out.h5", "out.mkv"]
+
+
+@pytest.mark.mpi
+def test_parts_are_encoded_while_others_are_painted(
+    command: list[object], expected: np.ndarray, tmp_path: Path
+) -> None:
+    slow_paint = {"stage": "paint", "sleep": 0.3}
+    run([SMALL_PARTS, SLOW_ENCODER, slow_paint], [*command, "--segment-length", "1"], 2)
+    (log,) = (tmp_path / "logs").glob("*1*")
+    lines = log.read_text().splitlines()
+    encoded = [number for number, line in enumerate(lines) if line.endswith(" encoded")]
+    painted = [number for number, line in enumerate(lines) if " finished: " in line]
+    assert encoded and painted and encoded[0] < painted[-1]
+    assert np.array_equal(job_clips.decoded_frames(tmp_path / "out.mkv"), expected)
 
 
 @pytest.mark.mpi

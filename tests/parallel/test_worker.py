@@ -10,7 +10,7 @@ import pytest
 from fastvid.parallel import messages, segment_messages
 from fastvid.parallel.dealer import NOBODY
 from fastvid.parallel.dispatch import Dispatcher
-from fastvid.parallel.encoders import EncodingRanks
+from fastvid.parallel.encoders import EncodingRanks, Lender
 from fastvid.parallel.engine.engine import Engine
 from fastvid.parallel.engine.task import LastFrame, Place, Task
 from fastvid.parallel.engine.threads import Failed
@@ -204,4 +204,5 @@ def test_heartbeats_go_to_rank_0_and_are_heard(rank: Rank) -> None:
 def test_all_that_lives_on_rank_0_fits_into_one_table(rank: Rank) -> None:
     comm = cast(Communicator, rank.comm)
     heartbeats = Heartbeats(comm, rank.engine, timeout_s=60.0)
-    Dispatcher(rank.worker.receivers, heartbeats.receivers, EncodingRanks(comm, {}).receivers)
+    encoding = EncodingRanks(comm, {}, cast(Lender, None))
+    Dispatcher(rank.worker.receivers, heartbeats.receivers, encoding.receivers)

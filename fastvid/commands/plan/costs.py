@@ -9,9 +9,9 @@ from fastvid.stages.overlap import Overlap
 @dataclass(frozen=True)
 class FrameCosts:
     """Seconds a frame. motion, paint, blend: of the ranks, and read, where they decode for
-    themselves. decode, cuts (looking for them), deal and fetch (sending and receiving frames),
-    store and encode are rank 0's own. shares_encoding: what is left to encode when all frames are
-    stored is shared among the ranks."""
+    themselves. decode, cuts (looking for them), deal and fetch (sending and receiving frames), and
+    store are rank 0's own. encode is too, but where shares_encoding other ranks take the parts that
+    it has not begun."""
 
     motion: float
     paint: float
@@ -40,12 +40,12 @@ class FrameCosts:
         """What rank 0 does before a frame can be dealt."""
         return self.decode + self.cuts
 
-    def encoding_left(self, seconds: float, ranks: int) -> float:
+    def encoding_left(self, seconds: float, ranks: int, part_frames: int) -> float:
         """How long it takes to encode what takes one encoder so many seconds, once all frames are
-        stored. A part is encoded by one rank."""
+        stored. A part, of so many frames, is encoded by one rank."""
         if not self.shares_encoding:
             return seconds
-        return max(seconds / ranks, min(seconds, PART_FRAMES * self.encode))
+        return max(seconds / ranks, min(seconds, part_frames * self.encode))
 
     def read_by_ranks(self, decoded: float, cuts_known: bool) -> "FrameCosts":
         """The same where every rank reads its own frames. decoded: frames that it decodes for each
@@ -60,13 +60,15 @@ class Dealing:
     """How a job is dealt. segment_length: frames. lookahead: segments that a rank may hold. hop_s:
     from the sending of a message to its handling. preempts: whether the temporal pass interrupts a
     heavy step (motion, paint) at work, as the program does, instead of waiting for its end.
-    overlap: how shots are cut into stretches, None if they are not."""
+    overlap: how shots are cut into stretches, None if they are not. part_frames: the length of the
+    parts in which the film is encoded."""
 
     segment_length: int
     lookahead: int
     hop_s: float
     preempts: bool = True
     overlap: Overlap | None = None
+    part_frames: int = PART_FRAMES
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from fastvid.commands.plan.measure import Measurement, measure_film
 from fastvid.commands.plan.reading import own_reading
 from fastvid.commands.plan.stage_times import StageTimes
 from fastvid.decode.cuts import read_cuts
+from fastvid.encode.encoded_parts import part_frames_of
 from fastvid.encode.plan import OutputPlan
 from fastvid.errors import InputError
 from fastvid.job.estimate import rank0_extra_bytes, rank_bytes, run_file_bytes
@@ -116,7 +117,7 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
     reckoning = _Reckoning(
         shots, measurement.costs, settings.threads, start_s, decoded, options.cuts != "auto"
     )
-    dealing = _dealing(options, job.recurrent, info.width * info.height)
+    dealing = _dealing(options, job.recurrent, info.width * info.height, frames)
     cores = usable_cores()
     each = rank_bytes(info, options, job.paint_bytes, job.recurrent)
     return JobPlan(
@@ -161,13 +162,14 @@ def _gpus(settings: PictureSettings) -> int:
     return gpu_count(settings.device)
 
 
-def _dealing(options: StylizeOptions, recurrent: bool, pixels: int) -> Dealing:
+def _dealing(options: StylizeOptions, recurrent: bool, pixels: int, frames: int) -> Dealing:
     """How segments are dealt, and what a frame takes from one rank to another."""
     return Dealing(
         options.segment_length,
         options.held_at_most(recurrent),
         LEADER_SLEEP_S + 3 * pixels / _NETWORK_BYTES_PER_S,
         overlap=options.stretches,
+        part_frames=part_frames_of(frames),
     )
 
 

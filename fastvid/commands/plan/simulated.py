@@ -6,11 +6,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Segment:
-    """A segment of the film."""
+    """A segment of the film, from frame `start` on."""
 
     index: int
+    start: int
     length: int
     begins_shot: bool
+
+    @property
+    def stop(self) -> int:
+        """The frame behind it."""
+        return self.start + self.length
 
 
 @dataclass
@@ -29,10 +35,24 @@ class Task:
 
 
 @dataclass
+class PartTask:
+    """A part of the video [start, stop) at a rank; how many of its frames that has encoded."""
+
+    start: int
+    stop: int
+    encoded: int = 0
+
+    @property
+    def frames(self) -> int:
+        """How long it is."""
+        return self.stop - self.start
+
+
+@dataclass
 class Step:
     """A heavy step at work: what of `task` it counts up, when it ends; paused, what is left."""
 
-    task: Task
+    task: Task | PartTask
     counter: str
     left_s: float
     ends_s: float = 0.0
@@ -41,14 +61,15 @@ class Step:
 
 @dataclass
 class Rank:
-    """A rank and what it holds. speed: of its core. owed_s: work of rank 0 for all others that is
-    still to be taken from its steps."""
+    """A rank and what it holds. speed: of its core. part: what it encodes. owed_s: work of rank 0
+    for all others that is still to be taken from its steps."""
 
     number: int
     speed: float
     tasks: list[Task] = field(default_factory=list)
     blending: bool = False
     heavy: Step | None = None
+    part: PartTask | None = None
     asked: bool = False
     held: int = 0
     owed_s: float = 0.0
@@ -56,6 +77,15 @@ class Rank:
     def heavy_frames_left(self) -> int:
         """Frames that are still to be painted."""
         return sum(task.segment.length - task.painted for task in self.tasks)
+
+
+def dealt_segments(shots: Iterable[int], length: int) -> list[Segment]:
+    """The segments of shots of so many frames."""
+    found: list[Segment] = []
+    for frames, begins in segments_of(shots, length):
+        start = found[-1].stop if found else 0
+        found.append(Segment(len(found), start, frames, begins))
+    return found
 
 
 def segments_of(shots: Iterable[int], length: int) -> Iterator[tuple[int, bool]]:

@@ -49,4 +49,6 @@ def overlap_seconds(
         available_s = finished_s if joined else begins_s + frame_s
         encoded_s = max(max(encoded_s, available_s) + frames * costs.encode, finished_s)
         ended_s = max(ended_s, finished_s)
-    return ended_s + costs.encoding_left(encoded_s - ended_s, cluster.ranks)
+    return ended_s + costs.encoding_left(
+        encoded_s - ended_s, cluster.ranks, cluster.dealing.part_frames
+    )

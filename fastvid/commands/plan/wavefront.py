@@ -12,8 +12,9 @@ from functools import partial
 from itertools import count
 
 from fastvid.commands.plan.costs import Cluster, FrameCosts
-from fastvid.commands.plan.simulated import Rank, Segment, Step, Task, segments_of
-from fastvid.job.load import COMPUTE_BELOW_LOAD
+from fastvid.commands.plan.encoding import SimulatedEncoding
+from fastvid.commands.plan.simulated import PartTask, Rank, Segment, Step, Task, dealt_segments
+from fastvid.job.load import COMPUTE_BELOW_LOAD, ENCODE_BELOW_LOAD
 from fastvid.parallel.dealer import NOBODY, Dealer, HandOver
 
 # These mirror the program: see `parallel.worker`, `parallel.coordinator` and `job`.
@@ -21,6 +22,8 @@ _PREFETCH_FRAMES = 1
 # The read-ahead and the segments that are announced beyond those that were asked for.
 _AHEAD_SEGMENTS = 6
 _LOAD_SINCE_S = 1.0
+# What painting gets of a core for what encoding gets (`parallel.engine.threads.ENCODING_NICE`).
+_PAINTS_BESIDES = 3.0
 
 
 def simulate(shots: Sequence[int], costs: FrameCosts, cluster: Cluster) -> float:
@@ -37,12 +40,7 @@ class _Simulation:
     def __init__(self, shots: Sequence[int], costs: FrameCosts, cluster: Cluster) -> None:
         self._costs = costs
         self._cluster = cluster
-        self._segments = [
-            Segment(index, length, begins)
-            for index, (length, begins) in enumerate(
-                segments_of(shots, cluster.dealing.segment_length)
-            )
-        ]
+        self._segments = dealt_segments(shots, cluster.dealing.segment_length)
         self._ranks = [Rank(number, speed) for number, speed in enumerate(cluster.speeds)]
         self._now = 0.0
         self._order = count()
@@ -53,13 +51,19 @@ class _Simulation:
         self._dealt = 0
         self._hungry = 0
         self._own_request = False
-        self._side_s = 0.0
-        self._stored_until = self._encoded_until = 0.0
+        self._side_s = self._own_encoding_s = self._stored_until = 0.0
         self._successors: dict[int, int] = {}
         self._ended: set[int] = set()
         self._early: set[int] = set()
-        self._unencoded: dict[int, Segment] = {}
-        self._next_encoded = 0
+        self._encoding = SimulatedEncoding(
+            sum(shots),
+            cluster.dealing.part_frames,
+            costs.encode,
+            after=self._after,
+            may_begin=self._may_encode_here,
+            encodes=self._encode_here,
+            shared=costs.shares_encoding and cluster.ranks > 1,
+        )
 
     def run(self) -> float:
         for rank in self._ranks:
@@ -68,11 +72,7 @@ class _Simulation:
         while self._due:
             self._now, _, event = heapq.heappop(self._due)
             event()
-        stored = max(self._now, self._stored_until)
-        left = max(0.0, self._encoded_until - stored)
-        shared = self._costs.encoding_left(left, self._cluster.ranks)
-        side = (self._side_s - left + shared) * self._cluster.side_share
-        return max(stored + shared, side)
+        return max(self._now, self._side_s * self._cluster.side_share)
 
     def _after(self, seconds: float, event: Callable[[], None]) -> None:
         heapq.heappush(self._due, (self._now + seconds, next(self._order), event))
@@ -120,7 +120,30 @@ class _Simulation:
             return True
         return self._side_s / max(self._now, _LOAD_SINCE_S) < COMPUTE_BELOW_LOAD
 
+    def _may_encode_here(self) -> bool:
+        besides_s = self._side_s - self._own_encoding_s
+        return besides_s / max(self._now, _LOAD_SINCE_S) < ENCODE_BELOW_LOAD
+
+    def _encode_here(self) -> float:
+        self._own_encoding_s += self._costs.encode
+        self._side_work(self._costs.encode)
+        paints = self._ranks[0].heavy is not None
+        return 1.0 + paints * _PAINTS_BESIDES * self._cluster.side_share
+
+    def _lend_parts(self) -> None:
+        """Who asks for work gets a part of the video first, if there is one."""
+        while waiting := [number for number in self._dealer.waiting_ranks() if number]:
+            part = self._encoding.lend()
+            if part is None:
+                return
+            self._dealer.withdraw(waiting[0])
+            self._hungry -= 1
+            # Its frames are read, and sent once more.
+            self._side_work(part.frames * 2 * self._costs.fetch)
+            self._after(self._hop(1), partial(self._begin_part, self._ranks[waiting[0]], part))
+
     def _deal(self) -> None:
+        self._lend_parts()
         if self._own_request and self._may_compute_here():
             self._own_request = False
             self._dealer.request(0)
@@ -137,14 +160,13 @@ class _Simulation:
 
     def _gather(self, segment: Segment) -> None:
         costs = self._costs
-        self._side_work(segment.length * (costs.fetch + costs.store + costs.encode))
+        self._side_work(segment.length * (costs.fetch + costs.store))
         self._stored_until = max(self._stored_until, self._now) + segment.length * costs.store
-        self._unencoded[segment.index] = segment
-        while self._next_encoded in self._unencoded:
-            frames = self._unencoded.pop(self._next_encoded).length
-            begins = max(self._encoded_until, self._stored_until)
-            self._encoded_until = begins + frames * costs.encode
-            self._next_encoded += 1
+        self._after(self._stored_until - self._now, lambda: self._store(segment))
+        self._deal()
+
+    def _store(self, segment: Segment) -> None:
+        self._encoding.store(segment)
         self._deal()
 
     # -- every rank: take, compute, hand over ----------------------------------------------------
@@ -209,6 +231,8 @@ class _Simulation:
             seconds = (seconds + rank.owed_s) / rank.speed
             rank.owed_s = 0.0
             return Step(task, counter, seconds)
+        if rank.part is not None:
+            return Step(rank.part, "encoded", costs.encode / rank.speed)
         return None
 
     def _resume(self, rank: Rank, step: Step) -> None:
@@ -221,10 +245,25 @@ class _Simulation:
                 return  # it was paused meanwhile, and ends later
             rank.heavy = None
             setattr(step.task, step.counter, getattr(step.task, step.counter) + 1)
+            if isinstance(step.task, PartTask) and step.task.encoded == step.task.frames:
+                self._end_part(rank, step.task)
             self._ask(rank)
             self._compute(rank)
 
         self._after(step.left_s, done)
+
+    def _begin_part(self, rank: Rank, part: PartTask) -> None:
+        rank.part = part
+        self._compute(rank)
+
+    def _end_part(self, rank: Rank, part: PartTask) -> None:
+        rank.part = None
+
+        def arrived() -> None:
+            self._encoding.settle(part)
+            self._request(rank)
+
+        self._after(self._hop(rank.number), arrived)
 
     def _complete(self, rank: Rank, task: Task) -> None:
         rank.tasks.remove(task)

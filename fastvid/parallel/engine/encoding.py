@@ -15,7 +15,7 @@ import numpy as np
 from fastvid.encode.encoder import VideoEncoder
 from fastvid.encode.parts import PartFile
 from fastvid.encode.plan import OutputPlan
-from fastvid.parallel.engine.threads import Failed, SideThread, Step
+from fastvid.parallel.engine.threads import ENCODING_NICE, Failed, SideThread, Step
 
 # Frames that are asked for in one go, and how many may be on their way or wait here.
 _ASKED_FRAMES = 4
@@ -75,7 +75,9 @@ class PartEncodingThread:
         self._at_hand: PartOrder | None = None
         self._encoder: VideoEncoder | None = None
         self._asked = self._encoded = 0
-        self.thread: SideThread[tuple[np.ndarray, int, int]] = SideThread(self._step, self._fail)
+        self.thread: SideThread[tuple[np.ndarray, int, int]] = SideThread(
+            self._step, self._fail, ENCODING_NICE
+        )
 
     def begin(self, order: PartOrder, plan: OutputPlan) -> None:
         """Begins a part; the last bytes of the one before have been passed on."""

@@ -1,6 +1,5 @@
 """A thread that computes step after step; what goes wrong in it comes out as a message."""
 
-import os
 import threading
 import time
 import traceback
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from fastvid.errors import EXIT_FAILURE, FastvidError, OrderNeeded
+from fastvid.system.priority import be_nice
 
 T = TypeVar("T")
 
@@ -18,10 +18,12 @@ WAITING = "waiting"
 # Added to the nice value of the thread of the heavy stages: others get nine times as much of a core
 # that both want (Linux: a factor of 1.25 a step).
 HEAVY_NICE = 10
+# What a rank has not painted yet of its segments, the others wait for, but nobody for its part of
+# the video before the end: painting gets three times as much as encoding.
+ENCODING_NICE = HEAVY_NICE + 5
 # A temporal pass that is a whole network takes three times as much as the heavy stages ahead of it,
 # and a third of what the threads get that talk, decode, store and encode: all ranks wait for those.
 RECURRENT_NICE = 5
-_NICE_MAX = 19
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class StepThread(threading.Thread):
     def run(self) -> None:
         """Steps until stopped; the first exception ends the thread and comes out as `Failed`."""
         try:
-            _be_nice(self._nice)
+            be_nice(self._nice)
             while (step := self._next_step(self)) is not None:
                 self._step_began = time.monotonic()
                 self.doing = step.doing
@@ -102,19 +104,6 @@ class StepThread(threading.Thread):
         finally:
             # A thread that has failed is not stuck in its step.
             self.doing = WAITING
-
-
-def _be_nice(by: int) -> None:
-    """Lowers the priority of this thread, and of those that a library starts from it, where a
-    thread has a priority of its own (Linux)."""
-    if not by:
-        return
-    try:
-        thread = threading.get_native_id()
-        nice = min(_NICE_MAX, os.getpriority(os.PRIO_PROCESS, thread) + by)
-        os.setpriority(os.PRIO_PROCESS, thread, nice)
-    except OSError:
-        pass  # a system where only processes have one: both threads get the same share
 
 
 class SideThread(Generic[T]):
