@@ -46,7 +46,8 @@ def choose_decoding(
     if options.decode == "auto":
         patience_s = min(patience_s, _AUTO_PATIENCE_S)
     try:
-        index = seekable_index(source)
+        # As all ranks see it; rank 0 may read a copy.
+        index = replace(seekable_index(source), path=str(options.input.absolute()))
         check_cost(options, index, comm.size)
         for path in dict.fromkeys((index.path, *masks)):
             differ = ranks_that_differ(comm, path, patience_s, check)

@@ -48,6 +48,14 @@ class JobOptions:
         group=JOB,
         choices=("rank0", "local", "auto"),
     )
+    stage_to: Path | None = option(
+        None,
+        "copies the input to this folder of each host that reads it, a disk of its own, and "
+        "removes it afterwards",
+        group=JOB,
+        form=PATH,
+        metavar="DIR",
+    )
     segment_length: int = option(
         DEFAULT_SEGMENT_LENGTH,
         "frames dealt to a rank at a time (default: {default})",

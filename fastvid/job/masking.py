@@ -35,7 +35,7 @@ class MaskMaker:
 
         Raises InputError for everything that the user can put right.
         """
-        source = stack.enter_context(open_film(options))
+        source = stack.enter_context(open_film(options, options.input))
         check_cuts(options.cuts, source.frame_count)
         file = self._network() if self.model else self._seeds(options, source)
         info, output, run_path = source.info, options.output, options.run_path
@@ -48,6 +48,7 @@ class MaskMaker:
             source,
             _BYTES_PER_PX * info.width * info.height,
             fingerprint(str(options.input)),
+            options.input,
             masking=f"{NETWORK} {self.model_size[0]}x{self.model_size[1]}" if self.model else SEEDS,
         )
 

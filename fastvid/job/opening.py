@@ -36,6 +36,7 @@ from fastvid.style.device import choose_device
 from fastvid.style.loading import StyleFile, load_frame_model, load_model, read_style
 from fastvid.style.model import StyleModel
 from fastvid.system.options import Declared, options_of
+from fastvid.system.staging import staged
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class OpenedJob:
     first_frame_model: paints the first frame of each shot, None where the styles do. recurrent:
     whether the models are. paint_bytes: what painting takes of a rank's memory at its peak.
     input_sha256: of the input's content. regions: parts that are painted in their own way. masking:
-    what makes masks, None where the film is painted. sphere: what the film shows, None: flat
-    pictures. notes: what the user should know of it.
+    what makes masks, None where the film is painted. film: where rank 0 reads the input. sphere:
+    what the film shows, None: flat pictures. notes: what the user should know of it.
     """
 
     options: StylizeOptions
@@ -68,6 +69,7 @@ class OpenedJob:
     source: VideoSource
     paint_bytes: int
     input_sha256: str
+    film: Path
     regions: tuple[OpenedRegion, ...] = ()
     masking: str | None = None
     sphere: Sphere | None = None
@@ -91,6 +93,7 @@ class OpenedJob:
             region_styles=tuple(region.style.data for region in self.regions),
             masks=tuple(region.place for region in self.regions),
             size=(self.source.info.width, self.source.info.height),
+            stage_to=str(options.stage_to.absolute()) if options.stage_to else None,
         )
 
     def identity(self, style: OpenedStyle, settings: PictureSettings) -> dict[str, Any]:
@@ -109,10 +112,11 @@ class OpenedJob:
         )
 
 
-def open_film(options: StylizeOptions) -> VideoSource:
-    """Opens the film as the options say. Raises InputError as `open_source`."""
+def open_film(options: StylizeOptions, film: Path) -> VideoSource:
+    """Opens the film as the options say. film: where it is read. Raises InputError as
+    `open_source`."""
     return open_source(
-        str(options.input),
+        str(film),
         size=options.size,
         frames=options.frames,
         fps=options.fps,
@@ -136,7 +140,8 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     if options.first_frame_model is not None:
         first = read_style(options.first_frame_model)
         painters.append(load_frame_model(first.data, options.first_frame_model))
-    source = stack.enter_context(open_film(options))
+    film = stack.enter_context(staged(options.input, options.stage_to))
+    source = stack.enter_context(open_film(options, film))
     info = source.info
     check_cuts(options.cuts, source.frame_count)
     sphere, notes = film_sphere(options, source)
@@ -162,7 +167,8 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
         recurrent,
         source,
         paint_bytes,
-        fingerprint(str(options.input)),
+        fingerprint(str(film)),
+        film,
         regions,
         sphere=sphere,
         notes=tuple(notes),

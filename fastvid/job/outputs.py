@@ -54,7 +54,7 @@ def put_together(
     for text in mux(
         painting.plan,
         [part.path for part in parts.closed],
-        source=None if source.stream_index is None else job.options.input,
+        source=None if source.stream_index is None else job.film,
         span=span,
         source_video_stream_index=source.stream_index,
         with_place=not job.options.no_location,

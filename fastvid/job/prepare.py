@@ -41,13 +41,15 @@ class StyleOutput:
 @dataclass
 class Prepared:
     """A job that can begin. paintings: those that are not complete yet. span: first and last time
-    stamp if only a part of the film was chosen. notes: what is to be said at the end, too."""
+    stamp if only a part of the film was chosen. film: where rank 0 reads the input. notes: what is
+    to be said at the end, too."""
 
     options: StylizeOptions
     source: VideoSource
     paintings: list[StyleOutput]
     setup: JobSetup
     span: tuple[int, int] | None
+    film: Path
     notes: tuple[str, ...] = ()
 
 
@@ -89,7 +91,9 @@ def prepare(
         for note in dict.fromkeys(about_film):
             progress.note(note)
     setup = job.setup(settled.settings, [style for style, _ in left])
-    return Prepared(options, source, [output for _, output in left], setup, span, about_regions)
+    return Prepared(
+        options, source, [output for _, output in left], setup, span, job.film, about_regions
+    )
 
 
 def _begin(
@@ -99,6 +103,7 @@ def _begin(
     options, source, style = job.options, job.source, job.styles[number]
     attributes = run_attributes(
         source.info,
+        options.input,
         frame_count=source.frame_count,
         stream_index=source.stream_index,
         span=span,

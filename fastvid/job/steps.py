@@ -198,6 +198,7 @@ class Run:
             options.keep,
             with_errors=overlap is not None,
             planes=self._job.setup.planes(),
+            stage_to=self._job.setup.stage_to,
         )
         if self._index is not None:
             worker.read_film(self._index)

@@ -46,6 +46,7 @@ def serve_job(
                     setup.keep,
                     with_errors=overlap is not None,
                     planes=setup.planes(),
+                    stage_to=setup.stage_to,
                 ),
                 Heartbeats(comm, engine, setup.rank_timeout_s),
             )

@@ -25,7 +25,8 @@ class JobSetup:
     those of its host, which each fills in for itself. flow_dir: where flow and masks are read from,
     None where they are estimated. first_frame: where the run begins in the film. region_styles: the
     checkpoint of each region in the settings, empty for the film, as in `styles`. masks: where the
-    masks of the regions are read; size: of the frames, (width, height).
+    masks of the regions are read; size: of the frames, (width, height). stage_to: the folder to
+    which a host's ranks copy the input if they read it, None where they read it as it is.
     """
 
     settings: PictureSettings
@@ -43,6 +44,7 @@ class JobSetup:
     region_styles: tuple[bytes, ...] = ()
     masks: tuple[MaskPlace, ...] = ()
     size: tuple[int, int] = (0, 0)
+    stage_to: str | None = None
 
     def planes(self) -> FramePlanes | None:
         """What reads the masks of the regions, or has the seeds of masks to be made; None without

@@ -40,7 +40,7 @@ class Worker:
     until rank 0 fetches them.
     keep: "flow" and "occlusion" are delivered with the frames if they are named here.
     with_errors: so are the temporal errors. planes: reads the masks that go with the frames that
-    this rank reads itself.
+    this rank reads itself. stage_to: the folder to which it copies the film for that.
     receivers: of the messages for a worker.
     """
 
@@ -52,6 +52,7 @@ class Worker:
         keep: Sequence[str] = (),
         with_errors: bool = False,
         planes: FramePlanes | None = None,
+        stage_to: str | None = None,
     ) -> None:
         self._comm = comm
         self._engine = engine
@@ -59,6 +60,7 @@ class Worker:
         self._keep = keep
         self._with_errors = with_errors
         self._planes = planes
+        self._stage_to = stage_to
         self._asked = False
         self._last_group = NOBODY
         self._held: dict[int, int] = {}  # segments, and their groups
@@ -104,7 +106,7 @@ class Worker:
 
     def read_film(self, index: SourceIndex) -> None:
         """From now on this rank may be dealt frames to read itself."""
-        self._reading = SegmentReadingThread(index, self._comm.wake, self._planes)
+        self._reading = SegmentReadingThread(index, self._comm.wake, self._planes, self._stage_to)
         self._engine.watch(self._reading.thread)
 
     def longest_sleep_s(self) -> float:

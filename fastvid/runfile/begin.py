@@ -99,6 +99,7 @@ def open_run(
 
 def run_attributes(
     info: VideoInfo,
+    path: Path,
     *,
     frame_count: int,
     stream_index: int | None,
@@ -112,7 +113,7 @@ def run_attributes(
 ) -> dict[str, Any]:
     """The attributes of the whole run: what made the file, and what encoding it again takes.
 
-    sphere: the tags of a sphere that are written with the frames, if there are any.
+    path: of the input. sphere: the tags of a sphere that are written with the frames, if any are.
     """
     attributes = {} if sphere is None else {"sphere": to_json(asdict(sphere))}
     return attributes | {
@@ -121,7 +122,7 @@ def run_attributes(
         "command": " ".join(sys.argv),
         "python": platform.python_version(),
         "libraries": to_json(library_versions()),
-        "input": str(Path(info.path).absolute()),
+        "input": str(path.absolute()),
         "input_sha256": input_sha256,
         "frame_count": frame_count,
         "input_stream": -1 if stream_index is None else stream_index,

@@ -5,6 +5,7 @@ allocator, priority, stopwatch
                   memory that was freed, threads that give way, time at work
 files             files that are whole or not there, one message where a disk is full; `writeback`
                   sends what was written on its way to the disk
+staging           a film copied to the disk of a host
 log_file          a log that nobody has to wait for
 streams           output that does not end a run when its reader goes away
 threads           a channel and a thread; `readahead`: an iterator that runs ahead in one

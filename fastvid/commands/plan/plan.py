@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +149,8 @@ def _open(
     from fastvid.job.opening import open_job, settle
     from fastvid.parallel.setup import real_stages
 
-    job = open_job(options, stack)
+    # What is timed is not copied; the run would.
+    job = open_job(replace(options, stage_to=None), stack)
     alone = Peer(0, socket.gethostname(), 1, available_memory_bytes(), os.getpid())
     settings = settle(job, [alone], stack).settings
     return job, settings, real_stages(job.setup(settings, job.styles))

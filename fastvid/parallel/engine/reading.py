@@ -6,8 +6,10 @@ may hold.
 
 import queue
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from fastvid.decode.film_index import SourceIndex
 from fastvid.decode.random_access import WAY_OUT, FrameReader, checksum, open_reader
@@ -15,6 +17,7 @@ from fastvid.errors import OrderNeeded
 from fastvid.parallel.engine.task import Place, Task
 from fastvid.parallel.engine.threads import HEAVY_NICE, Failed, SideThread, Step
 from fastvid.regions.planes import FramePlanes
+from fastvid.system.staging import staged
 
 
 @dataclass(frozen=True)
@@ -31,16 +34,23 @@ class ReadRequest:
 class SegmentReadingThread:
     """Reads the segments that it is asked for, in that order, in a thread of low priority.
 
-    planes: reads the masks that go with the frames, if any do. events: a `Task` for each, or what
+    planes: reads the masks that go with the frames, if any do. stage_to: the folder to which the
+    film is copied first, None: it is read as it is. events: a `Task` for each, or what
     went wrong. thread: takes the requests. wake: called at each event.
     """
 
     def __init__(
-        self, index: SourceIndex, wake: Callable[[], object], planes: FramePlanes | None = None
+        self,
+        index: SourceIndex,
+        wake: Callable[[], object],
+        planes: FramePlanes | None = None,
+        stage_to: str | None = None,
     ) -> None:
         self.events: queue.SimpleQueue[Task | Failed] = queue.SimpleQueue()
         self._index = index
         self._planes = planes
+        self._stage_to = Path(stage_to) if stage_to else None
+        self._staged = ExitStack()
         self._wake = wake
         self._reader: FrameReader | None = None
         # As nice as the heavy stages: the temporal pass goes first.
@@ -63,10 +73,18 @@ class SegmentReadingThread:
             self._reader.close()
         if self._planes is not None:
             self._planes.close()
+        self._staged.close()
+
+    def _open(self) -> FrameReader:
+        """The film, or the copy of it on this host, which whoever is first here makes."""
+        # However long that takes, this rank is not stuck.
+        copy = staged(Path(self._index.path), self._stage_to, self.thread.go_on)
+        path = self._staged.enter_context(copy)
+        return open_reader(replace(self._index, path=str(path)))
 
     def _read(self, request: ReadRequest) -> None:
         if self._reader is None:
-            self._reader = open_reader(self._index)
+            self._reader = self._open()
         place = request.place
         images = self._reader.read(place.first, place.stop)
         # Without checksums there is nothing to compare.

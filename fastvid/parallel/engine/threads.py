@@ -66,6 +66,10 @@ class StepThread(threading.Thread):
         """How long the step at hand has been going on, 0 between steps."""
         return 0.0 if self.doing == WAITING else time.monotonic() - self._step_began
 
+    def go_on(self) -> None:
+        """The step at hand has come further: it counts as begun just now."""
+        self._step_began = time.monotonic()
+
     def wait(self, changed: threading.Condition) -> None:
         """Waits for `changed`, which this thread holds; for `next_step`."""
         self.doing = WAITING
@@ -137,6 +141,10 @@ class SideThread(Generic[T]):
     def step_seconds(self) -> float:
         """How long the item at hand has taken so far, 0 if there is none."""
         return self._thread.step_seconds()
+
+    def go_on(self) -> None:
+        """The item at hand has come further: it counts as begun just now."""
+        self._thread.go_on()
 
     def put(self, *items: T) -> None:
         """Adds items."""
