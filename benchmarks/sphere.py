@@ -19,14 +19,15 @@ from fastvid.sphere.caps import Circle
 from fastvid.sphere.motion import SphereMotion
 from fastvid.sphere.painting import painter_of
 from fastvid.sphere.projection import Sphere
-from fastvid.sphere.seam import seam_ratio
+from fastvid.sphere.seam import seam_jumps, seam_ratio
 from fastvid.stages.eyes import plan_filter
 from fastvid.style.loading import load_style
 from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.painter import Painter
 from fastvid.style.scale import stroke_at_own_size
 from harness.result import Bar, Figure, add_json_option, measured, write_result
-from harness.sphere_views import anisotropy, colour_apart, seen, view
+from harness.sphere_eyes import eyes_apart
+from harness.sphere_views import anisotropy, colour_apart, rolled, seen, view
 
 SPHERE = Sphere("equirect")
 STRENGTH = 0.85
@@ -34,17 +35,20 @@ SEAM_PX = 16
 BAND_DEGREES, POLE_DEGREES = 40, 75
 # How far the camera turns a frame, to the right and upwards, degrees.
 SLOW, FAST = (1.0, 0.4), (7.0, 3.0)
+ROLLED = rolled(np.radians(30))
 COSTS = ("painting", "motion", "serial step")
 # The most that figures of spheres may be; costs over those of flat painting by width.
 BARS = {
     "turned, mean, levels": 0.3,
     "turned, largest, levels": 3,
     "jump over the film's": 1.15,
+    "jump at the back over the same place painted ahead": 1.15,
     "latitude 45, levels": 1.5,
     "north pole, levels": 1.5,
     "south pole, levels": 1.5,
     "north pole, around : along": 1.15,
     "south pole, around : along": 1.15,
+    "over frame to frame": 1.2,
     "flow off, seam": 0.01,
     "flow off, poles": 0.05,
     "seam over band": 1.1,
@@ -67,6 +71,9 @@ def main() -> int:
     for name, speed in (("slow", SLOW), ("fast", FAST)):
         found = temporal(parsed.width, styles[0], parsed.pairs, speed)
         figures += _figures(found, {"camera": name})
+    for name in styles[:2]:
+        found = eyes_apart(parsed.width // 2, name, parsed.pairs, STRENGTH)
+        figures += _figures(found, {"style": name})
     for width in (int(text) for text in parsed.cost_widths.split(",") if text):
         bars = dict(zip(COSTS, COST_BARS[width], strict=True)) if width in COST_BARS else {}
         figures += _figures(cost(width, styles[0]), {"width": width}, bars)
@@ -96,7 +103,7 @@ def _figures(
     figures = []
     for name, value in found.items():
         way, _, what = name.partition(": ")
-        limit = most.get(what) if way != "flat" else None
+        limit = most.get(what) if way not in ("flat", "eyes apart") else None
         unit = "levels" if "levels" in what else "ratio"
         figures.append(
             Figure(name, value, unit, of, bar=None if limit is None else Bar(at_most=limit))
@@ -122,42 +129,61 @@ def rows_within(height: int, degrees: float) -> np.ndarray:
 
 def turned_by_half(width: int, style: str) -> dict[str, float]:
     """A frame, and the same turned by 180 degrees, painted: their difference at the seam, and the
-    jump there against the film's own."""
+    jump from the last column to the first one.
+
+    The jump is compared with that of the same place where it was painted straight ahead, and no
+    seam can be. The film's own says little: what lies at the back by chance has half the contrast
+    of its neighbours, and paint has a contrast of its own.
+    """
     frame = SphereClip(width, width // 2, frame_count=9).frame(8)
     rows = rows_within(width // 2, BAND_DEGREES)
     seam = [*range(SEAM_PX), *range(width - SEAM_PX, width)]
     film = seam_ratio(frame, SPHERE) or 1.0
-    found = {}
+    found = {"film: jump at the back over its neighbours": film}
     for name, painter in both_ways(load_style(style), width // 2, width).items():
         painted = painter.paint([frame])[0]
         again = np.roll(painter.paint([np.roll(frame, width // 2, axis=1)])[0], width // 2, axis=1)
         apart = np.abs(again[rows].astype(int) - painted[rows])[:, seam]
         found[f"{name}: turned, mean, levels"] = float(apart.mean())
         found[f"{name}: turned, largest, levels"] = float(apart.max())
-        found[f"{name}: jump over the film's"] = (seam_ratio(painted, SPHERE) or 0.0) / film
+        (jump, beside), (ahead, _) = seam_jumps(painted), seam_jumps(again)
+        found[f"{name}: jump at the back over its neighbours"] = jump / beside
+        found[f"{name}: jump over the film's"] = jump / beside / film
+        found[f"{name}: jump at the back over the same place painted ahead"] = jump / ahead
     return found
 
 
 def colour_by_orientation(width: int, style: str) -> dict[str, float]:
     """Colour of one direction painted at latitude 45 and at a pole against straight ahead, and
-    strokes at the pole around over along, low-passed: mean difference in levels."""
+    strokes at the pole around over along, low-passed: mean difference in levels.
+
+    Networks paint what is turned in the picture in other colours, on flat films as well. So each is
+    also given over the difference that a camera makes which looks straight ahead both times, the
+    second time rolled.
+    """
     clip = SphereClip(width, width // 2, frame_count=9)
     frame = clip.frame(8)
+    around = [turned(np.radians(yaw)) @ tilted(np.radians(45)) for yaw in range(0, 360, 60)]
+    places = {"latitude 45": around}
+    for pole, angle in (("north pole", 90), ("south pole", -90)):
+        places[pole] = [tilted(np.radians(angle))]
     found = {}
     for name, painter in both_ways(load_style(style), width // 2, width).items():
-        ahead = []
-        for yaw in range(0, 360, 60):
-            pose = turned(np.radians(yaw)) @ tilted(np.radians(45))
-            level = view(painter.paint([seen(frame, pose)])[0], np.eye(3))
-            there = view(painter.paint([frame])[0], pose)
-            ahead.append(colour_apart(level, there))
-        found[f"{name}: latitude 45, levels"] = float(np.mean(ahead))
-        for pole, angle in (("north", 90), ("south", -90)):
-            pose = tilted(np.radians(angle))
-            level = view(painter.paint([seen(frame, pose)])[0], np.eye(3))
-            there = view(painter.paint([frame])[0], pose)
-            found[f"{name}: {pole} pole, levels"] = colour_apart(level, there)
-            found[f"{name}: {pole} pole, around : along"] = anisotropy(there) / anisotropy(level)
+        painted = painter.paint([frame])[0]
+        for place, poses in places.items():
+            apart, rolling = [], []
+            for pose in poses:
+                level = view(painter.paint([seen(frame, pose)])[0], np.eye(3))
+                there = view(painted, pose)
+                apart.append(colour_apart(level, there))
+                again = painter.paint([seen(frame, pose @ ROLLED)])[0]
+                rolling.append(colour_apart(level, view(again, ROLLED.T)))
+            found[f"{name}: {place}, levels"] = float(np.mean(apart))
+            found[f"{name}: {place}, straight ahead but rolled, levels"] = float(np.mean(rolling))
+            found[f"{name}: {place} over rolled"] = float(np.mean(apart) / np.mean(rolling))
+            if "pole" in place:
+                ratio = anisotropy(there) / anisotropy(level)
+                found[f"{name}: {place}, around : along"] = ratio
     return found
 
 

@@ -30,6 +30,12 @@ def view(frame: np.ndarray, pose: np.ndarray, degrees: float = _VIEW_DEGREES) ->
     return _looked_up(frame, ahead @ pose.T)
 
 
+def rolled(angle: float) -> np.ndarray:
+    """The rotation around what is straight ahead, (3, 3), for (right, front, up)."""
+    sine, cosine = np.sin(angle), np.cos(angle)
+    return np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
+
+
 def _directions(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
     level = np.cos(latitude)
     up = np.broadcast_to(np.sin(latitude), np.broadcast_shapes(longitude.shape, latitude.shape))

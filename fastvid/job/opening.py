@@ -144,7 +144,7 @@ def open_job(options: StylizeOptions, stack: ExitStack) -> OpenedJob:
     source = stack.enter_context(open_film(options, film))
     info = source.info
     check_cuts(options.cuts, source.frame_count)
-    sphere, notes = film_sphere(options, source, models[0] if recurrent else None)
+    sphere, notes = film_sphere(options, source)
     written = info if sphere is None else replace(info, sphere=sphere.tags(info.sphere))
     regions = open_regions(
         options.regions,

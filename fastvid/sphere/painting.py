@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from fastvid.sphere.projection import Sphere
 from fastvid.sphere.size import painted_size_of
 from fastvid.style.enlarging import enlarge
 from fastvid.style.model import StyleModel
-from fastvid.style.painter import Painter, Painting
+from fastvid.style.painter import FrameModel, Painter, Painting
+from fastvid.style.recurrent import RecurrentModel
 
 # Beyond the blend of band and caps less is enough than what the network sees: the outermost pixels
 # are blended away there. With this share of it the ring of the blend differs by 0.04 levels on
@@ -23,18 +25,20 @@ _ALONG_SHARE = 0.3
 # Maps of a frame's atlas, and copies of it on the way, bytes a pixel of the frame.
 _BYTES_PER_PX = 32
 
+M = TypeVar("M", bound=StyleModel)
+
 
 @dataclass(frozen=True)
-class _Canvas:
+class _Canvas(Generic[M]):
     """What frames of one size become. model: paints such pictures."""
 
     sphere: Sphere
     eye: Eye
     atlas: Atlas
-    model: StyleModel
+    model: M
 
     def lay_out(self, frame: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 of a frame to the picture of all its eyes, one upon the other."""
+        """(H, W, C) uint8 of a frame to the picture of all its eyes, one upon the other."""
         eyes = [self.eye.in_true_shape(eye) for eye in self.sphere.eyes(frame)]
         return np.concatenate([self.atlas.lay_out(eye) for eye in eyes])
 
@@ -44,20 +48,20 @@ class _Canvas:
         return self.sphere.joined([self.eye.in_frame(self.atlas.gather(one)) for one in pictures])
 
 
-class SphereModel:
+class SphereModel(Generic[M]):
     """A style model for the frames of a spherical film (see `fastvid.style.painter.FrameModel`).
 
     Both eyes of a frame are one picture, with one mean and variance of all features: they have the
     same colours.
     """
 
-    def __init__(self, model: StyleModel, sphere: Sphere) -> None:
+    def __init__(self, model: M, sphere: Sphere) -> None:
         self._model = model
         self._sphere = sphere
         self._size = (0, 0)
-        self._canvas: _Canvas | None = None
+        self._canvas: _Canvas[M] | None = None
 
-    def begin(self, images: Sequence[np.ndarray], batch_size: int) -> "SpherePainting":
+    def begin(self, images: Sequence[np.ndarray], batch_size: int) -> "SpherePainting[M]":
         """Begins to paint 1 to `batch_size` frames of one size. Raises InputError if the GPU's
         memory does not suffice."""
         canvas = self._canvas_of(images[0].shape[0], images[0].shape[1])
@@ -75,7 +79,7 @@ class SphereModel:
         reach = self._model.reach
         return Layout(eye.circle, Margins(reach, round(_ALONG_SHARE * reach)))
 
-    def _canvas_of(self, height: int, width: int) -> _Canvas:
+    def _canvas_of(self, height: int, width: int) -> _Canvas[M]:
         if self._canvas is None or self._size != (height, width):
             eye = Eye(*self._sphere.eye_size(height, width), self._sphere.half)
             atlas = Atlas(self._layout(eye))
@@ -84,10 +88,26 @@ class SphereModel:
         return self._canvas
 
 
-class SpherePainting:
+class SphereRecurrent(SphereModel[RecurrentModel]):
+    """A recurrent model for the frames of a spherical film: its past is laid out as they are."""
+
+    def step(
+        self, frame: np.ndarray, warped: np.ndarray | None, mask: np.ndarray | None
+    ) -> np.ndarray:
+        """As `RecurrentModel.step`; the mask is (H, W) bool."""
+        if warped is None or mask is None:
+            return self.begin([frame], 1).images()[0]
+        canvas = self._canvas_of(*frame.shape[:2])
+        levels = mask[..., None].astype(np.uint8) * np.uint8(255)
+        shown = canvas.lay_out(levels)[..., 0] >= 128
+        painted = canvas.model.step(canvas.lay_out(frame), canvas.lay_out(warped), shown)
+        return canvas.gather(painted)
+
+
+class SpherePainting(Generic[M]):
     """Frames that are being painted (see `fastvid.style.painter.Painting`)."""
 
-    def __init__(self, canvas: _Canvas, pending: Painting) -> None:
+    def __init__(self, canvas: _Canvas[M], pending: Painting) -> None:
         self._canvas = canvas
         self._pending = pending
 
@@ -110,6 +130,11 @@ def painter_of(model: StyleModel, stroke: float, sphere: Sphere | None) -> Paint
         partial(painted_size_of, sphere),
         partial(_enlarged, sphere),
     )
+
+
+def at_own_size(model: StyleModel, sphere: Sphere | None) -> FrameModel:
+    """What paints the frames of a film at their own size, flat or spherical."""
+    return model if sphere is None else SphereModel(model, sphere)
 
 
 def _enlarged(

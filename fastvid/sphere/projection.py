@@ -1,5 +1,6 @@
 """What a film is: flat, or a sphere or half of one, for one eye or two; by its tags and options."""
 
+import shlex
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -81,14 +82,16 @@ class Sphere:
         )
 
 
-def settle_sphere(info: VideoInfo, projection: str, stereo: str) -> tuple[Sphere | None, list[str]]:
+def settle_sphere(
+    info: VideoInfo, projection: str, stereo: str, film: str
+) -> tuple[Sphere | None, list[str]]:
     """What the frames of a film are taken for, None for a flat picture; and notes for the user.
 
-    projection, stereo: as --projection and --stereo have them. Raises InputError where they do not
-    go together, or with the size.
+    projection, stereo: as --projection and --stereo have them. film: its name. Raises InputError
+    where they do not go together, or with the size, and for a cube map that is not said to be flat.
     """
     tags = info.sphere
-    chosen, notes = _by_tags(tags) if projection == AUTO else (projection, [])
+    chosen, notes = _by_tags(tags, film) if projection == AUTO else (projection, [])
     if chosen == FLAT:
         if stereo != AUTO:
             raise InputError(
@@ -109,7 +112,7 @@ def settle_sphere(info: VideoInfo, projection: str, stereo: str) -> tuple[Sphere
     return sphere, notes
 
 
-def _by_tags(tags: SphereTags | None) -> tuple[str, list[str]]:
+def _by_tags(tags: SphereTags | None, film: str) -> tuple[str, list[str]]:
     if tags is None or not tags.projection:
         return FLAT, []
     if tags.is_half:
@@ -117,14 +120,17 @@ def _by_tags(tags: SphereTags | None) -> tuple[str, list[str]]:
     if tags.is_whole:
         return EQUIRECT, []
     if tags.projection == EQUIRECT:
-        what, way = "part of a sphere", "bring it to a whole one first"
-    else:
-        what, way = (
-            "a cube map",
-            "`ffmpeg -i IN -vf v360=c3x2:e OUT` makes an equirectangular film of it (v360=eac:e of "
-            "an equi-angular one)",
-        )
-    return FLAT, [f"{what}, which is painted as a flat picture, so that its edges show; {way}"]
+        return FLAT, [
+            "part of a sphere, which is painted as a flat picture, so that its edges show; bring "
+            "it to a whole one first"
+        ]
+    name = shlex.quote(film)
+    raise InputError(
+        f"{film} is a cube map: painted as a flat picture, the edges of its faces would show.\n"
+        f"`ffmpeg -i {name} -vf v360=c3x2:e -c:a copy equirect.mp4` makes an equirectangular film "
+        "of it (of an equi-angular one v360=eac:e); paint that with --projection equirect, and "
+        "bring the result back with v360=e:c3x2 (v360=e:eac). Or say --projection flat."
+    )
 
 
 def _check_size(info: VideoInfo, sphere: Sphere) -> None:

@@ -17,6 +17,8 @@ import numpy as np
 from fastvid.motion.occlusion import NETWORK_MASK_WINDOW_PX, shrink
 from fastvid.motion.source import MotionSource
 from fastvid.motion.warp import sample, sampling_map
+from fastvid.sphere.painting import SphereRecurrent, at_own_size
+from fastvid.sphere.projection import Sphere
 from fastvid.stages.interface import Motion
 from fastvid.stages.settings import PictureSettings, estimated_motion
 from fastvid.style.model import StyleModel, set_threads
@@ -27,16 +29,22 @@ from fastvid.style.recurrent import RecurrentModel
 class Past:
     """Where a frame finds the result before it.
 
-    positions: where that is sampled, (H, W, 2) float32 pixels. mask: where it counts, (H, W) bool,
-    after the minimum filter of the networks.
+    positions: where that is sampled, (H, W, 2) float32 pixels, of each eye in that eye. mask: where
+    it counts, (H, W) bool, after the minimum filter of the networks. sphere: what the frames show,
+    None for flat pictures.
     """
 
     positions: np.ndarray
     mask: np.ndarray
+    sphere: Sphere | None = None
 
     def move(self, image: np.ndarray) -> np.ndarray:
         """An image of the frame before, (H, W, 3) uint8 or float32, moved along the flow."""
-        return sample(image, self.positions)
+        if self.sphere is None:
+            return sample(image, self.positions)
+        eyes = zip(self.sphere.eyes(image), self.sphere.eyes(self.positions), strict=True)
+        wraps = self.sphere.wraps
+        return self.sphere.joined([sample(eye, places, wrap=wraps) for eye, places in eyes])
 
 
 class RecurrentRepaint:
@@ -55,8 +63,11 @@ class RecurrentRepaint:
         first: StyleModel | None = None,
         source: MotionSource | None = None,
     ) -> None:
-        self._models = models
-        self._first = first
+        sphere = self._sphere = settings.sphere
+        self._models: Sequence[RecurrentModel | SphereRecurrent] = models
+        if sphere is not None:
+            self._models = [SphereRecurrent(model, sphere) for model in models]
+        self._first = None if first is None else at_own_size(first, sphere)
         self._keep = keep
         self._source = source or estimated_motion(settings)
         set_threads(settings.threads)
@@ -65,7 +76,7 @@ class RecurrentRepaint:
         """Flow and mask of `frame` against the frame before it."""
         backward, reliable = self._source(frame, previous, number)
         return Motion(
-            prepared=Past(sampling_map(backward), shrink(reliable, NETWORK_MASK_WINDOW_PX)),
+            prepared=_past(backward, reliable, self._sphere),
             backward=backward if "flow" in self._keep else None,
             reliable=reliable if "occlusion" in self._keep else None,
         )
@@ -77,7 +88,7 @@ class RecurrentRepaint:
     def begin(self, frame: np.ndarray) -> np.ndarray:
         """The finished first frame of a shot in each style, (styles, H, W, 3) uint8 RGB."""
         if self._first is not None:
-            (painted,) = self._first.paint([frame])
+            (painted,) = self._first.begin([frame], 1).images()
             return np.stack([painted] * len(self._models))
         return np.stack([model.step(frame, None, None) for model in self._models])
 
@@ -112,3 +123,17 @@ class RecurrentRepaint:
             for now, before in zip(finished, previous, strict=True)
         ]
         return math.sqrt(np.mean([np.square(one).mean(dtype=np.float64) for one in apart]))
+
+
+def _past(backward: np.ndarray, reliable: np.ndarray, sphere: Sphere | None) -> Past:
+    """Where the past is by flow and mask, each eye by itself."""
+    if sphere is None:
+        return Past(sampling_map(backward), shrink(reliable, NETWORK_MASK_WINDOW_PX))
+    positions = [
+        sampling_map(np.ascontiguousarray(eye), sphere.wraps) for eye in sphere.eyes(backward)
+    ]
+    masks = [
+        shrink(np.ascontiguousarray(eye), NETWORK_MASK_WINDOW_PX, sphere.wraps)
+        for eye in sphere.eyes(reliable)
+    ]
+    return Past(sphere.joined(positions), sphere.joined(masks), sphere)

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Self
 
 import cv2
 import numpy as np
@@ -121,7 +122,7 @@ class StyleModel:
         multiple = downsampling(list(self._layers))
         return -(-reach(list(self._layers)) // multiple) * multiple
 
-    def weighted(self, weights: np.ndarray) -> "StyleModel":
+    def weighted(self, weights: np.ndarray) -> Self:
         """A model with the same parameters for pictures whose pixels do not count alike.
 
         weights: (H, W) float32, 0 or more: of the pixels of all pictures that it will be given.

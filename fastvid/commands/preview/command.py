@@ -166,7 +166,7 @@ def preview(
     names = [FILM if model is None else model.name for model in models]
     set_threads(threads or usable_cores())
     with open_source(str(input), fps=fps, on_error="keep-going") as source:
-        sphere, about_sphere = settle_sphere(source.info, projection, stereo)
+        sphere, about_sphere = settle_sphere(source.info, projection, stereo, str(input))
         own = source.info.height, source.info.width
         width, height = working_size(str(input), own[1], own[0], size or (-1, HEIGHT_PX))
         kept, kept_stroke = _kept_size(own, (height, width), stroke, sphere)
