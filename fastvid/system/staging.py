@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
 
 from fastvid.errors import InputError
 from fastvid.system.resources import free_disk_bytes, human_bytes
@@ -73,6 +74,7 @@ def _shared(place: Path, copy: "_Copy", going_on: Callable[[], None]) -> int:
     while True:
         place.mkdir(mode=0o700, exist_ok=True)
         try:
+            _check_own(place)
             lock = os.open(place / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
             continue  # the last reader has just removed it
@@ -90,6 +92,17 @@ def _shared(place: Path, copy: "_Copy", going_on: Callable[[], None]) -> int:
             _leave(lock, place)
             raise
         os.close(lock)
+
+
+def _check_own(place: Path) -> None:
+    """Raises InputError for a folder of somebody else: its copy might be of anything. The name can
+    be guessed, and many may write where a host has its scratch."""
+    stat = place.lstat()
+    if not S_ISDIR(stat.st_mode) or stat.st_uid != os.getuid() or stat.st_mode & 0o022:
+        raise InputError(
+            f"--stage-to {place.parent}: {place.name} there is not this user's alone.\n"
+            "Have it removed, or give another folder."
+        )
 
 
 def _lock(lock: int, kind: int, going_on: Callable[[], None]) -> None:

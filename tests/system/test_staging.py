@@ -130,3 +130,21 @@ def test_a_film_that_changes_meanwhile_is_refused(film: Path, scratch: Path) -> 
     with pytest.raises(InputError, match="has changed"):
         staged(film, scratch, grow).__enter__()
     assert not list(scratch.iterdir())
+
+
+@pytest.mark.parametrize("way", ["a link", "writable for all"])
+def test_a_folder_of_others_is_not_read(film: Path, scratch: Path, way: str) -> None:
+    """Its name can be guessed: who knows the film could put another one in its place."""
+    with staged(film, scratch) as copy:
+        place = copy.parent
+    elsewhere = scratch / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / film.name).write_bytes(b"another film")
+    if way == "a link":
+        place.symlink_to(elsewhere)
+    else:
+        elsewhere.rename(place)
+        place.chmod(0o777)
+    with pytest.raises(InputError, match="not this user's alone"), staged(film, scratch):
+        pass
+    assert (place / film.name).read_bytes() == b"another film"
