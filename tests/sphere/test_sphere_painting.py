@@ -56,7 +56,7 @@ def test_two_eyes_that_see_the_same_are_painted_alike(
     left, right = sphere.eyes(painter_of(model, 1.0, sphere).paint([both])[0])
     # The network sees another eye beyond the caps' corners, which hardly count.
     apart = np.abs(left.astype(int) - right)
-    assert apart[HEIGHT // 4 : -HEIGHT // 4].mean() < 0.1 and apart.mean() < 0.3
+    assert apart[HEIGHT // 4 : -HEIGHT // 4].mean() < 0.2 and apart.mean() < 0.4
 
 
 def test_half_a_sphere_is_painted(frame: np.ndarray, model: StyleModel) -> None:
