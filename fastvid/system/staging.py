@@ -84,8 +84,8 @@ def _shared(place: Path, copy: "_Copy", going_on: Callable[[], None]) -> int:
                 if copy.done():
                     return lock
                 # Not at once: somebody else may come in between, and copy, or go and remove it.
-                _lock(lock, fcntl.LOCK_EX, going_on)
-                if _is_there(lock, place) and not copy.done():
+                alone = _lock(lock, fcntl.LOCK_EX, going_on, copy.done)
+                if alone and _is_there(lock, place) and not copy.done():
                     copy.make(going_on)
                 _lock(lock, fcntl.LOCK_SH, going_on)
         except BaseException:
@@ -105,12 +105,21 @@ def _check_own(place: Path) -> None:
         )
 
 
-def _lock(lock: int, kind: int, going_on: Callable[[], None]) -> None:
+def _lock(
+    lock: int,
+    kind: int,
+    going_on: Callable[[], None],
+    needless: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Waits for a lock; whether it was had, before it became needless. Whoever has copied the film
+    reads it as long as the job goes on, which this rank would hold up for ever."""
     while True:
         try:
             fcntl.flock(lock, kind | fcntl.LOCK_NB)
-            return
+            return True
         except BlockingIOError:
+            if needless():
+                return False
             going_on()
             time.sleep(_LOOK_EVERY_S)
 

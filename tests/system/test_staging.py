@@ -1,5 +1,6 @@
 """A film copied to a host's own disk: once, for all who read it there, and gone behind the last."""
 
+import fcntl
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +58,29 @@ def test_readers_who_come_at_once_share_one_copy(film: Path, scratch: Path) -> N
     with ThreadPoolExecutor(8) as readers:
         assert len(set(readers.map(read, range(8)))) == 1
     assert len(copied) == 8 and not list(scratch.iterdir())
+
+
+def test_who_wanted_to_copy_reads_beside_who_did(film: Path, scratch: Path) -> None:
+    """Both came when there was no copy; who made it keeps the folder for as long as the job."""
+    with staged(film, scratch) as copy:
+        place = copy.parent
+    place.mkdir(mode=0o700)
+    waits, came = threading.Event(), threading.Event()
+
+    def read() -> None:
+        with staged(film, scratch, waits.set):
+            came.set()
+
+    with (place / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        reader = threading.Thread(target=read)
+        reader.start()
+        assert waits.wait(TIMEOUT_S)
+        shutil.copy(film, scratch / "whole")
+        (scratch / "whole").rename(place / film.name)
+        found = came.wait(TIMEOUT_S / 6)
+    reader.join()
+    assert found
 
 
 def test_readers_who_come_and_go(film: Path, scratch: Path) -> None:
