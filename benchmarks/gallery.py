@@ -20,7 +20,7 @@ import numpy as np
 from fastvid.commands.clip.clip import SyntheticClip
 from fastvid.style.cards import bundled_styles
 from harness.arguments import words_of
-from harness.steadiness import GENERATED, Film, read_film, repaint
+from harness.steadiness import GENERATED, Film, options_with, read_film, repaint
 
 # Those that are known best, first.
 _FIRST = ("starry_night", "wave", "the_scream", "udnie", "minotaur")
@@ -82,7 +82,7 @@ def _repainted(film: Film, styles: Sequence[str], threads: int) -> Iterator[np.n
     """The film's last frame, then the finished one in each style, (H, W, 3) RGB."""
     yield film.frames[-1]
     for style in styles:
-        yield repaint(style, film, None, threads)[0][-1]
+        yield repaint(style, film, options_with(), threads)[0][-1]
 
 
 def _in_rows(images: Sequence[np.ndarray]) -> list[list[np.ndarray]]:

@@ -19,6 +19,8 @@ import numpy as np
 
 from fastvid.commands.evaluate.figures import Evaluation, evaluate
 from fastvid.errors import InputError
+from fastvid.job.options import StylizeOptions
+from fastvid.motion.flow import FLOW_METHODS
 from fastvid.style.cards import bundled_styles
 from fastvid.style.loading import load_style
 from fastvid.style.lossnet import load_loss_network
@@ -32,7 +34,7 @@ from harness.drift import FRAMES, drift, find_painting
 from harness.fav_network import reference, seconds_in_turns
 from harness.quality_summary import Row, format_summary, quality_figures, summary
 from harness.result import add_json_option, measured, write_result
-from harness.steadiness import GENERATED, Film, KeptFlow, judge_style, read_film
+from harness.steadiness import GENERATED, Film, KeptFlow, judge_style, options_with, read_film
 from style_loss import SIZE, compare
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -112,6 +114,9 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--temporal-strength", type=float, help="instead of the default")
     parser.add_argument(
+        "--flow", choices=FLOW_METHODS, help="of the filter, instead of the default"
+    )
+    parser.add_argument(
         "--flows",
         type=Path,
         metavar="FOLDER",
@@ -143,6 +148,10 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loss-network", default=str(DATA / "lossnet" / "vgg19_relu4_1.npz"))
 
 
+def _options(parsed: argparse.Namespace) -> StylizeOptions:
+    return options_with(temporal_strength=parsed.temporal_strength, flow=parsed.flow)
+
+
 def steadiness_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Row]:
     """Rows of every style on every film."""
     for film, flow in _films(parsed):
@@ -152,7 +161,7 @@ def steadiness_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterat
                 film,
                 flow,
                 threads=parsed.threads,
-                temporal_strength=parsed.temporal_strength,
+                options=_options(parsed),
                 long_range=not parsed.no_long_range,
             )
             for figure, value in ratios(result).items():
@@ -210,7 +219,7 @@ def drift_rows(parsed: argparse.Namespace, styles: Sequence[str]) -> Iterator[Ro
                 network,
                 threads=parsed.threads,
                 frames=parsed.drift_frames,
-                temporal_strength=parsed.temporal_strength,
+                options=_options(parsed),
             )
             for figure, value in (
                 ("style loss last / first", finished),

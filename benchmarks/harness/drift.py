@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import torch
 
+from fastvid.job.options import StylizeOptions
 from fastvid.style.losses import style_loss, style_target
 from fastvid.style.lossnet import LossNetwork
 from fastvid.training.photos import read_painting, read_photo
@@ -47,11 +48,11 @@ def drift(
     network: LossNetwork,
     *,
     frames: int,
-    temporal_strength: float | None,
+    options: StylizeOptions,
     threads: int,
 ) -> tuple[float, float]:
     """Style loss of the last frame over that of the first: finished, and painted frame by frame."""
-    stages = stages_of(style, temporal_strength, threads)
+    stages = stages_of(style, options, threads)
     picture = read_painting(str(painting), TrainingSettings().painting_sides[0])
     target = style_target(network, as_images([picture], _CPU))
     image = np.ascontiguousarray(read_photo(photo, _PHOTO_SIDE_PX)[..., ::-1])

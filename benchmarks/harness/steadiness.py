@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -105,19 +106,22 @@ class KeptFlow:
         return flow
 
 
-def stages_of(style: str, temporal_strength: float | None, threads: int) -> Repaint:
-    """The real stages of a style, with the default settings but for what is given."""
-    options = StylizeOptions(Path(), Path())
-    if temporal_strength is not None:
-        options = StylizeOptions(Path(), Path(), temporal_strength=temporal_strength)
+def options_with(**given: Any) -> StylizeOptions:
+    """The default options of `stylize` but for those that are given and not None."""
+    named = {name: value for name, value in given.items() if value is not None}
+    return StylizeOptions(Path(), Path(), **named)
+
+
+def stages_of(style: str, options: StylizeOptions, threads: int) -> Repaint:
+    """The real stages of a style; of the options, those that shape the picture count."""
     return Repaint([load_style(style)], picture_settings(options, threads=threads))
 
 
 def repaint(
-    style: str, film: Film, temporal_strength: float | None, threads: int
+    style: str, film: Film, options: StylizeOptions, threads: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The film's frames finished, and painted frame by frame."""
-    stages = stages_of(style, temporal_strength, threads)
+    stages = stages_of(style, options, threads)
     starts = {start for start, _ in film.shots}
     outputs: list[np.ndarray] = []
     painted: list[np.ndarray] = []
@@ -138,10 +142,10 @@ def judge_style(
     film: Film,
     flow: KeptFlow,
     *,
-    temporal_strength: float | None,
+    options: StylizeOptions,
     long_range: bool,
     threads: int,
 ) -> Evaluation:
     """The evaluation of a film in one style."""
-    outputs, painted = repaint(style, film, temporal_strength, threads)
+    outputs, painted = repaint(style, film, options, threads)
     return evaluate(outputs, film.frames, film.shots, flow, painted, long_range)
