@@ -30,9 +30,10 @@ _REGION_FRAMES = 8
 _REFINING_BYTES_PER_PX = 120
 # Each output has a gate of its own then.
 _GATE_BYTES_PER_PX = 2
-# Rank 0 besides: frames decoded ahead, fetched ones, the encoder's look-ahead (libx264, medium: 60
-# frames at 1.5 bytes a pixel and their references).
+# Rank 0 besides: frames decoded ahead, fetched ones.
 _RANK0_FRAMES = 48
+# An encoder with its look-ahead (libx264, medium: 60 frames at 1.5 bytes a pixel and their
+# references).
 _ENCODER_BYTES_PER_PX = 160
 # What encoded video and tables may take beside the frames.
 _ENCODED_SHARE = 0.10
@@ -132,14 +133,9 @@ def check_memory(
     paint_bytes: what painting one frame takes at its peak.
     """
     each = rank_bytes(info, options, paint_bytes, recurrent)
-    by_host: dict[str, list[Peer]] = {}
-    for peer in peers:
-        by_host.setdefault(peer.host, []).append(peer)
-    for host, here in by_host.items():
-        needed = each * len(here)
-        if here[0].rank == 0:
-            needed += rank0_extra_bytes(info, options)
-        available = min(peer.memory_bytes for peer in here)
+    for host, here in _by_host(peers).items():
+        needed = _host_bytes(info, options, each, here)
+        available = _available(here)
         if needed > available:
             raise InputError(
                 f"{info.width}x{info.height} frames need about {human_bytes(each)} a rank, "
@@ -148,3 +144,44 @@ def check_memory(
                 "Use a smaller --size, fewer ranks a host, or less of --segment-length, "
                 "--lookahead or --overlap-segment."
             )
+
+
+def encoders_by_host(
+    info: VideoInfo,
+    options: StylizeOptions,
+    paint_bytes: int,
+    peers: Sequence[Peer],
+    recurrent: bool = False,
+) -> dict[str, int]:
+    """How many ranks of each host may encode for rank 0 at a time: what else they need leaves room
+    for so many encoders.
+
+    Arguments as for `check_memory`, which has passed.
+    """
+    each = rank_bytes(info, options, paint_bytes, recurrent)
+    return {
+        host: (_available(here) - _host_bytes(info, options, each, here)) // encoder_bytes(info)
+        for host, here in _by_host(peers).items()
+    }
+
+
+def encoder_bytes(info: VideoInfo) -> int:
+    """What a rank needs besides while it encodes a part for rank 0."""
+    return info.width * info.height * _ENCODER_BYTES_PER_PX
+
+
+def _by_host(peers: Sequence[Peer]) -> dict[str, list[Peer]]:
+    by_host: dict[str, list[Peer]] = {}
+    for peer in peers:
+        by_host.setdefault(peer.host, []).append(peer)
+    return by_host
+
+
+def _host_bytes(info: VideoInfo, options: StylizeOptions, each: int, here: Sequence[Peer]) -> int:
+    """What the ranks of a host need. each: what one of them needs."""
+    rank0 = rank0_extra_bytes(info, options) if here[0].rank == 0 else 0
+    return each * len(here) + rank0
+
+
+def _available(here: Sequence[Peer]) -> int:
+    return min(peer.memory_bytes for peer in here)

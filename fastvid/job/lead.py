@@ -2,7 +2,7 @@
 frames are stored and encoded or the run has to stop."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fastvid.errors import Stopped
 from fastvid.job.gather import Gatherer
@@ -23,7 +23,8 @@ _NOTE_INTERVAL_S = 1.0
 class Leader:
     """Rank 0's main thread, with all that it talks to.
 
-    may_encode_here: asked whether rank 0 has time to encode, where others may.
+    may_encode_here: asked whether rank 0 has time to encode, where others may. encoders: how many
+    ranks of a host may encode at a time.
     """
 
     def __init__(
@@ -34,10 +35,11 @@ class Leader:
         heartbeats: Heartbeats,
         gatherer: Gatherer,
         may_encode_here: Callable[[], bool],
+        encoders: Mapping[str, int],
     ) -> None:
         self._comm = comm
         self._coordinator = coordinator
-        self._encoding_ranks = EncodingRanks(comm, gatherer.shared, coordinator)
+        self._encoding_ranks = EncodingRanks(comm, gatherer.shared, coordinator, encoders)
         self._worker = worker
         self._heartbeats = heartbeats
         self._gatherer = gatherer

@@ -13,7 +13,7 @@ from fastvid.decode.frame import VideoInfo
 from fastvid.encode.output import plan_output
 from fastvid.encode.plan import OutputPlan
 from fastvid.errors import InputError
-from fastvid.job.estimate import check_disk, check_memory
+from fastvid.job.estimate import check_disk, check_memory, encoders_by_host
 from fastvid.job.film_sphere import film_sphere
 from fastvid.job.identity import check_same_run, picture_settings, run_identity
 from fastvid.job.options import StylizeOptions
@@ -208,11 +208,13 @@ def _check_run_path(source: Path, output: Path, run_path: Path) -> None:
 @dataclass(frozen=True)
 class SettledJob:
     """What a job is computed with. previous: the settings that each style's run file was begun
-    with, None for a new one. identities: what must be the same for it to be continued."""
+    with, None for a new one. identities: what must be the same for it to be continued. encoders:
+    how many ranks of each host have room to encode beside their work."""
 
     settings: PictureSettings
     previous: list[dict[str, Any] | None]
     identities: list[dict[str, Any]]
+    encoders: dict[str, int]
 
 
 def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJob:
@@ -222,7 +224,8 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
     peers: the ranks. Raises InputError for everything that the user can put right.
     """
     options, info = job.options, job.source.info
-    check_memory(info, options, job.paint_bytes, peers, job.recurrent)
+    needs = info, options, job.paint_bytes, peers, job.recurrent
+    check_memory(*needs)
     own([(style.run_path, style.plan.path) for style in job.styles], stack)
     previous = [_previous(options, style) for style in job.styles]
     # A continued run takes its threads from the file, whatever the ranks, and so its device.
@@ -248,7 +251,7 @@ def settle(job: OpenedJob, peers: Sequence[Peer], stack: ExitStack) -> SettledJo
             check_same_run(style.run_path, old, identity)
         stored.append(0 if old is None else stored_frames(style.run_path))
     check_disk(info, options, min(stored))
-    return SettledJob(settings, previous, identities)
+    return SettledJob(settings, previous, identities, encoders_by_host(*needs))
 
 
 def _previous(options: StylizeOptions, style: OpenedStyle) -> dict[str, Any] | None:

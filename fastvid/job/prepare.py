@@ -50,6 +50,7 @@ class Prepared:
     setup: JobSetup
     span: tuple[int, int] | None
     film: Path
+    encoders: dict[str, int]
     notes: tuple[str, ...] = ()
 
 
@@ -92,7 +93,14 @@ def prepare(
             progress.note(note)
     setup = job.setup(settled.settings, [style for style, _ in left])
     return Prepared(
-        options, source, [output for _, output in left], setup, span, job.film, about_regions
+        options,
+        source,
+        [output for _, output in left],
+        setup,
+        span,
+        job.film,
+        settled.encoders,
+        about_regions,
     )
 
 

@@ -209,6 +209,7 @@ class Run:
             Heartbeats(comm, engine, options.rank_timeout),
             gatherer,
             load.may_encode,
+            self._job.encoders,
         )
         show = partial(self._show, gatherer, coordinator)
         try:

@@ -48,15 +48,20 @@ class EncodingRanks:
     """The ranks that encode for rank 0.
 
     shared: the parts of each output that is shared, by its number. lender: who else gives them
-    work.
+    work. at_a_time: how many ranks of a host may encode at once; of hosts that it lacks, all.
     """
 
     def __init__(
-        self, comm: Communicator, shared: Mapping[int, SharedEncoding], lender: Lender
+        self,
+        comm: Communicator,
+        shared: Mapping[int, SharedEncoding],
+        lender: Lender,
+        at_a_time: Mapping[str, int],
     ) -> None:
         self._comm = comm
         self._shared = shared
         self._lender = lender
+        self._at_a_time = at_a_time
         self._busy: dict[int, PartOrder] = {}
         self._beginning: set[int] = set()
         self._unable: set[int] = set()
@@ -98,11 +103,16 @@ class EncodingRanks:
 
     def _next_rank(self) -> int | None:
         """Who is to have the next part: who asked first, on a host with as few that encode as
-        any, for they share its memory and its network. None if nobody waits."""
+        any, for they share its memory and its network. None if nobody waits that has room."""
         peers = self._comm.peers
-        waiting = [rank for rank in self._lender.waiting_ranks() if rank not in self._unable]
         encoding = Counter(peers[rank].host for rank in self._busy)
-        return min(waiting, key=lambda rank: encoding[peers[rank].host], default=None)
+        able = [
+            rank
+            for rank in self._lender.waiting_ranks()
+            if rank not in self._unable
+            and encoding[peers[rank].host] < self._at_a_time.get(peers[rank].host, len(peers))
+        ]
+        return min(able, key=lambda rank: encoding[peers[rank].host], default=None)
 
     def _send_wanted(self, rank: int, wanted: Want) -> None:
         order = self._busy.get(rank)

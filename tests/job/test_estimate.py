@@ -8,7 +8,16 @@ import pytest
 import fastvid.job.estimate
 from fastvid.decode.frame import ColorTags, VideoInfo
 from fastvid.errors import InputError
-from fastvid.job.estimate import check_disk, check_memory, frame_bytes, rank_bytes, run_file_bytes
+from fastvid.job.estimate import (
+    check_disk,
+    check_memory,
+    encoder_bytes,
+    encoders_by_host,
+    frame_bytes,
+    rank0_extra_bytes,
+    rank_bytes,
+    run_file_bytes,
+)
 from fastvid.job.options import StylizeOptions
 from fastvid.parallel.mpi.peer import Peer
 
@@ -86,6 +95,17 @@ def test_ranks_of_a_host_share_its_memory() -> None:
             10**9,
             peers(("a", 4 * each), ("b", 2 * each), ("b", 2 * each), ("b", 2 * each)),
         )
+
+
+def test_ranks_encode_where_memory_is_left() -> None:
+    """Three hosts with room for nothing, one and all ranks' encoders beside all else."""
+    film = info(1920, 1080, 1000)
+    each, encoder = rank_bytes(film, options(), 10**9), encoder_bytes(film)
+    rank0 = each + rank0_extra_bytes(film, options())
+    ranks = [("a", rank0 + each + encoder - 1)] * 2
+    ranks += [("b", 2 * each + encoder)] * 2 + [("c", 2 * each + 3 * encoder)] * 2
+    found = encoders_by_host(film, options(), 10**9, peers(*ranks))
+    assert found == {"a": 0, "b": 1, "c": 3}
 
 
 def test_memory_is_bounded_by_segments_not_by_length() -> None:

@@ -204,5 +204,5 @@ def test_heartbeats_go_to_rank_0_and_are_heard(rank: Rank) -> None:
 def test_all_that_lives_on_rank_0_fits_into_one_table(rank: Rank) -> None:
     comm = cast(Communicator, rank.comm)
     heartbeats = Heartbeats(comm, rank.engine, timeout_s=60.0)
-    encoding = EncodingRanks(comm, {}, cast(Lender, None))
+    encoding = EncodingRanks(comm, {}, cast(Lender, None), {})
     Dispatcher(rank.worker.receivers, heartbeats.receivers, encoding.receivers)

@@ -23,7 +23,7 @@ from fastvid.decode.cuts import read_cuts
 from fastvid.encode.encoded_parts import part_frames_of
 from fastvid.encode.plan import OutputPlan
 from fastvid.errors import InputError
-from fastvid.job.estimate import rank0_extra_bytes, rank_bytes, run_file_bytes
+from fastvid.job.estimate import encoder_bytes, rank0_extra_bytes, rank_bytes, run_file_bytes
 from fastvid.job.options import StylizeOptions
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.parallel.mpi.waiting import LEADER_SLEEP_S
@@ -120,6 +120,8 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
     dealing = _dealing(options, job.recurrent, info.width * info.height, frames)
     cores = usable_cores()
     each = rank_bytes(info, options, job.paint_bytes, job.recurrent)
+    # Ranks without room for an encoder would do without.
+    encoding = 0 if output.is_folder else encoder_bytes(info)
     return JobPlan(
         frames=frames,
         size=(info.width, info.height),
@@ -133,7 +135,7 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
         start_s=start_s,
         forecasts=reckoning.forecasts(own_cores(n, settings.threads, dealing) for n in ranks),
         here=reckoning.forecasts(shared_cores(n, settings.threads, cores, dealing) for n in ranks),
-        rank_bytes=each,
+        rank_bytes=each + encoding,
         rank0_bytes=each + rank0_extra_bytes(info, options),
         disk_bytes=run_file_bytes(info, options),
         disk_free_bytes=free_disk_bytes(options.run_path),
