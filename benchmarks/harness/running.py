@@ -84,7 +84,7 @@ class Run:
         program = [sys.executable, "-m", "harness.program"]
         program += [str(_PART_FRAMES), str(_SYNC_INTERVAL_S), *command.words()]
         self.mpirun = subprocess.Popen(
-            [_launcher(), "-n", str(ranks), *program],
+            [launcher(), "-n", str(ranks), *program],
             cwd=folder,
             env={
                 **os.environ,
@@ -159,7 +159,8 @@ def durable_folder(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.durable")
 
 
-def _launcher() -> str:
+def launcher() -> str:
+    """The mpirun beside this Python, or else on the PATH."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     launcher = shutil.which("mpirun", path=path)
     if launcher is None:
