@@ -117,9 +117,9 @@ def _is_being_ended(process: int) -> bool:
     """Whether a process of this host was killed for good, or is on its way out; False if that can't
     be told (proc(5): flags of /proc/PID/stat, pending signals of /proc/PID/status)."""
     try:
-        stat = Path(f"/proc/{process}/stat").read_text()
+        flags = int(_stat_fields(process)[6])
         status = Path(f"/proc/{process}/status").read_text()
-        if int(stat.rpartition(")")[2].split()[6]) & _EXITING:
+        if flags & _EXITING:
             return True
         pending = [line.split()[1] for line in status.splitlines() if line[3:6] == "Pnd"]
         return any(int(mask, 16) >> (signal.SIGKILL - 1) & 1 for mask in pending)
@@ -130,7 +130,7 @@ def _is_being_ended(process: int) -> bool:
 def _started(process: int) -> int | None:
     """When a process of this host began, in ticks; None if there is none, 0 if that is unknown."""
     try:
-        stat = Path(f"/proc/{process}/stat").read_text()
+        fields = _stat_fields(process)
     except OSError:
         try:
             os.kill(process, 0)
@@ -139,6 +139,11 @@ def _started(process: int) -> int | None:
         except OSError:
             pass  # somebody else's
         return 0
-    fields = stat.rpartition(")")[2].split()
     # A zombie holds nothing any more.
     return None if fields[0] in ("Z", "X") else int(fields[19])
+
+
+def _stat_fields(process: int) -> list[str]:
+    """The fields of /proc/PID/stat behind the name, which may hold anything; the first one is the
+    state. Raises OSError."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
