@@ -101,26 +101,36 @@ class RunLock:
         while True:
             descriptor, created = self._open()
             try:
-                held = _flock(descriptor, fcntl.LOCK_EX)
-                before = None if created else self._owner_before(descriptor)
-                if held is False:
-                    if time.monotonic() > deadline or self._goes_on(before):
-                        raise self._refusal(before)
-                    time.sleep(_POLL_S)
-                elif before is not None:
-                    self._check_gone(before, held)
-                if held is not False and self._is_current(descriptor):
-                    os.truncate(descriptor, 0)
-                    os.pwrite(descriptor, self._me.content(), 0)
-                    os.fsync(descriptor)
-                    if before is not None and (held is None or before.host != self._me.host):
-                        self._check_won()
+                if self._take(descriptor, created, deadline):
                     return descriptor
             except BaseException:
                 os.close(descriptor)
                 raise
             # The owner before us removed it in between, or is about to be gone.
             os.close(descriptor)
+
+    def _take(self, descriptor: int, created: bool, deadline: float) -> bool:
+        """Whether the lock file, as it was opened, is this run's now; else it is to be opened anew.
+
+        deadline: until when a lock may be held by somebody who is not known to live on.
+        """
+        held = _flock(descriptor, fcntl.LOCK_EX)
+        before = None if created else self._owner_before(descriptor)
+        if held is False:
+            if time.monotonic() > deadline or self._goes_on(before):
+                raise self._refusal(before)
+            time.sleep(_POLL_S)
+            return False
+        if before is not None:
+            self._check_gone(before, held)
+        if not self._is_current(descriptor):
+            return False
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, self._me.content(), 0)
+        os.fsync(descriptor)
+        if before is not None and (held is None or before.host != self._me.host):
+            self._check_won()
+        return True
 
     def _open(self) -> tuple[int, bool]:
         """The lock file, and whether it was created here: by one of all that try, on any host."""
