@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from pathlib import Path
 
 _BLOCK_BYTES = 1 << 20
 # Of the head and of the tail of a file, where the headers and indices of all containers are.
@@ -16,17 +17,14 @@ def fingerprint(path: str) -> str:
     """
     digest = hashlib.sha256()
     if not os.path.isdir(path):
-        _add_file(digest, path)
+        _add_file(digest, Path(path))
         return digest.hexdigest()
-    for name in sorted(os.listdir(path)):
-        full = os.path.join(path, name)
-        if name.startswith(".") or not os.path.isfile(full):
-            continue
+    for file in _visible_files(path):
         # Name and length go in with the content, so that no two folders share one stream of bytes.
-        encoded = os.fsencode(name)
-        lengths = f"{len(encoded)} {os.path.getsize(full)}\n"
+        encoded = os.fsencode(file.name)
+        lengths = f"{len(encoded)} {file.stat().st_size}\n"
         digest.update(lengths.encode("ascii") + encoded)
-        _add_file(digest, full)
+        _add_file(digest, file)
     return digest.hexdigest()
 
 
@@ -34,27 +32,30 @@ def sample_fingerprint(path: str) -> str:
     """A fingerprint from sizes, heads and tails alone, to find out cheaply whether two hosts see
     the same file or folder. Raises OSError where something can't be read."""
     digest = hashlib.sha256()
-    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
-    files = [
-        full
-        for name in names
-        if not name.startswith(".") and os.path.isfile(full := os.path.join(path, name))
-    ]
-    for full in files:
-        digest.update(
-            f"{os.path.getsize(full)} {os.path.basename(full)}\0".encode("utf-8", "surrogateescape")
-        )
-    for full in (files[:1] + files[-1:]) if os.path.isdir(path) else [path]:
-        size = os.path.getsize(full)
+    sampled = [Path(path)]
+    if os.path.isdir(path):
+        files = _visible_files(path)
+        for file in files:
+            listed = f"{file.stat().st_size} {file.name}\0"
+            digest.update(listed.encode("utf-8", "surrogateescape"))
+        sampled = files[:1] + files[-1:]
+    for file in sampled:
+        size = file.stat().st_size
         digest.update(f"{size}\0".encode("ascii"))
-        with open(full, "rb") as stream:
+        with open(file, "rb") as stream:
             digest.update(stream.read(_SAMPLE_BYTES))
             stream.seek(max(0, size - _SAMPLE_BYTES))
             digest.update(stream.read(_SAMPLE_BYTES))
     return digest.hexdigest()
 
 
-def _add_file(digest: "hashlib._Hash", path: str) -> None:
+def _visible_files(folder: str) -> list[Path]:
+    """The files of a folder by name, hidden ones and subfolders apart."""
+    found = sorted(path for path in Path(folder).iterdir() if not path.name.startswith("."))
+    return [path for path in found if path.is_file()]
+
+
+def _add_file(digest: "hashlib._Hash", path: Path) -> None:
     with open(path, "rb") as stream:
         while block := stream.read(_BLOCK_BYTES):
             digest.update(block)
