@@ -8,7 +8,7 @@ import numpy as np
 from fastvid.commands.clip.world import World
 from fastvid.motion.source import EstimatedMotion
 from fastvid.motion.warp import sample, sampling_map
-from fastvid.sphere.caps import Circle
+from fastvid.sphere.caps import Circle, directions
 from fastvid.sphere.motion import SphereMotion
 from fastvid.sphere.painting import painter_of
 from fastvid.sphere.projection import Sphere
@@ -70,8 +70,10 @@ class EyesClip:
         """Directions to houses and to what is behind them, (N, 3) float32, and which is seen."""
         latitude, longitude = circle.latitudes()[:, None], circle.longitudes() + _TURN * index
         around = np.broadcast_to(longitude, (circle.rows, circle.columns))
-        house = _directions(latitude, around + side * _HOUSES_APART / 2)
-        behind = _directions(latitude, around + side * _ground_apart(circle)[:, None] / 2)
+        house, behind = (
+            directions(around + side * apart / 2, latitude).astype(np.float32).reshape(-1, 3)
+            for apart in (_HOUSES_APART, _ground_apart(circle)[:, None])
+        )
         return house, behind, self._world.built(house).reshape(around.shape)
 
 
@@ -82,13 +84,6 @@ def _ground_apart(circle: Circle) -> np.ndarray:
     near = np.minimum(_GROUND_APART, 1.5 * _HOUSES_APART * np.tan(below.clip(0, 1.2)))
     apart: np.ndarray = near * np.sqrt(np.cos(below).clip(0))
     return apart
-
-
-def _directions(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    level = np.cos(latitude)
-    up = np.broadcast_to(np.sin(latitude), longitude.shape)
-    seen = np.dstack([level * np.sin(longitude), level * np.cos(longitude), up])
-    return seen.astype(np.float32).reshape(-1, 3)
 
 
 def eyes_apart(width: int, style: str, pairs: int, strength: float) -> dict[str, float]:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from fastvid.motion.warp import sample
-from fastvid.sphere.caps import Circle
+from fastvid.sphere.caps import Circle, directions
 
 _VIEW_DEGREES = 40.0
 # Frames are compared at this smoothness where colours are compared, not strokes.
@@ -15,7 +15,7 @@ def seen(frame: np.ndarray, pose: np.ndarray) -> np.ndarray:
     """The frame of a camera that is turned: pose leads its directions into those of the frame."""
     circle = Circle(frame.shape[1], half=False)
     latitude, longitude = circle.latitudes()[:, None], circle.longitudes()[None, :]
-    return _looked_up(frame, _directions(longitude, latitude) @ pose.T)
+    return _looked_up(frame, directions(longitude, latitude) @ pose.T)
 
 
 def view(frame: np.ndarray, pose: np.ndarray, degrees: float = _VIEW_DEGREES) -> np.ndarray:
@@ -34,12 +34,6 @@ def rolled(angle: float) -> np.ndarray:
     """The rotation around what is straight ahead, (3, 3), for (right, front, up)."""
     sine, cosine = np.sin(angle), np.cos(angle)
     return np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
-
-
-def _directions(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
-    level = np.cos(latitude)
-    up = np.broadcast_to(np.sin(latitude), np.broadcast_shapes(longitude.shape, latitude.shape))
-    return np.dstack([level * np.sin(longitude), level * np.cos(longitude), up])
 
 
 def _looked_up(frame: np.ndarray, directions: np.ndarray) -> np.ndarray:

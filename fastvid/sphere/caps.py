@@ -58,6 +58,14 @@ class Circle:
         return x, y
 
 
+def directions(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+    """Unit vectors (right, front, up), (rows, columns, 3), of angles that broadcast to
+    (rows, columns)."""
+    level = np.cos(latitude)
+    up = np.broadcast_to(np.sin(latitude), np.broadcast_shapes(longitude.shape, latitude.shape))
+    return np.dstack([level * np.sin(longitude), level * np.cos(longitude), up])
+
+
 @dataclass(frozen=True)
 class Cap:
     """Where a cap lies in the picture that a sphere is laid out in.

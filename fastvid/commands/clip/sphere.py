@@ -10,7 +10,7 @@ from fastvid.commands.clip.sound import compose
 from fastvid.commands.clip.world import World
 from fastvid.decode.sphere_tags import SphereTags
 from fastvid.errors import InputError
-from fastvid.sphere.caps import Circle
+from fastvid.sphere.caps import Circle, directions
 
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 128, 8192
 # Each pixel is the mean of so many directions along each side.
@@ -55,7 +55,8 @@ class SphereClip:
         self._turn, self._tilt = np.radians(turn), np.radians(tilt)
         self._world = World(seed)
         self._circle = Circle(width, half=False)
-        self._fine = _directions(Circle(_OVERSAMPLING * width, half=False))
+        fine = Circle(_OVERSAMPLING * width, half=False)
+        self._fine = _directions(fine).astype(np.float32)
 
     def frame(self, index: int) -> np.ndarray:
         """Frame number index, (H, W, 3) uint8 RGB."""
@@ -68,7 +69,7 @@ class SphereClip:
     def flow(self, index: int, other: int) -> np.ndarray:
         """The flow from frame index to another frame, (H, W, 2) float32, pixels; dx is within half
         the width: it takes the shorter way around."""
-        turned = _directions(self._circle, np.float64) @ (self._pose(other).T @ self._pose(index)).T
+        turned = _directions(self._circle) @ (self._pose(other).T @ self._pose(index)).T
         longitude = np.arctan2(turned[..., 0], turned[..., 1])
         x, y = self._circle.position(longitude, np.arcsin(turned[..., 2].clip(-1, 1)))
         x -= np.arange(self.width)
@@ -99,9 +100,6 @@ def tilted(angle: float) -> np.ndarray:
     return np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
 
 
-def _directions(circle: Circle, kind: type = np.float32) -> np.ndarray:
-    """Of each pixel, (rows, columns, 3), (right, front, up)."""
-    latitude, longitude = circle.latitudes()[:, None], circle.longitudes()[None, :]
-    level = np.cos(latitude)
-    up = np.broadcast_to(np.sin(latitude), (circle.rows, circle.columns))
-    return np.dstack([level * np.sin(longitude), level * np.cos(longitude), up]).astype(kind)
+def _directions(circle: Circle) -> np.ndarray:
+    """Of each pixel, as `directions` gives them."""
+    return directions(circle.longitudes()[None, :], circle.latitudes()[:, None])
