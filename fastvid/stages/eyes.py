@@ -1,6 +1,7 @@
 """The temporal filter on the frames of spherical films: each eye by itself, around the back; and
 from eye to eye, so that both have the same strokes."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -36,6 +37,8 @@ class EyesStep:
         return self.sphere.joined([step.apply(now, before) for step, now, before in eyes])
 
 
+# A painting with eyes that agree, from one whose eyes were painted each on its own.
+Agreeing = Callable[[np.ndarray], np.ndarray]
 # What a frame's pass takes: of one picture, or of two eyes.
 FilterStep = TemporalStep | EyesStep
 
@@ -92,16 +95,27 @@ class EyeToEye:
 
     It is a function of the frame alone, so that it belongs to painting, before the temporal pass:
     nothing in frame order waits for it. motion: between frames that are an eye each. strength: as
-    the temporal filter's.
+    the temporal filter's. kept_frames: of so many the plans are kept, for who asks for one again.
     """
 
-    def __init__(self, sphere: Sphere, motion: MotionSource, strength: float) -> None:
+    def __init__(
+        self, sphere: Sphere, motion: MotionSource, strength: float, kept_frames: int = 0
+    ) -> None:
         self._sphere = sphere
         self._motion = motion
         self._strength = strength
+        self._latest: deque[tuple[np.ndarray, Agreeing]] = deque(maxlen=kept_frames)
 
-    def plan(self, frame: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    def plan(self, frame: np.ndarray) -> Agreeing:
         """What makes the eyes of a painting of this frame agree; both (H, W, 3) uint8 RGB."""
+        for known, agreeing in self._latest:
+            if known is frame:
+                return agreeing
+        agreeing = self._planned(frame)
+        self._latest.append((frame, agreeing))
+        return agreeing
+
+    def _planned(self, frame: np.ndarray) -> Agreeing:
         first, second = (np.ascontiguousarray(eye) for eye in self._sphere.eyes(frame))
         backward, reliable = self._motion(second, first, 0)
         eye = replace(self._sphere, stereo=MONO)

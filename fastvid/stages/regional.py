@@ -15,7 +15,7 @@ from fastvid.sphere.projection import Sphere
 from fastvid.stages.eyes import EyesStep, FilterStep, weights_of_eyes
 from fastvid.stages.interface import Motion, PendingBatch
 from fastvid.stages.repaint import Repaint
-from fastvid.stages.settings import PictureSettings
+from fastvid.stages.settings import PictureSettings, eye_to_eye
 from fastvid.stages.temporal import TemporalStep
 from fastvid.style.model import StyleModel
 
@@ -68,8 +68,15 @@ class RegionalRepaint:
         self._sphere = settings.sphere
         self._layout = _layout(grounds, settings)
         known = {model.sha256: model for model in (*grounds, *models) if model is not None}
+        # What it plans for a frame is the same for all looks; a batch paints one look at a time.
+        eyes = eye_to_eye(settings, kept_frames=batch_size)
         self._painters = [
-            Repaint([known[look.style_sha256]], _with_look(settings, look), (), batch_size)
+            Repaint(
+                [known[look.style_sha256]],
+                _with_look(settings, look),
+                batch_size=batch_size,
+                eyes=eyes,
+            )
             for look in self._layout.looks
         ]
         self._keeps_weights = WEIGHTS in keep

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastvid.motion.source import MotionSource
 from fastvid.sphere.painting import painter_of
-from fastvid.stages.eyes import FilterStep, plan_filter
+from fastvid.stages.eyes import EyeToEye, FilterStep, plan_filter
 from fastvid.stages.interface import Motion
 from fastvid.stages.settings import PictureSettings, estimated_motion, eye_to_eye
 from fastvid.style.looks import keep_colors, mix
@@ -19,6 +19,7 @@ class Repaint:
 
     keep: "flow" and "occlusion" keep what is to be stored. batch_size: how many frames are painted
     at a time, 1 on a CPU. source: of flow and masks; None estimates them as the settings say.
+    eyes: what makes two eyes agree, where others of the same settings share it.
     """
 
     def __init__(
@@ -28,13 +29,14 @@ class Repaint:
         keep: tuple[str, ...] = (),
         batch_size: int = 1,
         source: MotionSource | None = None,
+        eyes: EyeToEye | None = None,
     ) -> None:
         self.batch_size = batch_size
         self._painters = [painter_of(style, settings.stroke, settings.sphere) for style in styles]
         self._settings = settings
         self._keep = keep
         self._source = source or estimated_motion(settings)
-        self._eyes = eye_to_eye(settings)
+        self._eyes = eyes or eye_to_eye(settings)
         set_threads(settings.threads)
 
     def motion(

@@ -137,10 +137,10 @@ def estimated_motion(settings: PictureSettings) -> MotionSource:
     return estimated if settings.sphere is None else SphereMotion(settings.sphere, estimated)
 
 
-def eye_to_eye(settings: PictureSettings) -> EyeToEye | None:
+def eye_to_eye(settings: PictureSettings, kept_frames: int = 0) -> EyeToEye | None:
     """What makes the eyes agree as the settings say; None where there is one eye, or where each
-    picture is to be painted on its own."""
+    picture is to be painted on its own. kept_frames: see `EyeToEye`."""
     if settings.sphere is None or settings.stereo == MONO or settings.temporal_strength == 0:
         return None
     motion = estimated_motion(replace(settings, stereo=MONO))
-    return EyeToEye(settings.sphere, motion, settings.temporal_strength)
+    return EyeToEye(settings.sphere, motion, settings.temporal_strength, kept_frames)

@@ -1,5 +1,6 @@
 """Two eyes in one frame: the second one has the strokes of the first."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,16 @@ import pytest
 from fastvid.commands.clip.sphere import SphereClip
 from fastvid.job.identity import check_same_run, picture_settings, run_identity
 from fastvid.job.options import StylizeOptions
+from fastvid.motion.source import EstimatedMotion
 from fastvid.sphere.painting import painter_of
 from fastvid.sphere.projection import Sphere
+from fastvid.stages.regional import RegionalRepaint
 from fastvid.stages.repaint import Repaint
 from fastvid.stages.settings import PictureSettings, eye_to_eye
-from fastvid.style.loading import load_style
+from fastvid.style.loading import load_model, load_style
 from fastvid.style.model import StyleModel
+from support import job_clips
+from support.mask_files import settled
 
 SHIFT = 3
 STEREO = Sphere("equirect", "top-bottom")
@@ -63,6 +68,38 @@ def test_frames_of_a_batch_and_looks(model: StyleModel) -> None:
         np.testing.assert_array_equal(image[0], image[1])
     film = Repaint([model], settings_of(STEREO, strength=0.0)).paint(frames[0])
     np.testing.assert_array_equal(film[0], frames[0])
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_looks_of_one_frame_share_the_flow_between_its_eyes(
+    batch_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flow goes both ways once a frame, and each part is that of a whole frame in its look."""
+    models = [load_model(job_clips.style_bytes(seed), str(seed)) for seed in (5, 6)]
+    region = settled(sha256=models[1].sha256)
+    settings = replace(settings_of(STEREO), regions=(region,))
+    mask = np.zeros((256, 256), np.uint8)
+    mask[:, 60:150] = 255
+    images = [film_frame(), np.ascontiguousarray(film_frame()[:, ::-1])][:batch_size]
+    wholes = [Repaint(models, settings).paint(image) for image in images]
+    calls = []
+    estimate = EstimatedMotion.__call__
+
+    def counted(self: EstimatedMotion, *words: Any) -> tuple[np.ndarray, np.ndarray]:
+        calls.append(words)
+        return estimate(self, *words)
+
+    monkeypatch.setattr(EstimatedMotion, "__call__", counted)
+    Repaint(models[:1], settings).paint(images[0])
+    once = len(calls)
+    calls.clear()
+    stages = RegionalRepaint(models[:1], models[1:], settings, batch_size=batch_size)
+    painted = stages.begin_batch([np.dstack([image, mask]) for image in images]).images()
+    assert len(calls) == once * batch_size
+    for (ground, inside), (ours,) in zip(wholes, painted, strict=True):
+        expected = np.where(mask[..., None] == 255, inside, ground)
+        # A batch has the same sums in another order.
+        assert np.abs(ours.astype(int) - expected).max() <= (2 if batch_size > 1 else 0)
 
 
 def test_what_is_painted_picture_by_picture_stays_apart(model: StyleModel) -> None:
