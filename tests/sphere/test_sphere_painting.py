@@ -11,10 +11,11 @@ from fastvid.sphere.seam import seam_ratio
 from fastvid.sphere.size import painted_size_of
 from fastvid.style.area_norm import AreaNorm, AreaWeights
 from fastvid.style.layers import InstanceNorm
-from fastvid.style.loading import load_style
+from fastvid.style.loading import load_model, load_style
 from fastvid.style.model import StyleModel, set_threads
 from fastvid.style.network import parse_arch, reach
 from fastvid.style.precision import FAST
+from support import job_clips
 
 SPHERE = Sphere("equirect")
 WIDTH, HEIGHT = 512, 256
@@ -48,15 +49,19 @@ def test_a_turned_frame_is_painted_alike(frame: np.ndarray, model: StyleModel) -
 
 
 @pytest.mark.parametrize("stereo", ["top-bottom", "left-right"])
-def test_two_eyes_that_see_the_same_are_painted_alike(
-    stereo: str, frame: np.ndarray, model: StyleModel
-) -> None:
+def test_two_eyes_that_see_the_same_are_painted_alike(stereo: str, frame: np.ndarray) -> None:
+    """With a network that stays as it is, unlike the bundled styles."""
+    model = load_model(job_clips.style_bytes(), "tiny")
     sphere = Sphere("equirect", stereo)
     both = sphere.joined([frame, frame])
-    left, right = sphere.eyes(painter_of(model, 1.0, sphere).paint([both])[0])
-    # The network sees another eye beyond the caps' corners, which hardly count.
-    apart = np.abs(left.astype(int) - right)
-    assert apart[HEIGHT // 4 : -HEIGHT // 4].mean() < 0.2 and apart.mean() < 0.4
+    painted, flat = painter_of(model, 1.0, sphere).paint([both])[0], model.paint([both])[0]
+    apart, apart_in_flat = (
+        np.abs(np.subtract(*sphere.eyes(image.astype(int)))) for image in (painted, flat)
+    )
+    # The network sees another eye beyond the caps' corners, which hardly count; in a flat picture
+    # it sees one beyond each edge between the eyes.
+    assert apart.mean() < apart_in_flat.mean() / 2
+    assert apart[HEIGHT // 4 : -HEIGHT // 4].mean() < 0.02
 
 
 def test_half_a_sphere_is_painted(frame: np.ndarray, model: StyleModel) -> None:
