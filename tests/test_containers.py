@@ -13,6 +13,7 @@ import pytest
 from support.job_scripts import executable
 from support.launching import mpirun
 from support.places import REPOSITORY
+from support.wheels import build_wheel
 
 CONTAINERS = REPOSITORY / "containers"
 # Drops options and image as apptainer does, says what they were, and runs the program.
@@ -41,7 +42,6 @@ def copied_by_apptainer() -> set[str]:
 
 
 def test_what_the_recipes_copy_suffices_for_a_wheel(tmp_path: Path) -> None:
-    pytest.importorskip("setuptools", reason="a wheel is built with setuptools")
     names = copied_by_docker()
     assert names == copied_by_apptainer() and "constraints.txt" in names
     for name in names:
@@ -52,11 +52,7 @@ def test_what_the_recipes_copy_suffices_for_a_wheel(tmp_path: Path) -> None:
         else:
             (tmp_path / "copy").mkdir(exist_ok=True)
             shutil.copy(source, tmp_path / "copy")
-    words = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q", "-w"]
-    command = [sys.executable, "-m", "pip", *words, str(tmp_path), str(tmp_path / "copy")]
-    built = subprocess.run(command, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    assert len(list(tmp_path.glob("fastvid-*.whl"))) == 1
+    build_wheel(tmp_path / "copy", tmp_path)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.places import REPOSITORY
+from support.wheels import build_wheel
 
 # `python -m fastvid ARGUMENTS`, and then the modules that it has loaded.
 LOADED = """
@@ -60,27 +61,12 @@ def sources() -> list[Path]:
 
 @pytest.fixture
 def wheel(tmp_path: Path) -> Path:
-    """A wheel that was built from a copy of the sources, so that nothing is left in theirs."""
-    pytest.importorskip("setuptools", reason="a wheel is built with setuptools")
+    """A wheel of all sources."""
     for file in sources():
         target = tmp_path / "copy" / file
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / file, target)
-    command = [
-        "wheel",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "-q",
-        "-w",
-        str(tmp_path),
-    ]
-    built = subprocess.run(
-        [sys.executable, "-m", "pip", *command, tmp_path / "copy"], capture_output=True, text=True
-    )
-    assert built.returncode == 0, built.stderr
-    (path,) = tmp_path.glob("*.whl")
-    return path
+    return build_wheel(tmp_path / "copy", tmp_path)
 
 
 def test_a_wheel_holds_every_module_and_style(wheel: Path) -> None:
