@@ -15,6 +15,7 @@ from support import job_clips, oracle
 from support.job_clips import Clip
 from support.launching import run_fastvid, run_program
 from support.places import PROGRAMS
+from support.run_files import stored_frames
 
 pytestmark = pytest.mark.mpi
 
@@ -94,12 +95,6 @@ def all_runs(
         return folder
 
     return runs
-
-
-def stored_frames(path: Path) -> np.ndarray:
-    with RunFile(path) as run:
-        assert run.complete and run.stored.all()
-        return np.stack([run.frame(index) for index in range(run.frame_count)])
 
 
 def test_the_oracle_paints_and_steadies(

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from fastvid.encode.encoded_parts import part_folder
-from fastvid.runfile.reader import RunFile
 from fastvid.runfile.recover import recover
 from fastvid.style.loading import load_style
 from support import cut_off_runs, job_clips, oracle
 from support.cut_off_runs import PART_FRAMES, SLOW_ENCODE, SLOW_PAINT, closed_parts
 from support.job_clips import Clip
 from support.launching import stored_count
+from support.run_files import stored_frames
 
 pytestmark = pytest.mark.mpi
 
@@ -96,9 +96,7 @@ def test_a_run_file_that_was_deleted_takes_its_parts_along(
     plain = [*command, "--style", other_style, "--temporal-strength", "0"]
     cut_off_runs.killed_at(plain, lambda: stored_count(run_path) >= 12, SLOW_PAINT, SLOW_ENCODE)
     assert cut_off_runs.finished(plain).status == 0
-    with RunFile(run_path) as run:
-        frames = np.stack([run.frame(index) for index in range(run.frame_count)])
-    check_film(output, frames)
+    check_film(output, stored_frames(run_path))
 
 
 @pytest.mark.parametrize("discard", [False, True])

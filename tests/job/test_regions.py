@@ -8,20 +8,14 @@ import numpy as np
 import pytest
 
 from fastvid.__main__ import main
-from fastvid.runfile.reader import RunFile
 from support import job_clips
 from support.job_clips import Clip
 from support.launching import RunningJob, run_fastvid, wait_for_frames
 from support.places import PROGRAMS
+from support.run_files import stored_frames
 
 RunMain = Callable[..., tuple[int, str]]
 SHAPE = (job_clips.HEIGHT, job_clips.WIDTH)
-
-
-def stored(path: Path) -> np.ndarray:
-    with RunFile(path) as run:
-        assert run.complete
-        return np.stack([run.frame(index) for index in range(run.frame_count)])
 
 
 def in_parts(clip: Clip, region_styles: list[Path], patch: Path, stripe: Path) -> list[object]:
@@ -45,7 +39,7 @@ def expected(
     folder = tmp_path_factory.mktemp("one")
     words = in_parts(cut_clip, region_styles, patch_folder, stripe_folder)
     assert main([*map(str, words), "-o", str(folder / "out.mkv"), "--threads", "1"]) == 0
-    return {name: stored(folder / f"out.{name}.h5") for name in ("look5", "film")}
+    return {name: stored_frames(folder / f"out.{name}.h5") for name in ("look5", "film")}
 
 
 def test_the_film_stays_the_film(
@@ -90,7 +84,7 @@ def test_any_number_of_ranks_gives_the_same_bytes(
     finished = run_fastvid(*words, *more, ranks=ranks)
     assert finished.status == 0, finished.stderr
     for name, frames in expected.items():
-        assert np.array_equal(stored(tmp_path / f"out.{name}.h5"), frames)
+        assert np.array_equal(stored_frames(tmp_path / f"out.{name}.h5"), frames)
 
 
 @pytest.mark.mpi
@@ -113,7 +107,7 @@ def test_a_killed_run_goes_on_with_the_same_bytes(
     finished = run_fastvid(*words, "--decode", "local", ranks=3)
     assert finished.status == 0 and "continuing" in finished.stderr + finished.stdout
     for name, frames in expected.items():
-        assert np.array_equal(stored(tmp_path / f"out.{name}.h5"), frames)
+        assert np.array_equal(stored_frames(tmp_path / f"out.{name}.h5"), frames)
 
 
 def test_regions_that_cover_the_picture_are_the_picture(
@@ -143,7 +137,7 @@ def test_regions_that_cover_the_picture_are_the_picture(
         status, err = run_main(uncut_clip.path, "-o", tmp_path / f"{name}.mkv", *words, *common)
         assert status == 0, err
         assert ("is empty in every frame" in err) == (name == "black")
-        made[name] = stored(tmp_path / f"{name}.h5")
+        made[name] = stored_frames(tmp_path / f"{name}.h5")
     films = np.stack(job_clips.decoded_frames(uncut_clip.path))
     assert np.array_equal(made["white"], made["plain"])
     assert np.array_equal(made["halves"], made["plain"])

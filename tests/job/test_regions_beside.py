@@ -11,18 +11,12 @@ import pytest
 import fastvid
 from fastvid.__main__ import main
 from fastvid.commands.plan.plan import make_plan
-from fastvid.runfile.reader import RunFile
 from support import job_clips
 from support.job_clips import Clip
+from support.run_files import stored_frames
 
 RunMain = Callable[..., tuple[int, str]]
 SHAPE = (job_clips.HEIGHT, job_clips.WIDTH)
-
-
-def stored(path: Path) -> np.ndarray:
-    with RunFile(path) as run:
-        assert run.complete
-        return np.stack([run.frame(index) for index in range(run.frame_count)])
 
 
 def test_a_run_is_not_continued_with_other_regions(
@@ -34,7 +28,7 @@ def test_a_run_is_not_continued_with_other_regions(
     words = (uncut_clip.path, "-o", tmp_path / "out.mkv", "--codec", "ffv1", "--threads", "1")
     region = ("--region", tmp_path / "half.png", "film")
     assert run_main(*words, "--style", region_styles[0], *region, "--frames", "0:4")[0] == 0
-    before = stored(tmp_path / "out.h5")
+    before = stored_frames(tmp_path / "out.h5")
     half_png, other_png = tmp_path / "half.png", tmp_path / "moved" / "other.png"
     other_png.parent.mkdir()
     cv2.imwrite(str(other_png), half[:, ::-1])
@@ -51,7 +45,7 @@ def test_a_run_is_not_continued_with_other_regions(
     same = ("--region", tmp_path / "moved" / "half.png", "film")
     status, err = run_main(*words, "--style", region_styles[0], *same, "--frames", "0:4")
     assert status == 0 and "nothing is left to do" in err, err
-    assert np.array_equal(stored(tmp_path / "out.h5"), before)
+    assert np.array_equal(stored_frames(tmp_path / "out.h5"), before)
 
 
 def test_bad_regions_are_refused_before_anything_is_written(
@@ -115,7 +109,7 @@ def test_weights_are_kept_and_parts_are_judged(
     assert f"{patch_folder} {region_styles[1]} ({share:.1%}): " in text and "the rest (" in text
     again = ["encode", run_path, "-o", tmp_path / "again.mkv", "--codec", "ffv1"]
     assert main(list(map(str, again))) == 0
-    assert np.array_equal(job_clips.decoded_frames(tmp_path / "again.mkv"), stored(run_path))
+    assert np.array_equal(job_clips.decoded_frames(tmp_path / "again.mkv"), stored_frames(run_path))
 
 
 def test_a_plan_and_a_preview_know_regions(
@@ -181,4 +175,4 @@ def test_python_takes_regions(uncut_clip: Clip, region_styles: list[Path], tmp_p
     )
     assert result is not None and result.frames == 4
     films = job_clips.decoded_frames(uncut_clip.path)[2:6]
-    assert np.array_equal(stored(tmp_path / "out.h5"), np.stack(films))
+    assert np.array_equal(stored_frames(tmp_path / "out.h5"), np.stack(films))

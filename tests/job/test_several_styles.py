@@ -7,11 +7,11 @@ import pytest
 
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
-from fastvid.runfile.reader import RunFile
 from fastvid.style.loading import load_style
 from support import job_clips, oracle
 from support.job_clips import Clip
 from support.launching import run_fastvid
+from support.run_files import stored_frames
 
 pytestmark = pytest.mark.mpi
 
@@ -22,12 +22,6 @@ def two_styles(material: Path) -> list[Path]:
     for seed, path in enumerate(paths, start=5):
         path.write_bytes(job_clips.style_bytes(seed))
     return paths
-
-
-def stored(path: Path) -> np.ndarray:
-    with RunFile(path) as run:
-        assert run.complete
-        return np.stack([run.frame(index) for index in range(run.frame_count)])
 
 
 def test_each_style_is_what_it_would_be_alone(
@@ -51,7 +45,7 @@ def test_each_style_is_what_it_would_be_alone(
     films = job_clips.decoded_frames(cut_clip.path)
     for path in two_styles:
         expected = oracle.repaint(films, cut_clip.cuts, load_style(str(path)))
-        assert np.array_equal(stored(tmp_path / f"out.{path.stem}.h5"), expected)
+        assert np.array_equal(stored_frames(tmp_path / f"out.{path.stem}.h5"), expected)
         output = tmp_path / f"out.{path.stem}.mkv"
         assert np.array_equal(job_clips.decoded_frames(output), expected)
         assert job_clips.audio_packets(output) == job_clips.audio_packets(cut_clip.path)
@@ -80,7 +74,7 @@ def test_a_style_that_is_complete_is_left_alone(
     expected = oracle.repaint(
         job_clips.decoded_frames(cut_clip.path), cut_clip.cuts, load_style(str(two_styles[1]))
     )
-    assert np.array_equal(stored(tmp_path / "out.second.h5"), expected)
+    assert np.array_equal(stored_frames(tmp_path / "out.second.h5"), expected)
 
 
 def test_two_styles_of_one_name_are_refused() -> None:

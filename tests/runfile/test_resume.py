@@ -16,6 +16,7 @@ from support import job_clips, oracle
 from support.job_clips import Clip
 from support.launching import TIMEOUT_S, RunningJob, run_fastvid, run_program, stored_count
 from support.places import PROGRAMS
+from support.run_files import stored_frames
 
 pytestmark = pytest.mark.mpi
 
@@ -81,12 +82,6 @@ def kill_midway(
     return stored_count(run_path)
 
 
-def frames_of(path: Path) -> np.ndarray:
-    with RunFile(path) as run:
-        assert run.complete and run.stored.all()
-        return np.stack([run.frame(index) for index in range(run.frame_count)])
-
-
 @pytest.mark.parametrize(("ranks", "ranks_afterwards"), [(1, 3), (3, 1), (2, 2)])
 def test_killed_and_continued(
     ranks: int,
@@ -103,7 +98,7 @@ def test_killed_and_continued(
     finished = run_fastvid(*command, ranks=ranks_afterwards)
     assert finished.status == 0, finished.stderr
     assert f"{stored} of {len(expected)} frames are there" in finished.stderr
-    assert np.array_equal(frames_of(run_path), expected)
+    assert np.array_equal(stored_frames(run_path), expected)
     assert np.array_equal(job_clips.decoded_frames(tmp_path / "out.mkv"), expected)
     assert job_clips.decoded_times(tmp_path / "out.mkv") == job_clips.decoded_times(uncut_clip.path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.h5", "out.mkv"]
@@ -216,10 +211,10 @@ def test_restart_starts_over(
 ) -> None:
     assert run_main(*command, "--threads", "1", "--temporal-strength", "0")[0] == 0
     run_path = tmp_path / "out.h5"
-    assert not np.array_equal(frames_of(run_path), expected)
+    assert not np.array_equal(stored_frames(run_path), expected)
     status, message = run_main(*command, "--threads", "1", "--restart", "--overwrite")
     assert status == 0, message
-    assert np.array_equal(frames_of(run_path), expected)
+    assert np.array_equal(stored_frames(run_path), expected)
 
 
 def test_threads_come_from_the_run_file(
@@ -233,7 +228,7 @@ def test_threads_come_from_the_run_file(
     assert kill_midway(command, run_path, ranks=0) < len(expected)
     status, message = run_main(*command)
     assert status == 0, message
-    assert np.array_equal(frames_of(run_path), expected)
+    assert np.array_equal(stored_frames(run_path), expected)
     with RunFile(run_path) as run:
         assert run.settings["threads"] == 1
 
@@ -266,7 +261,7 @@ def test_a_signal_stops_in_good_order(
     assert 3 <= stored_count(run_path) < len(expected)
     finished = run_fastvid(*command, ranks=0)
     assert finished.status == 0, finished.stderr
-    assert np.array_equal(frames_of(run_path), expected)
+    assert np.array_equal(stored_frames(run_path), expected)
 
 
 def test_a_time_limit_stops_in_good_order(
@@ -280,4 +275,4 @@ def test_a_time_limit_stops_in_good_order(
     assert not (tmp_path / "out.mkv").exists()
     status, message = run_main(*command, "--threads", "1")
     assert status == 0, message
-    assert np.array_equal(frames_of(tmp_path / "out.h5"), expected)
+    assert np.array_equal(stored_frames(tmp_path / "out.h5"), expected)

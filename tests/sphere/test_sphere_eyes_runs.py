@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from fastvid.commands.clip.sphere import SphereClip
-from fastvid.runfile.reader import RunFile
 from fastvid.sphere.projection import Sphere
 from support.job_clips import decoded_frames, write_clip
 from support.launching import RunningJob, run_fastvid, wait_for_frames
 from support.places import PROGRAMS
+from support.run_files import stored_frames
 
 STEREO = Sphere("equirect", "top-bottom")
 # Segments of 2 and a cut leave 2, 1, 2, 2 and 2 frames.
@@ -43,26 +43,30 @@ def words(film: Path, style: Path, output: Path) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def expected(
-    film: Path, tiny_style: Path, tmp_path_factory: pytest.TempPathFactory
-) -> list[np.ndarray]:
+def expected(film: Path, tiny_style: Path, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     """The frames from one rank."""
     output = tmp_path_factory.mktemp("alone") / "out.mkv"
     done = run_fastvid(*words(film, tiny_style, output), "--decode", "local")
     assert done.status == 0, done.stderr
-    return stored(output)
+    return stored_frames(output.with_suffix(".h5"))
 
 
-def stored(output: Path) -> list[np.ndarray]:
-    with RunFile(output.with_suffix(".h5")) as run:
-        assert run.complete
-        return [run.frame(index) for index in range(run.frame_count)]
+def kill_midway(command: list[object], output: Path) -> None:
+    """Three slow ranks, killed once two frames are stored."""
+    pause = output.with_name("pause")
+    pause.write_text("0.2")
+    with RunningJob(
+        [PROGRAMS / "slow_paint.py"],
+        [*command, "--threads", "1"],
+        ranks=3,
+        env={"FASTVID_TEST_PAUSE": str(pause)},
+    ) as job:
+        wait_for_frames(job, output.with_suffix(".h5"), 2)
+        job.kill()
 
 
 @pytest.mark.mpi
-def test_the_film_shows_across_the_back_of_both_eyes(
-    film: Path, expected: list[np.ndarray]
-) -> None:
+def test_the_film_shows_across_the_back_of_both_eyes(film: Path, expected: np.ndarray) -> None:
     mask = np.asarray(cv2.imread(str(film.parent / "mask.png"), cv2.IMREAD_GRAYSCALE))
     for frame, painted in zip(decoded_frames(film), expected, strict=True):
         eyes = [STEREO.eyes(picture) for picture in (painted, frame, mask)]
@@ -78,33 +82,23 @@ def test_the_film_shows_across_the_back_of_both_eyes(
 
 @pytest.mark.mpi
 def test_a_killed_run_goes_on_with_the_same_bytes(
-    film: Path, tiny_style: Path, expected: list[np.ndarray], tmp_path: Path
+    film: Path, tiny_style: Path, expected: np.ndarray, tmp_path: Path
 ) -> None:
-    output, pause = tmp_path / "out.mkv", tmp_path / "pause"
-    pause.write_text("0.2")
+    output = tmp_path / "out.mkv"
     command = words(film, tiny_style, output)
-    environment = {"FASTVID_TEST_PAUSE": str(pause)}
-    program = [PROGRAMS / "slow_paint.py"]
-    with RunningJob(program, [*command, "--threads", "1"], ranks=3, env=environment) as job:
-        wait_for_frames(job, output.with_suffix(".h5"), 2)
-        job.kill()
+    kill_midway(command, output)
     finished = run_fastvid(*command, "--decode", "local", ranks=2)
     assert finished.status == 0 and "continuing" in finished.stderr + finished.stdout
-    np.testing.assert_array_equal(stored(output), expected)
+    np.testing.assert_array_equal(stored_frames(output.with_suffix(".h5")), expected)
 
 
 @pytest.mark.mpi
 def test_discarded_frames_are_in_the_film(
-    film: Path, tiny_style: Path, expected: list[np.ndarray], tmp_path: Path
+    film: Path, tiny_style: Path, expected: np.ndarray, tmp_path: Path
 ) -> None:
-    output, pause = tmp_path / "out.mkv", tmp_path / "pause"
-    pause.write_text("0.2")
-    command = [*words(film, tiny_style, output), "--discard-frames", "--threads", "1"]
-    environment = {"FASTVID_TEST_PAUSE": str(pause)}
-    program = [PROGRAMS / "slow_paint.py"]
-    with RunningJob(program, command, ranks=3, env=environment) as job:
-        wait_for_frames(job, output.with_suffix(".h5"), 2)
-        job.kill()
-    finished = run_fastvid(*command[:-2], ranks=3)
+    output = tmp_path / "out.mkv"
+    command = [*words(film, tiny_style, output), "--discard-frames"]
+    kill_midway(command, output)
+    finished = run_fastvid(*command, ranks=3)
     assert finished.status == 0, finished.stderr
     np.testing.assert_array_equal(decoded_frames(output), expected)

@@ -15,7 +15,8 @@ from fastvid.style.loading import load_model, load_style
 from fastvid.style.recurrent import RecurrentModel
 from support.job_clips import recurrent_bytes, write_clip
 from support.launching import run_fastvid
-from support.recurrent_runs import arguments, stored_frames
+from support.recurrent_runs import arguments
+from support.run_files import stored_frames
 
 FRAMES = 9
 WIDTH, HEIGHT = 256, 128

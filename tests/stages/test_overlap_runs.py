@@ -14,7 +14,8 @@ from support import job_clips, recurrent_oracle
 from support.job_clips import Clip
 from support.launching import TIMEOUT_S, RunningJob, run_program, stored_count
 from support.places import PROGRAMS
-from support.recurrent_runs import SMALL, TOLERANT, arguments, stored_frames
+from support.recurrent_runs import SMALL, TOLERANT, arguments
+from support.run_files import stored_frames
 
 
 @pytest.fixture(scope="module")

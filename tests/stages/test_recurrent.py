@@ -14,7 +14,7 @@ from support import job_clips, recurrent_oracle
 from support.job_clips import Clip
 from support.launching import TIMEOUT_S, RunningJob, run_fastvid, run_program, stored_count
 from support.places import PROGRAMS
-from support.recurrent_runs import stored_frames
+from support.run_files import stored_frames
 
 RANKS = (1, 2, 3)
 

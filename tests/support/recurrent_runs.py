@@ -1,19 +1,6 @@
 """Runs of recurrent models."""
 
-from pathlib import Path
-
-import numpy as np
-
-from fastvid.runfile.reader import RunFile
 from fastvid.stages.overlap import Overlap
-
-
-def stored_frames(path: Path) -> np.ndarray:
-    """All frames of a run file that is complete."""
-    with RunFile(path) as run:
-        assert run.complete and run.stored.all()
-        return np.stack([run.frame(index) for index in range(run.frame_count)])
-
 
 # Two seams in the uncut clip of 23 frames, the last stretch of which is longer than a stretch; one
 # in the last shot of the cut clip, none in its first two.

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from fastvid.runfile import layout
+from fastvid.runfile.reader import RunFile
 from fastvid.runfile.writer import RunWriter, SegmentRecord
 from fastvid.stages.interface import STAGES
 
@@ -55,3 +56,10 @@ def create_version_one(path: Path) -> RunWriter:
         for name, value in {**ATTRIBUTES, "format_version": 1, "complete": False}.items():
             layout.set_attribute(file, name, value)
     return RunWriter(path, None, "none")
+
+
+def stored_frames(path: Path) -> np.ndarray:
+    """All frames of a run file that is complete."""
+    with RunFile(path) as run:
+        assert run.complete and run.stored.all()
+        return np.stack([run.frame(index) for index in range(run.frame_count)])
