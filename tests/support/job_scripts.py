@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,10 @@ _SCONTROL = """#!/bin/sh
 echo "$*" >> scontrol.log
 exit "${FASTVID_TEST_REFUSES:-0}"
 """
+# What scripts wait for comes at once here, or never.
+_SLEEP = f"""#!/bin/sh
+exec {shutil.which("sleep")} 0.3
+"""
 # The cancel comes while the script waits for one.
 SLEEP = """#!/bin/sh
 kill -s TERM "$PPID"
@@ -60,12 +65,15 @@ def run_script(
     **environment: str,
 ) -> tuple[int, list[str], str]:
     """Runs a job script whose program does `acts`; it gets `signals` once the program is ready.
+    Its sleeps are short, unless there is a bin/sleep already.
 
     Returns the status, what scontrol was asked, and the messages.
     """
     program = executable(folder / "program", _PROGRAM)
     (folder / "bin").mkdir(exist_ok=True)
     executable(folder / "bin" / "scontrol", _SCONTROL)
+    if not (folder / "bin" / "sleep").exists():
+        executable(folder / "bin" / "sleep", _SLEEP)
     messages = folder / "messages"
     with messages.open("w") as errors:
         job = subprocess.Popen(
