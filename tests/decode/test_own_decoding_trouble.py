@@ -2,13 +2,14 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support import decode_clips, job_clips
 from support.launching import RunningJob, stored_count
-from support.own_decoding import HOST, run
+from support.own_decoding import HOST, run, words
 from support.places import PROGRAMS
 
 
@@ -62,7 +63,7 @@ def test_a_rank_that_sees_another_input_is_named(
     for word in (f"rank 2 on {HOST}", str(inputs / "short.mkv"), why):
         assert word in finished.stderr
     assert not list(tmp_path.iterdir())
-    if what != "late":
+    if what == "other":
         finished = run(inputs, tiny_style, tmp_path / "o.mp4", "--decode", "auto", program=program)
         assert finished.status == 0, finished.stderr
         assert f"rank 0 decodes for all ranks: rank 2 on {HOST}" in finished.stderr
@@ -70,7 +71,7 @@ def test_a_rank_that_sees_another_input_is_named(
 
 @pytest.mark.mpi
 def test_other_pixels_on_another_host_are_noticed_and_the_run_can_go_on(
-    inputs: Path, tiny_style: Path, tmp_path: Path
+    inputs: Path, tiny_style: Path, tmp_path: Path, run_main: Callable[..., tuple[int, str]]
 ) -> None:
     """Where rank 0 decodes too, for the cuts, it sends checksums."""
     output = tmp_path / "o.mp4"
@@ -88,16 +89,16 @@ def test_other_pixels_on_another_host_are_noticed_and_the_run_can_go_on(
     assert finished.stderr.count("fastvid: error:") == 1
     for word in (f"rank 1 on {HOST}", "short.mkv", "comes out differently", "--decode rank0"):
         assert word in finished.stderr
-    again = run(inputs, tiny_style, output, "--decode", "rank0", "--cuts", "auto", ranks=2)
-    assert again.status == 0, again.stderr
-    plain = tmp_path / "plain.mp4"
-    assert run(inputs, tiny_style, plain, "--cuts", "auto", ranks=1).status == 0
+    film, plain = inputs / "short.mkv", tmp_path / "plain.mp4"
+    for path in (output, plain):
+        status, said = run_main(*words(film, tiny_style, path, "--cuts", "auto"))
+        assert status == 0, said
     assert output.read_bytes() == plain.read_bytes()
 
 
 @pytest.mark.mpi
 def test_auto_goes_on_with_rank_0_where_a_frame_can_not_be_read_by_itself(
-    inputs: Path, tiny_style: Path, tmp_path: Path
+    inputs: Path, tiny_style: Path, tmp_path: Path, run_main: Callable[..., tuple[int, str]]
 ) -> None:
     """Some frames have another size, but none of those that are tried before the start."""
     parts = [
@@ -111,8 +112,9 @@ def test_auto_goes_on_with_rank_0_where_a_frame_can_not_be_read_by_itself(
         for number, (count, height) in enumerate(((14, 48), (3, 40), (25, 48)))
     ]
     film = decode_clips.join_clips(tmp_path / "odd.mov", parts)
-    results = {}
-    for decode in ("rank0", "auto", "local"):
+    plain, results = tmp_path / "rank0.mp4", {}
+    assert run_main(*words(film, tiny_style, plain, "--cuts", "none"))[0] == 0
+    for decode in ("auto", "local"):
         output = tmp_path / f"{decode}.mp4"
         finished = run(
             inputs,
@@ -130,7 +132,7 @@ def test_auto_goes_on_with_rank_0_where_a_frame_can_not_be_read_by_itself(
     assert status == 0, said
     assert "note: rank " in said and "can't be read by itself (it has 64x40 " in said
     assert "rank 0 decodes for all from here on" in said
-    assert output.read_bytes() == results["rank0"][2].read_bytes()
+    assert output.read_bytes() == plain.read_bytes()
     status, said, output = results["local"]
     assert status == 2 and said.count("fastvid: error:") == 1 and not output.exists()
     assert f" on {HOST}: reading frames 1" in said and "--decode rank0" in said

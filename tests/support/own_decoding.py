@@ -28,22 +28,13 @@ def run(
     command: list[str | Path] = ["-m", "fastvid"]
     if program:
         command = [PROGRAMS / program[0], *program[1:]]
-    return run_program(
-        command,
-        [
-            "stylize",
-            inputs / source,
-            "-o",
-            output,
-            "--style",
-            tiny_style,
-            "--threads",
-            "1",
-            "--codec",
-            "ffv1",
-            "--segment-length",
-            "2",
-            *arguments,
-        ],
-        ranks=ranks,
-    )
+    return run_program(command, words(inputs / source, tiny_style, output, *arguments), ranks=ranks)
+
+
+def words(film: Path, tiny_style: Path, output: Path, *arguments: str) -> list[object]:
+    """The command line of a run over a film in segments of two frames."""
+    return [
+        *("stylize", film, "-o", output, "--style", tiny_style),
+        *("--threads", "1", "--codec", "ffv1", "--segment-length", "2"),
+        *arguments,
+    ]
