@@ -43,6 +43,7 @@ def masks_in(folder: Path) -> np.ndarray:
 def expected(
     cut_clip: Clip, seeds: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> np.ndarray:
+    """From one rank, a program of its own: what it says comes at its end."""
     folder = tmp_path_factory.mktemp("masks") / "patch"
     words = ["mask", cut_clip.path, "-o", folder, "--cuts", cut_clip.cuts_option]
     finished = run_fastvid(*words, "--seed", seeds[0], "--seed", seeds[1], ranks=0)

@@ -57,8 +57,7 @@ def check_film(output: Path, expected: np.ndarray) -> None:
     assert not part_folder(output).exists()
 
 
-@pytest.mark.parametrize("discard", [False, True])
-@pytest.mark.parametrize("stored", [0, 12])
+@pytest.mark.parametrize(("stored", "discard"), [(0, True), (12, True), (12, False)])
 def test_another_style_in_between(
     command: list[object],
     tiny_style: Path,

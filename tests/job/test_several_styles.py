@@ -1,5 +1,6 @@
 """Several styles in one run give what as many single runs give, also when the run is continued."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,11 +54,15 @@ def test_each_style_is_what_it_would_be_alone(
 
 
 def test_a_style_that_is_complete_is_left_alone(
-    cut_clip: Clip, two_styles: list[Path], tmp_path: Path
+    cut_clip: Clip,
+    two_styles: list[Path],
+    tmp_path: Path,
+    run_main: Callable[..., tuple[int, str]],
 ) -> None:
     common = [cut_clip.path, "--cuts", cut_clip.cuts_option, "--codec", "ffv1"]
-    alone = run_fastvid(*common, "-o", tmp_path / "out.first.mkv", "--style", two_styles[0])
-    assert alone.status == 0, alone.stderr
+    alone = [*common, "-o", tmp_path / "out.first.mkv", "--style", two_styles[0], "--threads", "1"]
+    status, said = run_main(*alone)
+    assert status == 0, said
     before = (tmp_path / "out.first.mkv").stat().st_mtime_ns
     both = run_fastvid(
         *common,

@@ -11,12 +11,12 @@ import pytest
 
 from fastvid.encode.encoded_parts import part_folder
 from fastvid.style.loading import load_style
-from support import job_clips, oracle
+from support import cut_off_runs, job_clips, oracle
+from support.cut_off_runs import PART_FRAMES
 from support.job_clips import Clip
-from support.launching import TIMEOUT_S, RunningJob, run_fastvid, run_program, stored_count
+from support.launching import TIMEOUT_S, RunningJob, run_program, stored_count
 from support.places import PROGRAMS
 
-PART_FRAMES = 5
 COUNT = 23
 SMALL_PARTS = {"tuning": {"part_frames": PART_FRAMES}}
 # Rank 0 alone would take longer for the film than painting does on a machine with other work.
@@ -89,7 +89,7 @@ def test_the_video_is_the_same_whoever_encodes_it(
     tmp_path: Path,
 ) -> None:
     output = tmp_path / "out.mkv"
-    run([SMALL_PARTS], command, 1)
+    assert cut_off_runs.finished(command).status == 0
     alone = packets(output)
     run([SMALL_PARTS, SLOW_ENCODER], [*command, *more, "--restart", "--overwrite"], ranks)
     assert encoded_by_others(tmp_path) >= 2
@@ -144,7 +144,11 @@ def test_rank_0_does_without_a_rank_that_can_not_encode(
 @pytest.mark.mpi
 @pytest.mark.parametrize("end", [RunningJob.terminate, RunningJob.kill])
 def test_ended_meanwhile_and_continued(
-    end: Callable[[RunningJob], object], command: list[object], expected: np.ndarray, tmp_path: Path
+    end: Callable[[RunningJob], object],
+    command: list[object],
+    expected: np.ndarray,
+    tmp_path: Path,
+    run_main: Callable[..., tuple[int, str]],
 ) -> None:
     slow = {"stage": "encode", "sleep": 0.3}
     with RunningJob(
@@ -163,7 +167,7 @@ def test_ended_meanwhile_and_continued(
         stopped = job.wait()
     assert stopped.status == (75 if end is RunningJob.terminate else stopped.status) != 0
     assert not list(parts.glob("arriving-*")) or end is RunningJob.kill
-    finished = run_fastvid(*command, ranks=2)
-    assert finished.status == 0, finished.stderr
+    status, said = run_main(*command)
+    assert status == 0, said
     assert np.array_equal(job_clips.decoded_frames(tmp_path / "out.mkv"), expected)
     assert not parts.exists()

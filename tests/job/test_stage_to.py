@@ -1,5 +1,6 @@
 """Jobs that read a copy of their film on the host's own disk (--stage-to)."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,12 @@ def command(clip: Clip, style: Path, output: Path) -> list[object]:
 @pytest.mark.mpi
 @pytest.mark.parametrize(("ranks", "decode"), [(1, "rank0"), (3, "local")])
 def test_the_same_film_from_a_copy(
-    ranks: int, decode: str, uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+    ranks: int,
+    decode: str,
+    uncut_clip: Clip,
+    tiny_style: Path,
+    tmp_path: Path,
+    run_main: Callable[..., tuple[int, str]],
 ) -> None:
     """It is the same run: begun without a copy, it is continued with one."""
     scratch, output = tmp_path / "scratch", tmp_path / "out.mkv"
@@ -29,12 +35,12 @@ def test_the_same_film_from_a_copy(
     assert finished.status == 0, finished.stderr
     assert not list(scratch.iterdir())
     plain = tmp_path / "plain.mkv"
-    assert run_fastvid(*command(uncut_clip, tiny_style, plain), "--threads", "1").status == 0
+    assert run_main(*command(uncut_clip, tiny_style, plain), "--threads", "1")[0] == 0
     assert np.array_equal(job_clips.decoded_frames(output), job_clips.decoded_frames(plain))
     with RunFile(tmp_path / "out.h5") as run:
         assert run.attributes["input"] == str(uncut_clip.path)
-    again = run_fastvid(*words, ranks=1)
-    assert again.status == 0 and "complete" in again.stdout + again.stderr
+    status, said = run_main(*words)
+    assert status == 0 and "complete" in said
 
 
 def test_a_folder_that_is_not_there(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fastvid.__main__ import main
 from support.job_clips import Clip
-from support.launching import RunningJob, run_fastvid, stored_count, wait_for_frames
+from support.launching import RunningJob, run_fastvid, stored_count, wait_for_frames, wait_for_lock
 from support.places import PROGRAMS
 
 pytestmark = pytest.mark.mpi
@@ -16,8 +17,15 @@ pytestmark = pytest.mark.mpi
 SLOW = json.dumps([{"stage": "paint", "sleep": 0.2}])
 
 
+def status_of(run_file: Path, capfd: pytest.CaptureFixture[str]) -> str:
+    """What `fastvid status` says."""
+    capfd.readouterr()
+    assert main(["status", str(run_file)]) == 0
+    return capfd.readouterr().out
+
+
 def test_status_tells_what_is_left_and_who_was_last_heard(
-    uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+    uncut_clip: Clip, tiny_style: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Also of a run that nobody could end in good order."""
     run_file = tmp_path / "out.h5"
@@ -37,23 +45,17 @@ def test_status_tells_what_is_left_and_who_was_last_heard(
     with RunningJob([PROGRAMS / "patched.py"], [SLOW, *command], ranks=2) as job:
         wait_for_frames(job, run_file, 3)
         job.kill()
+    wait_for_lock(run_file)
     done, total, host = stored_count(run_file), uncut_clip.frame_count, socket.gethostname()
-    told = run_fastvid_status(run_file)
+    told = status_of(run_file, capfd)
     assert "not complete; the same command goes on from here" in told
     assert f"{done} of {total} frames stored, {total - done} left" in told
     for rank in range(2):
         heard = rf"rank {rank} on {re.escape(host)} \(process \d+\): .+, heard .+ ago"
         assert re.search(heard, told), told
-    assert run_fastvid(*command[:-2], ranks=2).status == 0
-    told = run_fastvid_status(run_file)
+    assert main([str(word) for word in command]) == 0
+    told = status_of(run_file, capfd)
     assert f"{run_file}: complete" in told and f"{total} of {total} frames stored, 0 left" in told
-
-
-def run_fastvid_status(run_file: Path) -> str:
-    with RunningJob(["-m", "fastvid"], ["status", run_file], ranks=0) as job:
-        finished = job.wait()
-    assert finished.status == 0, finished.stderr
-    return finished.stdout
 
 
 def test_every_rank_has_a_log_on_demand(uncut_clip: Clip, tiny_style: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -18,10 +19,12 @@ from fastvid.runfile.reader import RunFile
 from fastvid.style.loading import load_style
 from support import job_clips, oracle
 from support.job_clips import Clip
-from support.launching import Finished, RunningJob, run_fastvid, stored_count, wait_for_frames
+from support.launching import Finished, RunningJob, stored_count, wait_for_frames
 from support.places import PROGRAMS
 
 pytestmark = pytest.mark.mpi
+
+RunMain = Callable[..., tuple[int, str]]
 
 SLOW = json.dumps([{"stage": "paint", "sleep": 0.15}])
 # Many times the grace period: the machine may be busy.
@@ -61,22 +64,31 @@ def rank_process(job: RunningJob, rank: int) -> int:
 
 
 def assert_stopped_and_goes_on(
-    stopped: Finished, command: list[object], clip: Clip, style: Path, folder: Path
+    stopped: Finished,
+    command: list[object],
+    clip: Clip,
+    style: Path,
+    folder: Path,
+    run_main: RunMain,
 ) -> None:
     assert stopped.status == EXIT_RUN_AGAIN, stopped.stderr
     assert stopped.stderr.count("stopped by") == 1 and "Traceback" not in stopped.stderr
     done = stored_count(folder / "out.h5")
     assert 0 < done < clip.frame_count and f"{done} of {clip.frame_count} frames" in stopped.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["out.h5"]
-    finished = run_fastvid(*command, ranks=2)
-    assert finished.status == 0, finished.stderr
+    status, said = run_main(*command)
+    assert status == 0, said
     expected = oracle.repaint(job_clips.decoded_frames(clip.path), (), load_style(str(style)))
     with RunFile(folder / "out.h5") as run:
         assert np.array_equal([run.frame(i) for i in range(run.frame_count)], expected)
 
 
 def test_sigterm_to_mpirun(
-    command: list[object], uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+    command: list[object],
+    uncut_clip: Clip,
+    tiny_style: Path,
+    tmp_path: Path,
+    run_main: RunMain,
 ) -> None:
     with RunningJob([PROGRAMS / "patched.py"], [SLOW, *command], ranks=3) as job:
         wait_for_frames(job, tmp_path / "out.h5", 4)
@@ -85,36 +97,31 @@ def test_sigterm_to_mpirun(
             job.terminate()
             time.sleep(0.05)
         stopped = job.wait()
+        assert job.processes() == []
     assert stopped.ended - asked < PATIENCE_S
-    assert_stopped_and_goes_on(stopped, command, uncut_clip, tiny_style, tmp_path)
+    assert_stopped_and_goes_on(stopped, command, uncut_clip, tiny_style, tmp_path, run_main)
 
 
 def test_a_signal_to_one_rank_stops_all(
-    command: list[object], uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+    command: list[object],
+    uncut_clip: Clip,
+    tiny_style: Path,
+    tmp_path: Path,
+    run_main: RunMain,
 ) -> None:
     with RunningJob([PROGRAMS / "patched.py"], [SLOW, *command], ranks=3) as job:
         wait_for_frames(job, tmp_path / "out.h5", 4)
         os.kill(rank_process(job, 2), signal.SIGUSR1)
         stopped = job.wait()
     assert "SIGUSR1 on rank 2" in stopped.stderr
-    assert_stopped_and_goes_on(stopped, command, uncut_clip, tiny_style, tmp_path)
+    assert_stopped_and_goes_on(stopped, command, uncut_clip, tiny_style, tmp_path, run_main)
 
 
-def test_time_limit(
-    command: list[object], uncut_clip: Clip, tiny_style: Path, tmp_path: Path
+def test_a_time_limit_within_the_grace_period_is_refused(
+    command: list[object], run_main: RunMain
 ) -> None:
-    """The limit leaves time for the start; until it is over the run can't be through."""
-    very_slow = json.dumps([{"stage": "paint", "sleep": 1.5}])
-    limit = [*command, "--time-limit", "18", "--grace", "6"]
-    with RunningJob([PROGRAMS / "patched.py"], [very_slow, *limit], ranks=1) as job:
-        stopped = job.wait()
-    assert "the time limit of 18 s" in stopped.stderr
-    assert_stopped_and_goes_on(stopped, command, uncut_clip, tiny_style, tmp_path)
-
-
-def test_a_time_limit_within_the_grace_period_is_refused(command: list[object]) -> None:
-    finished = run_fastvid(*command, "--time-limit", "5", ranks=0)
-    assert finished.status == 2 and "--grace" in finished.stderr
+    status, said = run_main(*command, "--time-limit", "5")
+    assert status == 2 and "--grace" in said
 
 
 class Warned:

@@ -57,12 +57,11 @@ def go_on_together(
     return {name: np.stack(job_clips.decoded_frames(folder / f"out.{name}.mkv")) for name in NAMES}
 
 
-@pytest.mark.parametrize("ranks", [1, 3])
-def test_a_style_goes_on_from_its_own_frames(uncut_clip: Clip, tmp_path: Path, ranks: int) -> None:
+def test_a_style_goes_on_from_its_own_frames(uncut_clip: Clip, tmp_path: Path) -> None:
     """Where the other one is still behind, its frames were freed long ago."""
     styles, command = styles_of(job_clips.style_bytes, tmp_path), common(uncut_clip)
     put_apart(command, styles, tmp_path)
-    films = go_on_together(command, styles, tmp_path, ranks)
+    films = go_on_together(command, styles, tmp_path, ranks=3)
     frames = job_clips.decoded_frames(uncut_clip.path)
     for name, style in zip(NAMES, styles, strict=True):
         expected = oracle.repaint(frames, (), load_style(str(style)))

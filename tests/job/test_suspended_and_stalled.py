@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from fastvid.runfile.reader import RunFile
 from fastvid.style.loading import load_style
 from support import job_clips, oracle
 from support.job_clips import Clip
-from support.launching import Finished, RunningJob, run_fastvid, wait_for_frames
+from support.launching import Finished, RunningJob, wait_for_frames
 from support.places import PROGRAMS
 
 pytestmark = pytest.mark.mpi
@@ -88,21 +87,6 @@ def test_a_suspended_job_goes_on_when_it_is_resumed(
             os.kill(process, signal.SIGCONT)
         finished = job.wait()
     assert_right(finished, uncut_clip, tiny_style, tmp_path)
-
-
-def test_rank_0_that_is_stopped_alone_is_noticed(command: list[object], tmp_path: Path) -> None:
-    """The others end the job; what was stored is kept."""
-    with patched([SLOW], command, ranks=3) as job:
-        wait_for_frames(job, tmp_path / "out.h5", 4)
-        os.kill(rank_processes(job)[0], signal.SIGSTOP)
-        finished = job.wait()
-        assert job.processes() == []
-    assert finished.status != 0
-    assert f"rank 0 on {socket.gethostname()}" in finished.stderr
-    assert "has been silent" in finished.stderr
-    again = run_fastvid(*command, ranks=0)
-    assert again.status == 0, again.stderr
-    assert "frames are there" in again.stderr
 
 
 @pytest.mark.parametrize("late", [0, 1])

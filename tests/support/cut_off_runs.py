@@ -3,13 +3,18 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from unittest import mock
 
+import fastvid.job.run
+from fastvid.__main__ import main
 from fastvid.encode.encoded_parts import part_folder
 from fastvid.errors import InputError
-from fastvid.runfile.lock import lock_owner
+from fastvid.job.run import run_job
+from fastvid.job.steps import Tuning
 from fastvid.runfile.reader import RunFile
-from support.launching import TIMEOUT_S, Finished, RunningJob, run_program
+from support.launching import TIMEOUT_S, Finished, RunningJob, run_program, wait_for_lock
 from support.places import PROGRAMS
 
 # Parts of 5 frames, so that a short clip has some.
@@ -27,7 +32,12 @@ def started(arguments: Sequence[object], *rules: Rule, ranks: int = 1) -> Runnin
 
 
 def finished(arguments: Sequence[object], ranks: int = 1) -> Finished:
-    """The same, to its end, with nothing that misbehaves."""
+    """The same, to its end, with nothing that misbehaves. One rank runs in this process."""
+    if ranks == 1:
+        tuned = partial(run_job, tuning=Tuning(part_frames=PART_FRAMES))
+        with mock.patch.object(fastvid.job.run, "run_job", tuned):
+            status = main([*map(str, arguments), "--threads", "1"])
+        return Finished(status, "", "as this process has written", time.time())
     table = json.dumps([_SMALL_PARTS])
     return run_program(
         [PROGRAMS / "patched.py"], [table, *arguments, "--threads", "1"], ranks=ranks
@@ -49,10 +59,7 @@ def killed_at(
     with started(arguments, *rules, ranks=ranks) as job:
         wait_for(job, reached)
         job.kill()
-    output = Path(str(arguments[list(arguments).index("-o") + 1]))
-    deadline = time.monotonic() + TIMEOUT_S
-    while lock_owner(output) is not None and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_for_lock(Path(str(arguments[list(arguments).index("-o") + 1])))
 
 
 def closed_parts(output: Path) -> list[str]:

@@ -14,6 +14,7 @@ from types import TracebackType
 import pytest
 
 from fastvid.errors import InputError
+from fastvid.runfile.lock import lock_owner
 from fastvid.runfile.reader import RunFile
 from support.places import REPOSITORY, TESTS
 
@@ -67,6 +68,8 @@ class RunningJob:
             **os.environ,
             _MARK: self._mark,
             "OMP_NUM_THREADS": "1",
+            # To compile the package anew takes half a second of each start.
+            "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
             **(env or {}),
         }
@@ -178,6 +181,13 @@ def stored_count(path: Path) -> int:
             return int(run.stored.sum())
     except InputError:
         return 0  # not begun, or caught in the middle of a change
+
+
+def wait_for_lock(path: Path) -> None:
+    """Until nothing is left of a killed owner of a run file or output."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while lock_owner(path) is not None and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def wait_for_frames(job: RunningJob, path: Path, count: int) -> None:
