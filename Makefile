@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RANKS ?= 2
+# Processes that run tests side by side; the tests of a file stay together.
+WORKERS ?= 2
 # More words for pip, such as the index that PyTorch's site names for its CPU builds.
 PIP_ARGS ?=
 
@@ -52,7 +54,8 @@ lint: $(VENV)/.installed-test
 	$(BIN)/python -m mypy
 
 test: lint
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
+	PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) \
+		--dist loadfile --no-loadscope-reorder --durations 20 --durations-min 5
 
 # A Slurm of its own and network namespaces as hosts (Debian: slurm-wlm munge iproute2, as root), and
 # runs killed at random; tests whose tools are missing are skipped.
