@@ -24,6 +24,10 @@ PART_FRAMES = 240
 # Shorter parts of short films keep many ranks busy to the end; each costs a key frame.
 _SHORTEST_PART_FRAMES = 24
 _PARTS_OF_A_FILM = 160
+# At the end of a film nothing is left but the last parts, which come all at once: each is at most a
+# quarter of what is left.
+_SHARE_OF_THE_END = 4
+_LAST_PART_FRAMES = 6
 _PART_NAME = re.compile(r"(\d{9})-(\d{9})\.part")
 # So NFS calls a file that was removed while somebody had it open; it goes by itself.
 _NFS_DELETED = ".nfs"
@@ -45,6 +49,31 @@ def part_frames_of(frames: int) -> int:
     if P = N / 160.
     """
     return max(_SHORTEST_PART_FRAMES, min(PART_FRAMES, frames // _PARTS_OF_A_FILM))
+
+
+def end_of_part(index: int, part_frames: int, frames: int) -> int:
+    """Where the part ends that a frame belongs to: a matter of the film alone, whoever encodes it.
+
+    part_frames: how long parts are; towards the end of a film of so many frames they are shorter.
+    Frames that come behind that end are in parts of the full length.
+    """
+    stop = 0
+    # What begins up to here is a full part.
+    last_full = frames - _SHARE_OF_THE_END * part_frames
+    if last_full >= 0:
+        stop = min(index, last_full) // part_frames * part_frames + part_frames
+    while stop <= index:
+        stop += _part_length(frames - stop, part_frames)
+    return stop
+
+
+def _part_length(left: int, part_frames: int) -> int:
+    """The length of the part with which the last `left` frames begin."""
+    if left <= 0:
+        return part_frames
+    length = min(part_frames, max(_LAST_PART_FRAMES, left // _SHARE_OF_THE_END))
+    # No part for the last frame or two.
+    return left if left < length + length // 2 else length
 
 
 def part_folder(output: Path) -> Path:
@@ -71,13 +100,15 @@ def clear_parts(output: Path) -> None:
 class EncodedParts:
     """The closed parts of one output. May be added to from any thread.
 
-    plan: how they are encoded. part_frames: the length of a part. closed: those that follow each
-    other from the first frame on. folder: where they lie; it is there after `take_over`.
+    plan: how they are encoded. part_frames: the length of a part. frames: of the film, at the end
+    of which parts are shorter; 0 where that does not matter. closed: those that follow each other
+    from the first frame on. folder: where they lie; it is there after `take_over`.
     """
 
-    def __init__(self, plan: OutputPlan, part_frames: int = PART_FRAMES) -> None:
+    def __init__(self, plan: OutputPlan, part_frames: int = PART_FRAMES, frames: int = 0) -> None:
         self.plan = plan
-        self.part_frames = part_frames
+        self._part_frames = part_frames
+        self._frames = frames
         self.folder = part_folder(plan.path)
         self.closed: list[EncodedPart] = []
         # By first frame: closed, while one before them is not.
@@ -90,9 +121,8 @@ class EncodedParts:
         return self.closed[-1].stop if self.closed else 0
 
     def end_of_part(self, index: int) -> int:
-        """Where the part ends that the frame belongs to; parts are of equal length, so that they do
-        not depend on who encodes them."""
-        return index + self.part_frames - (index % self.part_frames)
+        """Where the part ends that the frame belongs to (see the function)."""
+        return end_of_part(index, self._part_frames, self._frames)
 
     def take_over(
         self, stored: Callable[[int, int], bool], run: RunId, nowhere_else: int = 0

@@ -12,14 +12,18 @@ from fastvid.runfile.writer import to_json
 
 
 @contextmanager
-def opened_parts(painting: StyleOutput, part_frames: int) -> Iterator[EncodedParts]:
+def opened_parts(
+    painting: StyleOutput, part_frames: int, frames: int = 0
+) -> Iterator[EncodedParts]:
     """The parts of one style, with those that an earlier run has closed.
+
+    part_frames, frames: as for `EncodedParts`.
 
     After the block they stay only for a run that goes on from them: one that was asked to stop, or
     that has freed the frames in them. Raises InputError if such parts are gone.
     """
     writer = painting.writer
-    parts = EncodedParts(painting.plan, part_frames)
+    parts = EncodedParts(painting.plan, part_frames, frames)
     parts.take_over(writer.has, writer.run_id, max(writer.encoded, default=-1) + 1)
     goes_on = False
     try:

@@ -147,9 +147,10 @@ class Run:
 
     def open_parts(self) -> list[EncodedParts]:
         """What is encoded already of each style."""
-        length = self._tuning.part_frames or part_frames_of(self._job.source.frame_count)
+        frames = self._job.source.frame_count
+        length = self._tuning.part_frames or part_frames_of(frames)
         return [
-            self._ends.enter_context(opened_parts(painting, length))
+            self._ends.enter_context(opened_parts(painting, length, frames))
             for painting in self._job.paintings
         ]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fastvid.decode.frame import ColorTags, VideoInfo
-from fastvid.encode.encoded_parts import EncodedParts, part_frames_of
+from fastvid.encode.encoded_parts import EncodedParts, end_of_part, part_frames_of
 from fastvid.encode.encoder import VideoEncoder
 from fastvid.encode.encoder_thread import EncoderThread
 from fastvid.encode.images import ImageEncoder
@@ -160,6 +160,32 @@ def test_a_part_goes_to_one_rank_until_that_gives_it_back() -> None:
 )
 def test_parts_are_as_long_as_suits_the_film(frames: int, length: int) -> None:
     assert part_frames_of(frames) == length
+
+
+@pytest.mark.parametrize(
+    ("frames", "part_frames", "ends"),
+    [
+        (1, 24, [1]),
+        (8, 24, [8]),
+        (9, 24, [6, 9]),
+        (23, 24, [6, 12, 18, 23]),
+        # 24 of 116, 23 of 92, then a quarter of 69, 52, 39, 30, and six.
+        (140, 24, [24, 48, 71, 88, 101, 110, 117, 123, 129, 135, 140]),
+        (23, 5, [5, 10, 15, 20, 23]),
+    ],
+)
+def test_parts_are_shorter_towards_the_end(frames: int, part_frames: int, ends: list[int]) -> None:
+    found = [0]
+    while found[-1] < frames:
+        found.append(end_of_part(found[-1], part_frames, frames))
+    assert found[1:] == ends
+    for index in range(frames):  # the same from wherever a run goes on
+        assert end_of_part(index, part_frames, frames) == min(end for end in ends if end > index)
+
+
+def test_parts_behind_the_promised_end_are_of_full_length() -> None:
+    assert [end_of_part(index, 24, 23) for index in (22, 23, 46, 47)] == [23, 47, 47, 71]
+    assert [end_of_part(index, 5, 0) for index in (0, 4, 5, 12)] == [5, 5, 10, 15]
 
 
 def whole_film() -> SegmentRecord:

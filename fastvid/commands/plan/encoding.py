@@ -4,6 +4,7 @@ instead of segments (see `fastvid.parallel.encoders`)."""
 from collections.abc import Callable
 
 from fastvid.commands.plan.simulated import PartTask, Segment
+from fastvid.encode.encoded_parts import end_of_part
 from fastvid.encode.shared_parts import Part, PartPool
 
 # Does what it is given after so many seconds.
@@ -35,7 +36,7 @@ class SimulatedEncoding:
         self._may_begin = may_begin
         self._encodes = encodes
         self._shared = shared
-        self._pool = PartPool(0, lambda first: first + part_frames)
+        self._pool = PartPool(0, lambda first: end_of_part(first, part_frames, frames))
         self._stored: set[int] = set()
         self._known = 0
         self._next = self._stop = 0
