@@ -58,7 +58,7 @@ class JobOptions:
     )
     segment_length: int = option(
         DEFAULT_SEGMENT_LENGTH,
-        "frames dealt to a rank at a time (default: {default})",
+        "frames dealt to a rank at a time, fewer towards the end of a film (default: {default})",
         group=JOB,
         metavar="N",
         check=at_least(1),

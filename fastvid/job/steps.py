@@ -30,7 +30,7 @@ from fastvid.parallel.logs import log_to
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.lifetime import FAILED_PATIENCE_S
 from fastvid.parallel.mpi.stopping import Deadline
-from fastvid.parallel.segments import Segment, cut_into_segments
+from fastvid.parallel.segments import Segment, SegmentLengths, cut_into_segments
 from fastvid.parallel.setup import StageFactory
 from fastvid.parallel.stretches import cut_into_stretches
 from fastvid.parallel.worker import Worker
@@ -136,7 +136,8 @@ class Run:
         # Nothing is computed again that is there, whatever the length of segments was before.
         breaks = set[int]().union(*(one.writer.gaps() for one in self._job.paintings))
         if self._overlap is None:
-            return cut_into_segments(frames, length, breaks)
+            lengths = SegmentLengths(length, self._job.source.frame_count, self._comm.size)
+            return cut_into_segments(frames, lengths, breaks)
         return cut_into_stretches(frames, length, self._overlap, breaks)
 
     def read_ahead(self, segments: Iterable[Segment]) -> ReadAhead[Segment]:

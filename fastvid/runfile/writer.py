@@ -77,6 +77,10 @@ class RunWriter:
         self._safe = SafeFile(path, place)
         self._file = self._safe.hdf5
         self._tables = {name: self._file[name] for name in _TABLES}
+        # The rows of a run that is continued follow those of before: there, segments may have been
+        # others, as they depend on the number of ranks.
+        rows_before = len(self._tables[layout.SEGMENTS])
+        self._next_row = rows_before or None
         self._shot_stops: list[int] = self._tables[layout.SHOTS][:]["stop"].tolist()
         self.stored: set[int] = set(np.flatnonzero(self._tables[layout.STORED][:]).tolist())
         self.encoded: set[int] = set(np.flatnonzero(self._tables[layout.ENCODED][:]).tolist())
@@ -269,7 +273,10 @@ class RunWriter:
         row["host"] = record.host.encode("utf-8")
         for name, value in record.times.items():
             row[name] = value
-        layout.write_rows(self._tables[layout.SEGMENTS], record.index, row)
+        place = record.index if self._next_row is None else self._next_row
+        layout.write_rows(self._tables[layout.SEGMENTS], place, row)
+        if self._next_row is not None:
+            self._next_row += 1
 
 
 def _storage_error(path: Path, error: OSError) -> StorageError:

@@ -15,9 +15,10 @@ from fastvid.commands.plan.forecast import (
     shared_cores,
     shot_lengths,
 )
-from fastvid.commands.plan.simulated import segments_of
+from fastvid.commands.plan.simulated import dealt_segments
 from fastvid.commands.plan.stretches import stretches_of
 from fastvid.commands.plan.wavefront import simulate
+from fastvid.parallel.segments import SegmentLengths
 from fastvid.stages.overlap import Overlap
 
 # The costs and the cluster of the design's simulated figures.
@@ -63,8 +64,20 @@ def efficiency(
 def test_the_figures_of_the_design(
     segment_length: int, ranks: int, slow: bool, expected: float
 ) -> None:
-    found = efficiency(ranks, dealing(segment_length), slow=slow)
-    assert found == pytest.approx(expected, abs=0.03)
+    """Of segments that are as long at the end of the film as before; shorter ones are no worse."""
+    rules = dealing(segment_length)
+    equal = efficiency(ranks, replace(rules, shorter_at_end=False), slow=slow)
+    assert equal == pytest.approx(expected, abs=0.03)
+    assert efficiency(ranks, rules, slow=slow) > equal - 0.005
+
+
+def test_ranks_end_together_on_a_short_film() -> None:
+    """Of 280 frames 16 ranks have 17.5 each: the last segment of four is a quarter of that."""
+    equal, shorter = (
+        280 * COSTS.compute / 16 / simulate([280], COSTS, own_cores(16, 1, rules))
+        for rules in (replace(dealing(), shorter_at_end=False), dealing())
+    )
+    assert equal < 0.88 and shorter > 0.94
 
 
 def test_without_preemption_a_boundary_waits_for_the_end_of_a_step() -> None:
@@ -149,7 +162,17 @@ def test_the_start_counts() -> None:
 
 
 def test_segments_never_cross_a_cut_and_none_is_dropped() -> None:
-    assert list(segments_of([5, 1, 4], 4)) == [(4, True), (1, False), (1, True), (4, True)]
+    found = [
+        (one.start, one.length, one.begins_shot)
+        for one in dealt_segments([5, 1, 4], SegmentLengths(4))
+    ]
+    assert found == [(0, 4, True), (4, 1, False), (5, 1, True), (6, 4, True)]
+
+
+def test_segments_are_as_short_at_the_end_as_they_are_dealt() -> None:
+    """Two ranks: a third of what is left, rounded down."""
+    lengths = [one.length for one in dealt_segments([12, 1, 9], SegmentLengths(4, 22, 2))]
+    assert lengths == [4, 4, 4, 1, 3, 2, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -226,12 +249,12 @@ def test_what_rank_0_can_encode_besides_stays_with_it() -> None:
     assert seconds == pytest.approx(2400 * 0.42 / 4, rel=0.02)
 
 
-@pytest.mark.parametrize("part_frames", [24, 240])
-def test_a_short_film_ends_with_its_last_part(part_frames: int) -> None:
+@pytest.mark.parametrize(("part_frames", "longest"), [(24, 24), (240, 280 // 4)])
+def test_a_short_film_ends_with_its_last_parts(part_frames: int, longest: int) -> None:
     costs = FrameCosts(0.05, 0.34, 0.01, encode=0.05)
     rules = replace(dealing(), part_frames=part_frames)
     seconds = simulate([280], costs, own_cores(64, 1, rules))
-    assert part_frames * costs.encode < seconds < (part_frames + 40) * costs.encode + 3.0
+    assert longest * costs.encode < seconds < (longest + 40) * costs.encode + 3.0
 
 
 def test_a_part_is_encoded_by_one_rank() -> None:

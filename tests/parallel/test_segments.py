@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastvid.decode.frame import Frame
-from fastvid.parallel.segments import Segment, cut_into_segments
+from fastvid.parallel.segments import Segment, SegmentLengths, cut_into_segments
 
 _IMAGE = np.zeros((1, 1, 3), np.uint8)
 
 
 def segments_of(count: int, cuts: set[int], length: int) -> list[Segment]:
     frames = [(Frame(i, _IMAGE, pts=10 * i, duration=10), i in cuts) for i in range(count)]
-    return list(cut_into_segments(frames, length))
+    return list(cut_into_segments(frames, SegmentLengths(length)))
 
 
 def test_an_example() -> None:
@@ -57,8 +57,56 @@ def test_every_frame_once_and_no_cut_inside(count: int, cuts: set[int], length: 
 def test_segments_end_at_breaks() -> None:
     """And begin to count anew there; a break where a segment ends anyway changes nothing."""
     frames = [(Frame(i, _IMAGE, pts=10 * i, duration=10), i == 0) for i in range(10)]
-    found = [(s.start, s.stop, s.begins_shot) for s in cut_into_segments(frames, 4, {4, 5})]
+    found = [
+        (s.start, s.stop, s.begins_shot)
+        for s in cut_into_segments(frames, SegmentLengths(4), {4, 5})
+    ]
     assert found == [(0, 4, True), (4, 5, False), (5, 9, False), (9, 10, False)]
+
+
+def test_segments_are_shorter_towards_the_end() -> None:
+    """Two ranks and shots of 12, 1 and 17 frames: a third of what is left, rounded down."""
+    frames = [(Frame(i, _IMAGE, pts=10 * i, duration=10), i in {0, 12, 13}) for i in range(30)]
+    found = list(cut_into_segments(frames, SegmentLengths(5, frames=30, ranks=2), {7}))
+    assert [segment.start for segment in found] == (
+        [0, 5, 7, 12, 13, 18, 22, 24, 26, 27, 28, 29]  # a break at 7, shots at 12 and 13
+    )
+    assert found[-1].stop == 30
+
+
+@given(
+    count=st.integers(1, 300),
+    cuts=st.sets(st.integers(0, 299)),
+    usual=st.integers(1, 20),
+    ranks=st.integers(1, 70),
+)
+def test_no_rank_has_more_than_its_part_of_what_is_left(
+    count: int, cuts: set[int], usual: int, ranks: int
+) -> None:
+    frames = [(Frame(i, _IMAGE, pts=10 * i, duration=10), i in cuts) for i in range(count)]
+    found = list(cut_into_segments(frames, SegmentLengths(usual, count, ranks)))
+    assert [frame.index for one in found for frame in one.frames] == list(range(count))
+    for one in found:
+        assert len(one) <= usual
+        fair = (count - one.start) / ranks
+        assert ranks == 1 or len(one) <= max(1, fair, ranks / 20)
+        ends_shot = one.stop in cuts or one.stop == count
+        # Not shorter than need be: hops cost something too.
+        assert ends_shot or len(one) == usual or len(one) > fair / 1.5 - 1
+
+
+def test_many_ranks_hand_over_less_often() -> None:
+    """On 64 ranks the boundary frames would be the limit: never less than three frames of six."""
+    frames = [(Frame(i, _IMAGE, pts=10 * i, duration=10), i == 0) for i in range(1000)]
+    lengths = [len(one) for one in cut_into_segments(frames, SegmentLengths(6, 1000, 64))]
+    assert set(lengths[:-1]) == {6, 5, 4, 3}
+    assert {len(one) for one in cut_into_segments(frames, SegmentLengths(2, 1000, 64))} == {2}
+
+
+def test_a_film_that_is_longer_than_it_promised() -> None:
+    frames = [(Frame(i, _IMAGE, pts=10 * i, duration=10), False) for i in range(9)]
+    found = list(cut_into_segments(frames, SegmentLengths(4, frames=6, ranks=2)))
+    assert [len(one) for one in found] == [2, 1, 1, 1, 1, 1, 1, 1]
 
 
 def test_segments_come_as_soon_as_they_are_complete() -> None:
@@ -72,7 +120,7 @@ def test_segments_come_as_soon_as_they_are_complete() -> None:
             yield Frame(index, _IMAGE, index, 1), False
             index += 1
 
-    stream = cut_into_segments(endless(), 4)
+    stream = cut_into_segments(endless(), SegmentLengths(4))
     for number in range(5):
         assert next(stream).start == 4 * number
         assert len(read) == 4 * (number + 1) + 1
@@ -80,4 +128,4 @@ def test_segments_come_as_soon_as_they_are_complete() -> None:
 
 def test_no_length_below_one() -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        segments_of(3, set(), 0)
+        SegmentLengths(0)

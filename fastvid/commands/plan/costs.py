@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from fastvid.encode.encoded_parts import PART_FRAMES
+from fastvid.parallel.segments import SegmentLengths
 from fastvid.stages.overlap import Overlap
 
 
@@ -61,7 +62,8 @@ class Dealing:
     from the sending of a message to its handling. preempts: whether the temporal pass interrupts a
     heavy step (motion, paint) at work, as the program does, instead of waiting for its end.
     overlap: how shots are cut into stretches, None if they are not. part_frames: the length of the
-    parts in which the film is encoded."""
+    parts in which the film is encoded. shorter_at_end: whether segments become shorter towards the
+    end of the film, as in the program."""
 
     segment_length: int
     lookahead: int
@@ -69,6 +71,7 @@ class Dealing:
     preempts: bool = True
     overlap: Overlap | None = None
     part_frames: int = PART_FRAMES
+    shorter_at_end: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,3 +91,8 @@ class Cluster:
     def ranks(self) -> int:
         """How many there are."""
         return len(self.speeds)
+
+    def segment_lengths(self, frames: int) -> SegmentLengths:
+        """How long the segments of a film of so many frames are."""
+        known = frames if self.dealing.shorter_at_end else None
+        return SegmentLengths(self.dealing.segment_length, known, self.ranks)

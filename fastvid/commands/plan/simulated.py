@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
+
+from fastvid.decode.frame import NO_IMAGE, Frame
+from fastvid.parallel.segments import SegmentLengths, cut_into_segments
 
 
 @dataclass(frozen=True)
@@ -79,17 +83,17 @@ class Rank:
         return sum(task.segment.length - task.painted for task in self.tasks)
 
 
-def dealt_segments(shots: Iterable[int], length: int) -> list[Segment]:
-    """The segments of shots of so many frames."""
-    found: list[Segment] = []
-    for frames, begins in segments_of(shots, length):
-        start = found[-1].stop if found else 0
-        found.append(Segment(len(found), start, frames, begins))
-    return found
+def dealt_segments(shots: Iterable[int], lengths: SegmentLengths) -> list[Segment]:
+    """The segments of shots of so many frames, as they are dealt."""
+    return [
+        Segment(one.index, one.start, len(one), one.begins_shot)
+        for one in cut_into_segments(_frames_of(shots), lengths)
+    ]
 
 
-def segments_of(shots: Iterable[int], length: int) -> Iterator[tuple[int, bool]]:
-    """(frames, whether it begins its shot) of each segment of shots of so many frames."""
+def _frames_of(shots: Iterable[int]) -> Iterator[tuple[Frame, bool]]:
+    """The frames of shots of so many, each with whether a shot begins with it."""
+    number = count()
     for frames in shots:
-        for start in range(0, frames, length):
-            yield min(length, frames - start), start == 0
+        for place in range(frames):
+            yield Frame(next(number), NO_IMAGE, 0, 0), place == 0

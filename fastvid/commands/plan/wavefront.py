@@ -40,7 +40,7 @@ class _Simulation:
     def __init__(self, shots: Sequence[int], costs: FrameCosts, cluster: Cluster) -> None:
         self._costs = costs
         self._cluster = cluster
-        self._segments = dealt_segments(shots, cluster.dealing.segment_length)
+        self._segments = dealt_segments(shots, cluster.segment_lengths(sum(shots)))
         self._ranks = [Rank(number, speed) for number, speed in enumerate(cluster.speeds)]
         self._now = 0.0
         self._order = count()
