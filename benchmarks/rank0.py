@@ -2,6 +2,7 @@
 
     python benchmarks/rank0.py --sizes 1280x720,1920x1080 --json rank0.json
     python benchmarks/rank0.py --sizes 640x360,1280x720 --ways rank0:auto,local:auto,local:none
+    python benchmarks/rank0.py --presets medium --encoders others
 
 A way is who decodes and how cuts are found: with local:none rank 0 decodes nothing. One other rank
 "computes" without taking time, rank 0 computes nothing. What counts is the processor
@@ -13,8 +14,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from harness.arguments import sizes_of, words_of
-from harness.carry import CARRIED_SIZES, PRESETS, WAYS, How, carry_figures, print_table
+from harness.arguments import sizes_of, words_among, words_of
+from harness.carry import (
+    CARRIED_SIZES,
+    ENCODERS,
+    PRESETS,
+    WAYS,
+    How,
+    carry_figures,
+    print_table,
+)
 from harness.result import add_json_option, measured, write_result
 
 
@@ -22,7 +31,7 @@ def main() -> int:
     """Measures each size and prints the table."""
     parsed = _parse()
     how = How(parsed.frames, parsed.repeats, parsed.nice, parsed.folder)
-    results = print_table(parsed.sizes, parsed.ways, parsed.presets, how)
+    results = print_table(parsed.sizes, parsed.ways, parsed.presets, how, parsed.encoders)
     write_result(parsed.json, measured("rank0", parsed, list(carry_figures(results))))
     return 0
 
@@ -37,6 +46,12 @@ def _parse() -> argparse.Namespace:
         help="who decodes and how cuts are found, such as local:none",
     )
     parser.add_argument("--presets", type=words_of, default=list(PRESETS), help="of libx264")
+    parser.add_argument(
+        "--encoders",
+        type=words_among(("rank0", "others")),
+        default=list(ENCODERS),
+        help="who encodes: rank0, or the others, for which it reads and sends the frames",
+    )
     parser.add_argument("--frames", type=int, default=How.frames)
     parser.add_argument("--repeats", type=int, default=How.repeats)
     parser.add_argument("--nice", type=int, default=0)

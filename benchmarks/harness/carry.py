@@ -18,6 +18,8 @@ from harness.thread_times import OTHERS
 CARRIED_SIZES = "1280x720,1920x1080"
 WAYS = ("rank0:auto",)
 PRESETS = ("medium", "ultrafast")
+# Who encodes while frames are still to come.
+ENCODERS = ("rank0",)
 # Rank 0's threads (see fastvid.job.run), in the order of the data's way.
 PARTS = {
     "fastvid-readahead": "decode, cuts",
@@ -38,22 +40,26 @@ class How:
 
 
 def print_table(
-    sizes: Sequence[tuple[int, int]], ways: Sequence[str], presets: Sequence[str], how: How
+    sizes: Sequence[tuple[int, int]],
+    ways: Sequence[str],
+    presets: Sequence[str],
+    how: How,
+    encoders: Sequence[str] = ENCODERS,
 ) -> list[dict[str, Any]]:
     """Measures every combination and prints a row for each as it comes; returns them."""
     sys.stdout.write(
-        f"{'size':<10} {'way':<11} {'preset':<10} {'ms a frame':<66} {'one core':>9} "
-        f"{'a core each':>12} {'here':>6}\n"
+        f"{'size':<10} {'way':<11} {'preset':<10} {'encoder':<8} {'ms a frame':<66} "
+        f"{'one core':>9} {'a core each':>12} {'here':>6}\n"
     )
     results = []
-    for size, way, preset in itertools.product(sizes, ways, presets):
-        result = measure(size, way, preset, how)
+    for size, way, preset, encoder in itertools.product(sizes, ways, presets, encoders):
+        result = measure(size, way, preset, how, encoder)
         results.append(result)
         parts = ", ".join(
             f"{name} {1000 * seconds:.1f}" for name, seconds in result["seconds_a_frame"].items()
         )
         sys.stdout.write(
-            f"{result['size']:<10} {way:<11} {preset:<10} {parts:<66} "
+            f"{result['size']:<10} {way:<11} {preset:<10} {encoder:<8} {parts:<66} "
             f"{result['fps_one_core']:>9.1f} {result['fps_core_each']:>12.1f} "
             f"{result['fps_here']:>6.1f}\n"
         )
@@ -61,8 +67,14 @@ def print_table(
     return results
 
 
-def measure(size: tuple[int, int], way: str, preset: str, how: How) -> dict[str, Any]:
-    """One row: medians over the repeats, seconds of processor time a frame by part."""
+def measure(
+    size: tuple[int, int], way: str, preset: str, how: How, encoder: str = "rank0"
+) -> dict[str, Any]:
+    """One row: medians over the repeats, seconds of processor time a frame by part.
+
+    encoder: `rank0` encodes, or leaves that to `others`, for which it reads and sends the frames;
+    what it encodes at the end then does not count.
+    """
     clip = make_clip(size, how.frames)
     decoder, _, cuts_option = way.partition(":")
     settings = PointSettings(
@@ -75,6 +87,7 @@ def measure(size: tuple[int, int], way: str, preset: str, how: How) -> dict[str,
         nice=how.nice,
         decode=decoder,
         leader_computes=False,
+        leader_encodes=encoder == "rank0",
         digest=False,
         watch_threads=True,
     )
@@ -90,11 +103,14 @@ def measure(size: tuple[int, int], way: str, preset: str, how: How) -> dict[str,
         alone = min(decode, decode_seconds(clip) / how.frames)
         decode, cuts = alone, decode - alone
     seconds = {"decode": decode, "cuts": cuts, **seconds}
+    if encoder == "others":
+        seconds["encode"] = 0.0
     slowest = max(decode + cuts, *(seconds[name] for name in ("deal, gather", "store", "encode")))
     return {
         "size": f"{size[0]}x{size[1]}",
         "way": way,
         "preset": preset,
+        "encoder": encoder,
         "frames": how.frames,
         "seconds_a_frame": seconds,
         "fps_one_core": 1 / sum(seconds.values()),
@@ -124,7 +140,7 @@ def decode_seconds(clip: Path) -> float:
 def carry_figures(results: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
     """The rows of `print_table` as figures; ms are of processor time for each frame."""
     for row in results:
-        of = {key: row[key] for key in ("size", "way", "preset")}
+        of = {key: row[key] for key in ("size", "way", "preset", "encoder")}
         for part, seconds in row["seconds_a_frame"].items():
             yield Figure(part, 1000 * seconds, "ms", of)
         yield Figure("one core", row["fps_one_core"], "frames/s", of)

@@ -56,9 +56,10 @@ class PointSettings:
     clip: the input. cuts: none, auto or a file of cuts. folder: where run file and output are
     written (and removed again). codec, preset: of the output. slow: every fourth rank at half
     speed. pipeline: exact or overlap for a recurrent model, None for a frame model. nice: nice
-    value of the ranks. decode: who decodes. leader_computes: rank 0 takes segments as well. digest:
-    hash all frames. watch_threads: measure the processor time of rank 0's threads. real: the stages
-    compute instead of sleeping for their costs.
+    value of the ranks. decode: who decodes. leader_computes: rank 0 takes segments as well.
+    leader_encodes: it encodes what it has time for. digest: hash all frames. watch_threads: measure
+    the processor time of rank 0's threads. real: the stages compute instead of sleeping for their
+    costs.
     """
 
     clip: str
@@ -74,6 +75,7 @@ class PointSettings:
     nice: int = 0
     decode: str = "rank0"
     leader_computes: bool = True
+    leader_encodes: bool = True
     digest: bool = True
     watch_threads: bool = False
     real: bool = False
@@ -200,9 +202,12 @@ def _lead(
     # alone: 64 ranks would keep a small machine busy for minutes.
     from fastvid.job.progress import Progress
     from fastvid.job.run import run_job
-    from fastvid.job.steps import USUAL, Tuning
+    from fastvid.job.tuning import USUAL, Tuning
 
-    tuning = USUAL if settings.leader_computes else Tuning(compute_below_load=0.0)
+    tuning = Tuning(
+        compute_below_load=USUAL.compute_below_load if settings.leader_computes else 0.0,
+        encode_below_load=USUAL.encode_below_load if settings.leader_encodes else 0.0,
+    )
     watch = ThreadTimes()
     with watch if settings.watch_threads else nullcontext():
         began, began_at = time.monotonic(), time.time()

@@ -15,7 +15,7 @@ from pathlib import Path
 import fastvid.job.run
 from fastvid.__main__ import run
 from fastvid.job.run import run_job
-from fastvid.job.steps import Tuning
+from fastvid.job.tuning import Tuning
 from fastvid.runfile import journaled
 from harness.system_calls import COUNT, DIE_AT, DURABLE, Calls, Durable
 

@@ -7,7 +7,7 @@ opening, prepare  a job that is open and checked; its run files; `identity`,
 run, steps        the run itself, in the order of events; `lead`: rank 0's loop
 decoding          who decodes, and the frames with their cuts
 gather            stores what is finished and feeds the encoders: `backlog`, `output_feed`
-load              whether rank 0 has time to compute and to encode
+load              whether rank 0 has time to compute and to encode; `tuning`, for tests
 masking           a job that makes masks
 outputs, result   the videos put together, and what came of the job; `progress`, `showing`
 """

@@ -19,7 +19,7 @@ class Rank0Load:
     """What rank 0 has to do besides, since this was made in its main thread.
 
     decoding: counts its decoding. compute_below: the load, in shares of its cores, beyond which it
-    does not compute where others do.
+    does not compute where others do. encode_below: that beyond which it leaves encoding to them.
     """
 
     def __init__(
@@ -28,12 +28,14 @@ class Rank0Load:
         decoding: Stopwatch,
         gatherer: Gatherer,
         compute_below: float = COMPUTE_BELOW_LOAD,
+        encode_below: float = ENCODE_BELOW_LOAD,
     ) -> None:
         self._alone = comm.size == 1
         self._cores = comm.peers[comm.rank].cores
         self._decoding = decoding
         self._gatherer = gatherer
         self._compute_below = compute_below
+        self._encode_below = encode_below
         self._began, self._main_began = time.monotonic(), time.thread_time()
 
     def may_compute(self) -> bool:
@@ -44,7 +46,8 @@ class Rank0Load:
 
     def may_encode(self) -> bool:
         """Whether rank 0 may begin another part of the video; asked in its main thread."""
-        return self._alone or self._share(self._gatherer.storing_cpu_seconds()) < ENCODE_BELOW_LOAD
+        storing_s = self._gatherer.storing_cpu_seconds()
+        return self._alone or self._share(storing_s) < self._encode_below
 
     def _share(self, gathering_s: float) -> float:
         """What decoding, messages and so much of the gatherer's work take of rank 0's cores. By the

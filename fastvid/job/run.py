@@ -13,7 +13,8 @@ from fastvid.job.options import StylizeOptions
 from fastvid.job.prepare import Opening, prepare
 from fastvid.job.progress import Progress
 from fastvid.job.result import JobResult, tell
-from fastvid.job.steps import USUAL, Run, Tuning
+from fastvid.job.steps import Run
+from fastvid.job.tuning import USUAL, Tuning
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.stopping import Deadline
 from fastvid.parallel.setup import StageFactory, real_stages

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 
@@ -15,12 +15,13 @@ from fastvid.errors import Stopped
 from fastvid.job.decoding import marked_frames, with_planes
 from fastvid.job.gather import Gatherer
 from fastvid.job.lead import Leader
-from fastvid.job.load import COMPUTE_BELOW_LOAD, Rank0Load
+from fastvid.job.load import Rank0Load
 from fastvid.job.outputs import opened_parts, put_together
 from fastvid.job.prepare import Prepared
 from fastvid.job.progress import Progress, shares
 from fastvid.job.result import JobResult
 from fastvid.job.showing import Showing
+from fastvid.job.tuning import Tuning
 from fastvid.parallel import messages
 from fastvid.parallel.coordinator import Coordinator
 from fastvid.parallel.engine.engine import Engine
@@ -40,23 +41,6 @@ from fastvid.system.stopwatch import Stopwatch, timed
 
 # Segments decoded ahead: enough to hide a slow key frame, few enough for the memory of rank 0.
 _DECODE_AHEAD_SEGMENTS = 4
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """What is right for every job, and turned by tests and benchmarks alone.
-
-    part_frames: the length of an encoded part, None for what suits the film. compute_below_load:
-    see `fastvid.job.load`. end_s: how long a job that has failed waits for what is still to be
-    stored and closed.
-    """
-
-    part_frames: int | None = None
-    compute_below_load: float = COMPUTE_BELOW_LOAD
-    end_s: float = 60.0
-
-
-USUAL = Tuning()
 
 
 class Run:
@@ -184,7 +168,13 @@ class Run:
         """Deals the segments until every frame is stored and encoded. Raises what `Leader.lead`
         does."""
         comm, options, overlap = self._comm, self._job.options, self._overlap
-        load = Rank0Load(comm, self._decoding, gatherer, self._tuning.compute_below_load)
+        load = Rank0Load(
+            comm,
+            self._decoding,
+            gatherer,
+            self._tuning.compute_below_load,
+            self._tuning.encode_below_load,
+        )
         coordinator = Coordinator(
             comm,
             segments,

@@ -28,7 +28,7 @@ from fastvid.__main__ import run
 from fastvid.encode.encoder import VideoEncoder
 from fastvid.errors import InputError
 from fastvid.job.run import run_job
-from fastvid.job.steps import Tuning
+from fastvid.job.tuning import Tuning
 from fastvid.parallel.mpi.launch import launched_rank
 from fastvid.runfile.writer import RunWriter
 
