@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -35,6 +36,14 @@ def shots(*lengths: int) -> list[np.ndarray]:
 
 def test_cuts_are_found() -> None:
     assert marked(shots(12, 9, 15), "auto") == [0, 12, 21]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1100, 640), (1366, 768), (1101, 641)])
+def test_cuts_are_found_in_large_frames(width: int, height: int) -> None:
+    """Reduced by factors that leave a rest."""
+    images = [cv2.resize(image, (width, height)) for image in shots(12, 9, 15)]
+    assert marked(images, "auto") == [0, 12, 21]
+    assert marked(images[:12], "auto") == [0]
 
 
 def test_motion_is_no_cut() -> None:
