@@ -217,6 +217,21 @@ def grow(dataset: h5py.Dataset, length: int) -> None:
         dataset.id.set_extent((length, *shape[1:]))
 
 
+def raw_chunk(dataset: h5py.Dataset, index: int) -> np.ndarray | None:
+    """Image `index` of a dataset that has a chunk for each, read straight from its place; None
+    where the chunk is compressed.
+
+    Takes half of the time of `dataset[index]`. Raises OSError.
+    """
+    coordinates = (index,) + (0,) * (dataset.ndim - 1)
+    chunk = dataset.id.get_chunk_info_by_coord(coordinates)
+    image = np.empty(dataset.shape[1:], dataset.dtype)
+    if chunk.size != image.nbytes or chunk.filter_mask != SKIP_DEFLATE:
+        return None
+    dataset.id.read_direct_chunk(coordinates, out=image.reshape(-1).view(np.uint8))
+    return image
+
+
 def write_rows(dataset: h5py.Dataset, start: int, rows: np.ndarray) -> None:
     """Writes `rows` from row `start` on, (K,) of the dataset's own dtype; it grows as needed.
 

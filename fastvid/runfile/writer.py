@@ -169,7 +169,9 @@ class RunWriter:
     def read_frame(self, index: int) -> np.ndarray:
         """A stored frame, (H, W, 3) uint8 RGB."""
         try:
-            frame: np.ndarray = self._file[layout.FRAMES][index]
+            dataset = self._file[layout.FRAMES]
+            raw = layout.raw_chunk(dataset, index)
+            frame: np.ndarray = dataset[index] if raw is None else raw
             return frame
         except OSError as error:
             raise _storage_error(self.path, error) from error
