@@ -12,7 +12,7 @@ from fastvid.__main__ import main
 from fastvid.encode.encoded_parts import part_folder
 from fastvid.errors import InputError
 from fastvid.job.run import run_job
-from fastvid.job.steps import Tuning
+from fastvid.job.tuning import Tuning
 from fastvid.runfile.reader import RunFile
 from support.launching import TIMEOUT_S, Finished, RunningJob, run_program, wait_for_lock
 from support.places import PROGRAMS
