@@ -168,7 +168,10 @@ def test_network_carries_each_frame_in_and_out_once(
     tiny_style: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    run_on(hosts, large_clip, tiny_style, "--cuts", "none", "--segment-length", SEGMENT_LENGTH)
+    # As images, which rank 0 writes alone: frames that others encode would travel once more.
+    images = ["-o", "images/", "--run-file", "out.h5"]
+    more = ["--cuts", "none", "--segment-length", SEGMENT_LENGTH, *images]
+    run_on(hosts, large_clip, tiny_style, *more)
     sent = sum(hosts.bytes_sent())
     with RunFile(hosts.work / "out.h5") as run:
         rows = run.segments()
