@@ -30,7 +30,8 @@ def smooth_along_edges(flow: np.ndarray, guide: np.ndarray) -> np.ndarray:
         guide, reach_px, _COLOUR_SIGMA_LEVELS, cv2.ximgproc.DTF_NC, _PASSES
     )
     change = along.filter(flow).reshape(flow.shape) - flow
-    moved = cv2.magnitude(change[..., 0], change[..., 1])
+    # Not by cv2.magnitude, whose last bit depends on where in memory its input lies.
+    moved = np.sqrt(change[..., 0] * change[..., 0] + change[..., 1] * change[..., 1])
     share = np.clip(moved / np.float32(_KEPT_PX) - np.float32(1), 0, 1)
     smoothed: np.ndarray = change * share.reshape(*flow.shape[:2], 1)
     smoothed += flow
