@@ -127,7 +127,6 @@ def test_tiny_frames_have_flow_too() -> None:
     script = """
 import numpy as np
 from fastvid.motion.flow import FLOW_METHODS, FlowEstimator
-from fastvid.motion.smoothing import smooth_along_edges
 rng = np.random.default_rng(0)
 for method in FLOW_METHODS:
     for scale in (1.0, 0.5):
