@@ -156,8 +156,8 @@ def _parse() -> argparse.Namespace:
     add("--seed", type=int, default=1)
     add("--at-once", type=int, default=1, help="jobs that run beside each other")
     add("--pause", type=float, default=0.8, help="seconds before each of the 72 frames")
-    add("--rank-timeout", type=float, default=60.0, help="FASTVID_RANK_TIMEOUT of the job scripts")
-    add("--answer", type=int, default=20, help="FASTVID_ANSWER_S of the job scripts")
+    add("--rank-timeout", type=float, default=20.0, help="FASTVID_RANK_TIMEOUT of the job scripts")
+    add("--answer", type=int, default=15, help="FASTVID_ANSWER_S of the job scripts")
     add_json_option(parser)
     return parser.parse_args()
 

@@ -6,8 +6,6 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 
 from fastvid.errors import (
     EXIT_FAILURE,
@@ -22,10 +20,8 @@ from fastvid.parallel.mpi.lifetime import connect, finalize, leave, leaving_pati
 from fastvid.parallel.mpi.stopping import ignore_warning_signals, signals_stop
 from fastvid.system.allocator import keep_freed_memory
 from fastvid.system.ending import still_busy
+from fastvid.system.job_script import tell_left
 from fastvid.system.streams import make_streams_last
-
-# Names a file for the exit status of rank 0 (jobs/lib.sh).
-LEFT_VARIABLE = "FASTVID_LEFT"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -121,17 +117,8 @@ def _give_up(comm: Communicator, message: str, status: int) -> int:
 def _abort(comm: Communicator, status: int) -> None:
     """Ends every rank at once."""
     if comm.rank == 0:
-        leave_word(status)
+        tell_left(status)
     comm.abort(status)
-
-
-def leave_word(status: int) -> None:
-    """Writes down the exit status where the script that has started this job asks for it: a
-    launcher may wait minutes for a host that is gone, when nobody works any more."""
-    place = os.environ.get(LEFT_VARIABLE)
-    if place:
-        with suppress(OSError):
-            Path(place).write_text(f"{status}\n", encoding="ascii")
 
 
 def _complain(message: str) -> None:
@@ -149,7 +136,7 @@ def run() -> None:
     status = main()
     ignore_warning_signals()
     if launched_rank(os.environ) == 0:
-        leave_word(status)
+        tell_left(status)
     if still_busy():
         # The interpreter can't end beside a thread that is deep in a library, or waits for a disk:
         # it would crash, or wait for its locks.

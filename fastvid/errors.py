@@ -7,6 +7,8 @@ EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 # What a program killed by SIGPIPE ends with: nobody reads what it writes, as behind `| head`.
 EXIT_UNREAD = 141
+# EX_UNAVAILABLE of sysexits.h: a rank has fallen silent, its host may be lost.
+EXIT_SILENT = 69
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, run the same command again.
 EXIT_RUN_AGAIN = 75
 

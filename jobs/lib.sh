@@ -10,13 +10,14 @@
 #   FASTVID_MAX_RESTARTS  how often a job requeues itself before it gives up (default: 50)
 #   FASTVID_MAX_LOSSES    how often a job goes on after hosts were lost (default: 10)
 #   FASTVID_RANK_TIMEOUT  seconds without a sign of life after which a host of several counts as
-#                         lost (default: 60)
+#                         lost (default: 20)
 #
 # A site that needs modules loads them here:
 #
 #   module load python mpich
 
 EX_BAD_INPUT=2
+EX_SILENT=69   # of fastvid: a rank was silent for FASTVID_RANK_TIMEOUT
 EX_TEMPFAIL=75 # of sysexits.h; fastvid: stopped in time, run the same command again
 # What a program ends with that was killed by a signal: by a warning that came before it listened
 # (USR1), or at the end of its grace period because a rank had not left (KILL; srun: ALRM, TERM). As
@@ -27,10 +28,12 @@ KILLED=(137 138 142 143 9 10 15)
 CANCEL_S=1
 
 # How long a host may take to start a program that does nothing.
-ANSWER_S=${FASTVID_ANSWER_S:-20}
+ANSWER_S=${FASTVID_ANSWER_S:-15}
+# How long ranks may take to meet before their hosts are asked whether they answer.
+MEET_S=${FASTVID_MEET_S:-20}
 # How long a launcher may take to end after rank 0: one waits for a host that is gone as long as TCP
 # does, which may be a quarter of an hour.
-LAUNCHER_S=10
+LAUNCHER_S=5
 
 export PYTHONUNBUFFERED=1
 
@@ -127,7 +130,7 @@ _several_hosts() {
 # patience_with_hosts: sets the array $patience, options of fastvid for a job of several hosts.
 patience_with_hosts() {
     patience=()
-    ! _several_hosts || patience=(--rank-timeout "${FASTVID_RANK_TIMEOUT:-60}")
+    ! _several_hosts || patience=(--rank-timeout "${FASTVID_RANK_TIMEOUT:-20}")
 }
 
 # launch_one: sets $launch for a program of one process.
@@ -167,14 +170,22 @@ _forward() {
     [[ -z $child ]] || kill -s "$1" "$child" 2>/dev/null || true
 }
 
-# The launcher does not end by itself when rank 0 has left and a host is gone.
+# What the launcher does not end for by itself: rank 0 has left and a host is gone; or a host is
+# gone before all ranks have met, when nobody misses it yet.
 _watch_launcher() {
-    local launcher=$1
+    local launcher=$1 asked=$SECONDS
     until [[ -s $FASTVID_LEFT ]]; do
         kill -0 "$launcher" 2>/dev/null || return 0
         sleep 1
+        [[ ! -s $FASTVID_MET ]] || continue
+        if ((SECONDS - asked >= MEET_S)); then
+            _ask_hosts
+            [[ ! -s $_lost || ! -s $_answered ]] || break
+            : >"$_lost"
+            asked=$SECONDS
+        fi
     done
-    sleep "$LAUNCHER_S"
+    [[ -s $_lost ]] || sleep "$LAUNCHER_S"
     kill -s KILL "$launcher" 2>/dev/null || true
 }
 
@@ -184,7 +195,8 @@ _run() {
     "$@" &
     child=$!
     if [[ -n ${FASTVID_LEFT:-} ]]; then
-        : >"$FASTVID_LEFT"
+        local file
+        for file in "$FASTVID_LEFT" "$FASTVID_MET" "$_lost"; do : >"$file"; done
         _watch_launcher "$child" &
         watcher=$!
     fi
@@ -229,33 +241,48 @@ _answers() {
     fi </dev/null >/dev/null 2>&1
 }
 
-# Takes hosts off the job that do not answer any more. Fails if all do, or none: then it was
-# something else.
-_drop_lost_hosts() {
-    [[ -n $hosts || -z ${SLURM_TASKS_PER_NODE:-} ]] || _hosts_of_slurm
-    [[ $hosts == *,* ]] || return 1
-    local answered left='' lost='' spec ranks=0
-    answered=$(mktemp -d) || return 1
+# Asks all hosts at a time whether they answer; the files $_answered and $_lost then have a
+# HOST:RANKS a line.
+_ask_hosts() {
+    local spec each asking=()
+    : >"$_answered"
+    : >"$_lost"
     for spec in ${hosts//,/ }; do
-        { ! _answers "${spec%:*}" || : >"$answered/${spec%:*}"; } &
+        if _answers "${spec%:*}"; then echo "$spec" >>"$_answered"; else echo "$spec" >>"$_lost"; fi &
+        asking+=("$!")
     done
-    wait
-    for spec in ${hosts//,/ }; do
-        if [[ -e $answered/${spec%:*} ]]; then
+    for each in ${asking[@]+"${asking[@]}"}; do
+        # A signal ends a wait, too.
+        while kill -0 "$each" 2>/dev/null; do wait "$each" || true; done
+    done
+}
+
+# Takes hosts off the job that do not answer any more. Fails if none does; if all do it was something
+# else, unless a rank was silent: a network may come back.
+_drop_lost_hosts() {
+    # The watch may have asked them.
+    [[ -s $_lost ]] || _ask_hosts
+    [[ $hosts == *,* && -s $_answered && (-s $_lost || $status == "$EX_SILENT") ]] || return 1
+    local spec left='' lost='' ranks=0
+    for spec in ${hosts//,/ }; do # in their order: rank 0 stays where it was
+        if grep -qxF "$spec" "$_answered"; then
             left+=${left:+,}$spec
             ranks=$((ranks + ${spec##*:}))
         else
             lost+=${lost:+, }${spec%:*}
         fi
     done
-    rm -r "$answered"
-    [[ -n $left && -n $lost ]] || return 1
+    [[ -n $lost ]] || lost='a rank, though all hosts answer'
     if ((losses >= ${FASTVID_MAX_LOSSES:-10})); then
         say "lost $lost; not going on after $losses losses (FASTVID_MAX_LOSSES)."
         return 1
     fi
     losses=$((losses + 1))
-    say "lost $lost; going on with $ranks ranks on the other hosts."
+    if [[ -s $_lost ]]; then
+        say "lost $lost; going on with $ranks ranks on the other hosts."
+    else
+        say "lost $lost; going on with the same $ranks."
+    fi
     launch_ranks "$ranks" "$left"
 }
 
@@ -290,9 +317,11 @@ run_fastvid() {
     _listen
     local losses=0
     if _several_hosts; then
-        FASTVID_LEFT=$(mktemp -t fastvid-left.XXXXXX) || exit
-        export FASTVID_LEFT
-        trap 'rm -f "$FASTVID_LEFT"' EXIT
+        _folder_of_job=$(mktemp -d -t fastvid-job.XXXXXX) || exit
+        trap 'rm -rf "$_folder_of_job"' EXIT
+        [[ -n $hosts || -z ${SLURM_TASKS_PER_NODE:-} ]] || _hosts_of_slurm
+        _answered=$_folder_of_job/answered _lost=$_folder_of_job/lost
+        export FASTVID_LEFT=$_folder_of_job/left FASTVID_MET=$_folder_of_job/met
     fi
     while :; do
         arguments=()

@@ -36,6 +36,7 @@ from fastvid.parallel.setup import StageFactory
 from fastvid.parallel.stretches import cut_into_stretches
 from fastvid.parallel.worker import Worker
 from fastvid.stages.seam_report import SeamReport
+from fastvid.system.job_script import tell_met
 from fastvid.system.readahead import ReadAhead
 from fastvid.system.stopwatch import Stopwatch, timed
 
@@ -198,7 +199,7 @@ class Run:
             comm,
             coordinator,
             worker,
-            Heartbeats(comm, engine, options.rank_timeout),
+            Heartbeats(comm, engine, options.rank_timeout, met=tell_met),
             gatherer,
             load.may_encode,
             self._job.encoders,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fastvid.errors import EXIT_SILENT
 from fastvid.runfile.reader import RunFile
 from support.job_clips import Clip
 from support.launching import Finished, RunningJob, run_program
@@ -135,7 +136,7 @@ def test_a_frozen_rank_is_noticed(command: list[object], tmp_path: Path) -> None
     at = tmp_path / "failed-at"
     rules = [SLOW, {"stage": "paint", "ranks": [1], "call": 3, "action": "freeze", "at": str(at)}]
     finished = patched(rules, *command, "--rank-timeout", "3", ranks=2)
-    assert finished.status == 1
+    assert finished.status == EXIT_SILENT
     assert_gone_soon(finished, at)
     assert f"rank 1 on {socket.gethostname()}" in finished.stderr
     assert "has been silent" in finished.stderr and "last heard of" in finished.stderr

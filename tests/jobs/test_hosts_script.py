@@ -105,6 +105,42 @@ def test_a_failed_job_goes_on_without_lost_hosts(
         assert "-n 4 -hosts one:2,two:2" in " ".join(words) and "--restart" in words
 
 
+@pytest.mark.parametrize(
+    ("acts", "lost", "said", "told"),
+    [
+        ("first-hang exit-0", "two", "lost two; going on with 2", "-n 2 -hosts one:2"),
+        ("first-69 exit-0", "", "going on with the same 4", "-n 4 -hosts one:2,two:2"),
+        ("first-69 exit-0", "two", "lost two; going on with 2", "-n 2 -hosts one:2"),
+    ],
+)
+def test_a_host_may_be_lost_at_any_time(
+    acts: str, lost: str, said: str, told: str, tmp_path: Path
+) -> None:
+    """Before the ranks have met nobody misses it; and a network may be gone for a while only."""
+    status, words, messages = run_hosts(
+        tmp_path,
+        acts,
+        [],
+        FASTVID_TEST_MPI="HYDRA",
+        FASTVID_TEST_LOST=lost,
+        FASTVID_MEET_S="1",
+    )
+    assert status == 0 and said in messages
+    assert " ".join(words).startswith(told)
+
+
+def test_ranks_that_take_long_to_meet_are_waited_for(tmp_path: Path) -> None:
+    """As long as their hosts answer."""
+    status, _, messages = run_hosts(
+        tmp_path,
+        "wait-4 exit-0",
+        [],
+        FASTVID_TEST_MPI="HYDRA",
+        FASTVID_MEET_S="1",
+    )
+    assert status == 0 and "going on" not in messages
+
+
 def test_lsf_brings_its_hosts(tmp_path: Path) -> None:
     environment = {"FASTVID_TEST_MPI": "HYDRA", "FASTVID_HOSTS": "", "PBS_NODEFILE": ""}
     status, words, messages = run_hosts(

@@ -13,7 +13,7 @@ from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.message import Body, Message
 from fastvid.parallel.mpi.peer import Peer
 
-TIMEOUT_S, START_S = 8.0, 30.0
+TIMEOUT_S, START_S, STEP_S = 8.0, 30.0, 20.0
 
 
 class Network:
@@ -54,12 +54,15 @@ class Rank:
     def __init__(self, rank: int = 0) -> None:
         self.network = Network(rank)
         self.engine = WorkingEngine(self.network)
+        self.met: list[float] = []
         self.heartbeats = Heartbeats(
             cast(Communicator, self.network),
             cast(Engine, self.engine),
             TIMEOUT_S,
             START_S,
-            self.network.clock,
+            STEP_S,
+            met=lambda: self.met.append(self.network.now),
+            clock=self.network.clock,
         )
         self._dispatcher = Dispatcher(self.heartbeats.receivers)
 
@@ -126,13 +129,25 @@ def test_a_job_that_was_suspended_goes_on(mine: int, breaks: int) -> None:
         rank.work(TIMEOUT_S + 4.0)
 
 
-def test_a_step_that_was_suspended_is_not_stuck() -> None:
+def test_a_step_may_take_longer_than_a_silence() -> None:
+    """But not for ever; and time in which the job was suspended is none of it."""
     rank = Rank()
     rank.engine.step_began = rank.network.now
     rank.sleep(1000 * TIMEOUT_S)
+    rank.work(STEP_S / 2, 1, 2)
+    rank.network.sent.clear()
     rank.work(TIMEOUT_S / 2, 1, 2)
     assert rank.network.sent
-    rank.work(TIMEOUT_S, 1, 2)
+    rank.work(STEP_S, 1, 2)
     rank.network.sent.clear()
     rank.work(TIMEOUT_S, 1, 2)
-    assert not rank.network.sent  # now it is
+    assert not rank.network.sent  # now it is stuck
+
+
+def test_it_is_told_once_that_all_ranks_have_met() -> None:
+    rank = Rank()
+    rank.hear(1)
+    rank.heartbeats.note_sign_of_life(2)
+    assert not rank.met
+    rank.hear(2, 1, 2)
+    assert rank.met == [rank.network.now]

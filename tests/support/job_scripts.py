@@ -27,6 +27,14 @@ for act in os.environ["FASTVID_TEST_ACTS"].split():
             time.sleep(0.02)
     elif what == "kill":
         os.kill(os.getpid(), int(number))
+    elif what == "first":  # time only
+        if not os.path.exists("begun"):
+            open("begun", "w").close()
+            if number == "hang":
+                time.sleep(600)
+            sys.exit(int(number))
+    elif what == "wait":
+        time.sleep(int(number))
     elif what == "exit":
         sys.exit(int(number))
 """
