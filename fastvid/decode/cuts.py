@@ -25,6 +25,9 @@ _MIN_CONTENT_SCORE = 15.0
 # 10 ms a frame at 720p).
 _DETECTION_WIDTH_PX = 256
 _MAX_FILE_BYTES = 10 << 20
+# Whether a frame begins a shot is judged by so many frames before it, and behind it.
+FRAMES_BEFORE = _WINDOW_FRAMES + 1
+FRAMES_BEHIND = _WINDOW_FRAMES
 
 
 def mark_cuts(frames: Iterable[Frame], cuts: str) -> Iterator[tuple[Frame, bool]]:
@@ -39,6 +42,16 @@ def mark_cuts(frames: Iterable[Frame], cuts: str) -> Iterator[tuple[Frame, bool]
     if cuts == "none":
         return ((frame, frame.index == 0) for frame in frames)
     return _at(frames, read_cuts(Path(cuts)), cuts)
+
+
+def cuts_within(frames: Iterable[Frame], start: int, stop: int) -> list[int]:
+    """Which of the frames [start, stop) `mark_cuts` would find to be the first of a shot.
+
+    frames: these with FRAMES_BEFORE and FRAMES_BEHIND around them, as far as there are any.
+    """
+    return [
+        frame.index for frame, begins in _detect(frames) if begins and start <= frame.index < stop
+    ]
 
 
 def check_cuts(cuts: str, frame_count: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from fastvid.errors import Stopped
 from fastvid.job.gather import Gatherer
 from fastvid.parallel.coordinator import Coordinator
+from fastvid.parallel.cut_search import CutSearch
 from fastvid.parallel.dispatch import Dispatcher
 from fastvid.parallel.encoders import EncodingRanks
 from fastvid.parallel.heartbeat import Heartbeats
@@ -24,7 +25,7 @@ class Leader:
     """Rank 0's main thread, with all that it talks to.
 
     may_encode_here: asked whether rank 0 has time to encode, where others may. encoders: how many
-    ranks of a host may encode at a time.
+    ranks of a host may encode at a time. cut_search: the ranks look for cuts, None: they do not.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Leader:
         gatherer: Gatherer,
         may_encode_here: Callable[[], bool],
         encoders: Mapping[str, int],
+        cut_search: CutSearch | None = None,
     ) -> None:
         self._comm = comm
         self._coordinator = coordinator
@@ -44,11 +46,13 @@ class Leader:
         self._heartbeats = heartbeats
         self._gatherer = gatherer
         self._may_encode_here = may_encode_here
+        self._cut_search = cut_search
         self._dispatcher = Dispatcher(
             worker.receivers,
             heartbeats.receivers,
             coordinator.receivers,
             self._encoding_ranks.receivers,
+            cut_search.receivers if cut_search is not None else (),
         )
 
     def lead(self, deadline: Deadline, check: Callable[[], None]) -> None:
@@ -79,7 +83,10 @@ class Leader:
     def _turn(self) -> bool:
         """Does what there is to do, without waiting; whether there was anything."""
         active = poll_once(self._comm, self._dispatcher, self._worker, self._heartbeats)
-        # Who asks for work gets a part of the video first, if there is one.
+        # Who asks for work looks for cuts first, without which nothing can be dealt; or gets a part
+        # of the video, if there is one.
+        if self._cut_search is not None:
+            active |= self._cut_search.step(self._coordinator)
         return active | self._encoding_ranks.step() | self._coordinator.step()
 
     def _stop_in_time(self, deadline: Deadline) -> None:

@@ -24,6 +24,7 @@ from fastvid.job.showing import Showing
 from fastvid.job.tuning import Tuning
 from fastvid.parallel import messages
 from fastvid.parallel.coordinator import Coordinator
+from fastvid.parallel.cut_search import CutSearch
 from fastvid.parallel.engine.engine import Engine
 from fastvid.parallel.engine.threads import ENCODING_NICE
 from fastvid.parallel.heartbeat import Heartbeats
@@ -66,6 +67,7 @@ class Run:
         self._tuning = tuning
         self._overlap = job.setup.settings.overlap
         self._decoding = Stopwatch()
+        self._cut_search: CutSearch | None = None
         self._ends = ExitStack()
 
     def __enter__(self) -> "Run":
@@ -105,9 +107,11 @@ class Run:
 
     def decode(self) -> Iterator[tuple[Frame, bool]]:
         """The frames, each with whether a shot begins with it; as they are asked for."""
-        marked = marked_frames(
-            self._job.source, self._job.options.cuts, ranks_read=self._index is not None
-        )
+        source, cuts = self._job.source, self._job.options.cuts
+        if self._index is not None and cuts == "auto" and self._comm.size > 1:
+            self._cut_search = CutSearch(self._comm, source.frame_count)
+            return self._cut_search.marked(source.promised_frames())
+        marked = marked_frames(source, cuts, ranks_read=self._index is not None)
         if self._index is None:
             planes = self._job.setup.planes()
             if planes is not None:
@@ -127,9 +131,12 @@ class Run:
 
     def read_ahead(self, segments: Iterable[Segment]) -> ReadAhead[Segment]:
         """The segments as they are to be dealt, decoded ahead in a thread."""
-        return self._ends.enter_context(
+        ahead = self._ends.enter_context(
             ReadAhead(segments, _DECODE_AHEAD_SEGMENTS, self._comm.wake)
         )
+        if self._cut_search is not None:
+            self._ends.callback(self._cut_search.end)  # or its thread would wait for ever
+        return ahead
 
     def open_parts(self) -> list[EncodedParts]:
         """What is encoded already of each style."""
@@ -203,6 +210,7 @@ class Run:
             gatherer,
             load.may_encode,
             self._job.encoders,
+            self._cut_search,
         )
         show = partial(self._show, gatherer, coordinator)
         try:

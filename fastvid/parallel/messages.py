@@ -15,6 +15,7 @@ import numpy as np
 from fastvid.decode.film_index import SourceIndex, index_arrays, index_from_arrays
 from fastvid.encode.plan import OutputPlan, plan_of_text
 from fastvid.parallel.engine.encoding import PartOrder
+from fastvid.parallel.engine.reading import CutsRequest, FoundCuts
 from fastvid.parallel.mpi.message import Body, Content, Kind, Signal, bytes_array, text_array
 from fastvid.parallel.setup import JobSetup
 
@@ -81,6 +82,37 @@ class Film(Body, kind=Kind.FILM):
     @classmethod
     def unpack(cls, content: Content) -> Self:
         return cls(index_from_arrays(content.arrays))
+
+
+@dataclass(frozen=True)
+class FindCuts(Body, kind=Kind.FIND_CUTS):
+    """0 -> rank: look for cuts in this part of the film."""
+
+    request: CutsRequest
+
+    def pack(self) -> Content:
+        request = self.request
+        return Content((request.start, request.stop, request.first, request.end))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        return cls(CutsRequest(*content.header))
+
+
+@dataclass(frozen=True)
+class CutsFound(Body, kind=Kind.CUTS_FOUND):
+    """Rank -> 0: the cuts in a part of the film."""
+
+    found: FoundCuts
+
+    def pack(self) -> Content:
+        found = self.found
+        return Content((found.start, *found.cuts), (np.array(found.checksums, np.int64),))
+
+    @classmethod
+    def unpack(cls, content: Content) -> Self:
+        start, *cuts = content.header
+        return cls(FoundCuts(start, tuple(cuts), tuple(content.arrays[0].tolist())))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from fastvid.parallel.dealer import NOBODY
 from fastvid.parallel.dispatch import receives
 from fastvid.parallel.encoding_worker import EncodingWorker
 from fastvid.parallel.engine.engine import Engine
-from fastvid.parallel.engine.reading import SegmentReadingThread
+from fastvid.parallel.engine.reading import FoundCuts, SegmentReadingThread
 from fastvid.parallel.engine.task import LastFrame, Place, Task
 from fastvid.parallel.engine.threads import Failed
 from fastvid.parallel.mpi.communicator import Communicator
@@ -77,6 +77,7 @@ class Worker:
         self._encoding = EncodingWorker(comm, engine)
         self.receivers = (
             receives(messages.Film, lambda film: self.read_film(film.index)),
+            receives(messages.FindCuts, self._find_cuts),
             receives(segment_messages.Segment, self._take_on),
             receives(segment_messages.Read, self._read),
             receives(segment_messages.Successor, self._note_successor),
@@ -137,6 +138,10 @@ class Worker:
         self._reading_frames += place.stop - place.start
         self._reading.thread.put(read.request)
 
+    def _find_cuts(self, order: messages.FindCuts) -> None:
+        assert self._reading is not None
+        self._reading.thread.put(order.request)
+
     def _hold(self, place: Place) -> None:
         self._held[place.index] = place.group
         if place.group != self._last_group:  # the rest of a group comes without being asked for
@@ -144,13 +149,16 @@ class Worker:
             self._asked = False
 
     def _take_read(self) -> bool:
-        """Begins with the segments that have been read meanwhile; whether there were any."""
+        """Begins with the segments that have been read meanwhile, and tells of cuts; whether there
+        were any."""
         active = False
         while self._reading is not None and not self._reading.events.empty():
             event = self._reading.events.get()
             active = True
             if isinstance(event, Failed):
                 self._report(event)
+            elif isinstance(event, FoundCuts):
+                self._comm.send(0, messages.CutsFound(event))
             else:
                 self._reading_frames -= len(event.frames) - event.warm_up
                 self._begin(event)

@@ -7,7 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
-from fastvid.decode.cuts import check_cuts, mark_cuts, read_cuts
+from fastvid.decode.cuts import (
+    FRAMES_BEFORE,
+    FRAMES_BEHIND,
+    check_cuts,
+    cuts_within,
+    mark_cuts,
+    read_cuts,
+)
 from fastvid.decode.frame import Frame
 from fastvid.errors import InputError
 from support import job_clips
@@ -44,6 +51,20 @@ def test_cuts_are_found_in_large_frames(width: int, height: int) -> None:
     images = [cv2.resize(image, (width, height)) for image in shots(12, 9, 15)]
     assert marked(images, "auto") == [0, 12, 21]
     assert marked(images[:12], "auto") == [0]
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 9, 40])
+def test_parts_of_a_film_have_the_cuts_of_the_whole(length: int) -> None:
+    """Each is looked at with the frames around it, and no others."""
+    film = [*frames(shots(12, 9, 15, 1, 8, 11))]
+    whole = [frame.index for frame, begins in mark_cuts(film, "auto") if begins]
+    assert len(whole) > 3
+    found = []
+    for start in range(0, len(film), length):
+        stop = min(len(film), start + length)
+        around = film[max(0, start - FRAMES_BEFORE) : stop + FRAMES_BEHIND]
+        found += cuts_within(around, start, stop)
+    assert found == whole
 
 
 def test_motion_is_no_cut() -> None:

@@ -73,7 +73,7 @@ def test_a_rank_that_sees_another_input_is_named(
 def test_other_pixels_on_another_host_are_noticed_and_the_run_can_go_on(
     inputs: Path, tiny_style: Path, tmp_path: Path, run_main: Callable[..., tuple[int, str]]
 ) -> None:
-    """Where rank 0 decodes too, for the cuts, it sends checksums."""
+    """Whoever looks for cuts takes checksums, and others read most of the frames."""
     output = tmp_path / "o.mp4"
     finished = run(
         inputs,
@@ -87,7 +87,7 @@ def test_other_pixels_on_another_host_are_noticed_and_the_run_can_go_on(
     )
     assert finished.status == 2
     assert finished.stderr.count("fastvid: error:") == 1
-    for word in (f"rank 1 on {HOST}", "short.mkv", "comes out differently", "--decode rank0"):
+    for word in (f" on {HOST}", "short.mkv", "comes out differently", "--decode rank0"):
         assert word in finished.stderr
     film, plain = inputs / "short.mkv", tmp_path / "plain.mp4"
     for path in (output, plain):

@@ -15,7 +15,7 @@ from fastvid.encode.plan import OutputPlan
 from fastvid.parallel import messages, segment_messages
 from fastvid.parallel.dealer import NOBODY
 from fastvid.parallel.engine.encoding import PartOrder
-from fastvid.parallel.engine.reading import ReadRequest
+from fastvid.parallel.engine.reading import CutsRequest, FoundCuts, ReadRequest
 from fastvid.parallel.engine.task import Place, StageTime
 from fastvid.parallel.mpi.message import BODIES, Body, Content, Farewell, Kind, Quit, Stop
 from fastvid.parallel.setup import JobSetup
@@ -99,6 +99,9 @@ EXAMPLES: list[Body] = [
     ),
     messages.Film(FILM),
     messages.Film(FolderIndex("/a/folder", FORM, ("1.png", "2.png", "ü.png"))),
+    messages.FindCuts(CutsRequest(32, 64, 29, 66)),
+    messages.CutsFound(FoundCuts(32, (32, 40), (7, -1, 1 << 62))),
+    messages.CutsFound(FoundCuts(0, (), (0,))),
     messages.End(),
     messages.Train({"style": ["größe.jpg"], "steps": 3, "resume": None}, "127.0.0.1", 65535),
     messages.Train({}, "node7", 1),

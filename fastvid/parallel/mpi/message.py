@@ -39,6 +39,8 @@ class Kind(IntEnum):
     WANT = 22
     PICTURES = 23
     ENCODED = 24
+    FIND_CUTS = 25
+    CUTS_FOUND = 26
 
 
 @dataclass(frozen=True)
