@@ -14,6 +14,7 @@ from fastvid.decode.source import VideoSource
 from fastvid.decode.watch import Watch
 from fastvid.errors import InputError
 from fastvid.job.options import StylizeOptions
+from fastvid.parallel.cut_search import CUT_PART_FRAMES
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.same_input import ranks_that_differ
 from fastvid.regions.planes import FramePlanes
@@ -21,6 +22,10 @@ from fastvid.regions.planes import FramePlanes
 # What a rank may decode for each frame that it uses before `auto` leaves it to rank 0: at any size
 # less than 5 % of what painting takes with the bundled styles (docs/performance.md).
 AUTO_MAX_DECODED = 10.0
+# More where rank 0 could not keep up. What it does for a frame takes it as long as to decode 3.5;
+# painting takes a rank as long as to decode 200. R ranks that decode D each get on by R / (200 + D)
+# frames, where rank 0 decodes by 1 / 3.5 at most.
+_RANK0_DECODES, _PAINTING_DECODES = 3.5, 200.0
 _RANKS_TRIED = 8
 # `auto` goes on without waiting for ranks that are slow to start.
 _AUTO_PATIENCE_S = 30.0
@@ -118,15 +123,18 @@ def _call_change(watch: Watch, damage: InputError | None) -> None:
         raise InputError(f"rank 0: {change}") from damage
 
 
-def decoded_by_ranks(index: SourceIndex, segment_length: int, ranks: int) -> float:
+def decoded_by_ranks(index: SourceIndex, options: StylizeOptions, ranks: int) -> float:
     """How many frames a rank decodes for each that it computes, if segments are dealt in turn and
-    the film is one shot. Images are read one by one."""
+    the film is one shot; for the cuts, too, if they are looked for. Images are read one by one."""
+    looks = options.cuts == "auto"
     if not isinstance(index, FilmIndex):
-        return 1.0
+        return 1.0 + looks
     part = EntryPoints(
         np.maximum(index.entries.frames - index.first, 0), index.entries.pts, index.entries.size
     )
-    return decoded_a_frame(part, index.stop - index.first, segment_length, ranks)
+    lengths = [options.segment_length, *([CUT_PART_FRAMES] if looks else [])]
+    count = index.stop - index.first
+    return sum(decoded_a_frame(part, count, length, ranks) for length in lengths)
 
 
 def decoded_a_frame(
@@ -152,13 +160,18 @@ def decoded_a_frame(
     return decoded / used
 
 
+def _may_decode(ranks: int) -> float:
+    """How many frames each of so many ranks may decode for each that it uses."""
+    return max(AUTO_MAX_DECODED, _RANK0_DECODES * ranks - _PAINTING_DECODES)
+
+
 def check_cost(options: StylizeOptions, index: SourceIndex, ranks: int) -> None:
     """Raises NotSeekable if `auto` leaves the film to rank 0, because the ranks would mostly decode
     frames that they do not use."""
     if options.decode != "auto":
         return
-    decoded = decoded_by_ranks(index, options.segment_length, ranks)
-    if decoded > AUTO_MAX_DECODED:
+    decoded = decoded_by_ranks(index, options, ranks)
+    if decoded > _may_decode(ranks):
         raise NotSeekable(
             f"its key frames are far apart, so that {ranks} ranks would decode "
             f"{decoded:.0f} frames for each that they paint"

@@ -20,7 +20,7 @@ from fastvid.parallel.engine.reading import CutsRequest, FoundCuts
 from fastvid.parallel.mpi.communicator import Communicator
 
 # The frames around a part, and those from the key frame to it, are decoded once more for it.
-_PART_FRAMES = 32
+CUT_PART_FRAMES = 32
 # Parts for each rank that are looked through before they are needed.
 _AHEAD_A_RANK = 2
 
@@ -33,7 +33,7 @@ class CutSearch:
     """
 
     def __init__(
-        self, comm: Communicator, frame_count: int, part_frames: int = _PART_FRAMES
+        self, comm: Communicator, frame_count: int, part_frames: int = CUT_PART_FRAMES
     ) -> None:
         self._comm = comm
         self._frame_count = frame_count

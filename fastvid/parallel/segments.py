@@ -2,8 +2,8 @@
 
 A segment is a run of consecutive frames of one shot, at most `length` of them, with the frame
 before it (the halo) unless it begins its shot. The last segment of a shot is short, never dropped,
-never stretched. Towards the end of a film all of them are short, so that its ranks come to their
-end at about the same time.
+never stretched. At the beginning and towards the end of a film all of them are short, so that its
+ranks begin, and come to their end, at about the same time.
 """
 
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -20,6 +20,10 @@ _SEGMENTS_LEFT_A_RANK = 1.5
 # its boundary frames go from rank to rank: with the hops of a network, a twentieth of what a frame
 # takes, segments are to have R / 20 frames.
 _RANKS_A_FRAME = 20
+# Where rank 0 decodes, the last rank waits for the segments of all others at first: segments begin
+# with a frame, and are longer by one after so many for each rank. On simulated films of 280 to
+# 1,920 frames, 8 to 64 ranks, 1.5 to 3 were equally good.
+_FRAMES_A_RANK_BEFORE_LONGER = 2
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,8 @@ class Segment:
 class SegmentLengths:
     """How long the segments of a film are at most, on so many ranks.
 
-    usual: frames, at least 1, until the end of the film is near. frames: of the film, None where
-    its end does not matter. Raises ValueError.
+    usual: frames, at least 1, far from the film's beginning and its end. frames: of the film, None
+    where these do not matter. Raises ValueError.
     """
 
     usual: int
@@ -92,8 +96,9 @@ class SegmentLengths:
         """The length of a segment that begins with this frame."""
         if self.frames is None or self.ranks == 1:
             return self.usual
+        early = 1 + start // (_FRAMES_A_RANK_BEFORE_LONGER * self.ranks)
         fair = int((self.frames - start) / (_SEGMENTS_LEFT_A_RANK * self.ranks))
-        return max(1, min(self.usual, max(fair, self.ranks // _RANKS_A_FRAME)))
+        return max(1, min(self.usual, early, max(fair, self.ranks // _RANKS_A_FRAME)))
 
 
 def cut_into_segments(

@@ -36,6 +36,8 @@ class Storing:
     def cpu_seconds(self) -> float:
         return self.seconds
 
+    storing_cpu_seconds = cpu_seconds
+
 
 def load(ranks: int, storing_s: float, compute_below: float) -> Rank0Load:
     """The load of a rank 0 on one core that has begun just now."""
@@ -50,6 +52,11 @@ def test_it_computes_below_its_share(storing_s: float, may: bool) -> None:
 
 def test_it_never_computes_where_it_is_told_not_to() -> None:
     assert not load(2, 0.0, compute_below=0.0).may_compute()
+
+
+@pytest.mark.parametrize(("ranks", "may"), [(1, True), (2, True), (7, True), (8, False)])
+def test_many_ranks_encode_without_rank_0(ranks: int, may: bool) -> None:
+    assert load(ranks, 0.1, compute_below=0.5).may_encode() is may
 
 
 def test_the_only_rank_computes_whatever_else_it_does() -> None:

@@ -50,10 +50,9 @@ class FrameCosts:
 
     def read_by_ranks(self, decoded: float, cuts_known: bool) -> "FrameCosts":
         """The same where every rank reads its own frames. decoded: frames that it decodes for each
-        that it uses. cuts_known: rank 0 need not look at the film for cuts."""
-        return replace(
-            self, read=decoded * self.decode, deal=0.0, decode=0.0 if cuts_known else self.decode
-        )
+        that it uses. cuts_known: they need not look for cuts."""
+        read = decoded * self.decode + (0.0 if cuts_known else self.cuts)
+        return replace(self, read=read, deal=0.0, decode=0.0, cuts=0.0)
 
 
 @dataclass(frozen=True)

@@ -37,5 +37,5 @@ def own_reading(
         except NotSeekable as error:
             notes.append(leave_to_rank0(options, error))
         else:
-            decoded[count] = decoded_by_ranks(index, options.segment_length, count)
+            decoded[count] = decoded_by_ranks(index, options, count)
     return decoded, notes

@@ -14,7 +14,7 @@ from itertools import count
 from fastvid.commands.plan.costs import Cluster, FrameCosts
 from fastvid.commands.plan.encoding import SimulatedEncoding
 from fastvid.commands.plan.simulated import PartTask, Rank, Segment, Step, Task, dealt_segments
-from fastvid.job.load import COMPUTE_BELOW_LOAD, ENCODE_BELOW_LOAD
+from fastvid.job.load import COMPUTE_BELOW_LOAD, ENCODE_BELOW_LOAD, RANKS_ENCODE_ALONE
 from fastvid.parallel.dealer import NOBODY, Dealer, HandOver
 
 # These mirror the program: see `parallel.worker`, `parallel.coordinator` and `job`.
@@ -121,6 +121,8 @@ class _Simulation:
         return self._side_s / max(self._now, _LOAD_SINCE_S) < COMPUTE_BELOW_LOAD
 
     def _may_encode_here(self) -> bool:
+        if self._cluster.ranks >= RANKS_ENCODE_ALONE:
+            return False
         besides_s = self._side_s - self._own_encoding_s
         return besides_s / max(self._now, _LOAD_SINCE_S) < ENCODE_BELOW_LOAD
 
