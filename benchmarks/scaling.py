@@ -22,7 +22,7 @@ from typing import Any
 
 from fastvid.parallel.mpi.launch import launched_rank, launched_size
 from fastvid.stages.overlap import Overlap
-from harness.arguments import numbers_of, sizes_of, words_among
+from harness.arguments import numbers_of, size_of, sizes_of, words_among
 from harness.carry import CARRIED_SIZES, PRESETS, WAYS, How, carry_figures, print_table
 from harness.clips import make_clip
 from harness.emulation import COSTS_FORM, Costs, costs_of, uneven_cuts
@@ -32,7 +32,7 @@ from harness.result import Bar, Figure, add_json_option, measured, write_result
 from harness.scaling_report import check_can_draw, format_row, heading, plot_efficiency
 from harness.spans import draw_timeline, shares
 
-SIZE = (640, 360)
+_SIZE = "640x360"
 _FRAMES_MAX = 1920
 _FRAMES_A_RANK = 60
 # A recurrent model of Fast Artistic Videos at 640x360: everything is in the recursion.
@@ -187,6 +187,16 @@ def _parse() -> argparse.Namespace:
         help="network namespaces as hosts, with TCP between them, in place of one host; as root",
     )
     parser.add_argument("--rate", type=int, help="Mbit/s that each of them sends at most")
+    parser.add_argument(
+        "--size", type=size_of, default=size_of(_SIZE), metavar="WxH", help="of the frames"
+    )
+    parser.add_argument(
+        "--bands",
+        type=int,
+        help="in which the temporal pass takes a frame, in place of as many as suit its size: for "
+        "the costs of large frames where small ones travel",
+    )
+    parser.add_argument("--decode", default="rank0", help="who decodes")
     parser.add_argument("--segment-length", type=int)
     parser.add_argument("--lookahead", type=int)
     parser.add_argument("--codec", default="libx264")
@@ -227,7 +237,7 @@ def _one_point(parsed: argparse.Namespace, ranks: int) -> int:
     leads = launched_rank(os.environ) == 0
     status = run_point(_settings(parsed, parsed.cases[0], ranks, folder, make=leads))
     if leads:
-        point = _judged(read_point(folder), parsed.cases[0])
+        point = _judged(read_point(folder), parsed.cases[0], parsed.size)
         sys.stdout.write(heading() + format_row(point))
         shutil.rmtree(folder)
     return status
@@ -239,7 +249,7 @@ def _point(
     """One point of the series, on ranks of its own."""
     with tempfile.TemporaryDirectory(prefix="fastvid-scaling-", dir=parsed.folder) as folder:
         settings = _settings(parsed, name, ranks, Path(folder), make=True)
-        return _judged(start_point(settings, ranks, hosts), name)
+        return _judged(start_point(settings, ranks, hosts), name, parsed.size)
 
 
 def _settings(
@@ -250,7 +260,7 @@ def _settings(
     frames = parsed.frames or min(_FRAMES_MAX, case.frames_a_rank * ranks)
     clip, cuts = "", "none"
     if make:
-        clip = str(make_clip(SIZE, frames))
+        clip = str(make_clip(parsed.size, frames))
         if case.shots > 1:
             cuts = str(folder / "cuts.txt")
             lines = "\n".join(str(cut) for cut in uneven_cuts(frames, case.shots))
@@ -267,10 +277,12 @@ def _settings(
         lookahead=parsed.lookahead,
         pipeline=case.pipeline,
         nice=parsed.nice,
+        decode=parsed.decode,
+        bands=parsed.bands,
     )
 
 
-def _judged(point: dict[str, Any], name: str) -> dict[str, Any]:
+def _judged(point: dict[str, Any], name: str, size: tuple[int, int]) -> dict[str, Any]:
     """A point with its bar and with where the time went."""
     cpu_shares = [fact["cpu_seconds"] / fact["seconds"] for fact in point["rank_facts"]]
     return {
@@ -281,15 +293,15 @@ def _judged(point: dict[str, Any], name: str) -> dict[str, Any]:
         "cpu_share_others": statistics.median(cpu_shares[1:] or [0.0]),
         "shares": shares(point["segments"], point["ranks"]),
         "store_share": point["rank0_seconds"]["store"] / point["seconds"],
-        "sent_frames": _sent_frames(point),
+        "sent_frames": _sent_frames(point, size),
     }
 
 
-def _sent_frames(point: dict[str, Any]) -> float:
+def _sent_frames(point: dict[str, Any], size: tuple[int, int]) -> float:
     """What all ranks have sent, in frames, for each frame of the film."""
     sent: int = sum(fact["bytes_sent"] for fact in point["rank_facts"])
     frames: int = point["frames"]
-    return sent / (SIZE[0] * SIZE[1] * 3) / frames
+    return sent / (size[0] * size[1] * 3) / frames
 
 
 def _without_segments(point: dict[str, Any]) -> dict[str, Any]:

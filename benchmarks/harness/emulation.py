@@ -124,15 +124,34 @@ class SleepingStages:
 
     def blend(self, painted: np.ndarray, previous: np.ndarray, motion: Motion[None]) -> np.ndarray:
         """The mean of the painted frame and the finished one before it."""
-        began, seconds = time.perf_counter(), self._seconds.blend
-        finished = self._mix(painted, previous)
+        finished = np.empty_like(painted)
+        self.blend_rows(painted, previous, motion, 0, painted.shape[1], finished)
+        return finished
+
+    def rows_needed(self, motion: Motion[None], first: int, stop: int) -> int:
+        """Things move by no more than a band: the next one is taken, too."""
+        return 2 * stop - first
+
+    def blend_rows(
+        self,
+        painted: np.ndarray,
+        previous: np.ndarray,
+        motion: Motion[None],
+        first: int,
+        stop: int,
+        finished: np.ndarray,
+    ) -> None:
+        """Some rows of `blend`, in their share of its time."""
+        began = time.perf_counter()
+        seconds = self._seconds.blend * (stop - first) / painted.shape[1]
+        rows = slice(first, stop)
+        finished[:, rows] = self._mix(painted[:, rows], previous[:, rows])
         self._stolen_s += seconds
         self._blend_ends = began + seconds
         with self._working():
             _sleep_until(began + seconds - self._blend_late_s)
         took = time.perf_counter() - began
         self._blend_late_s = max(0.0, self._blend_late_s + took - seconds)
-        return finished
 
     @contextmanager
     def _working(self) -> Iterator[None]:

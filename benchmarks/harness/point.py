@@ -19,9 +19,11 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from fastvid.commands.serve import serve
 from fastvid.job.options import StylizeOptions
+from fastvid.parallel.engine import bands
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.lifetime import connect
 from fastvid.parallel.mpi.message import Quit
@@ -59,7 +61,7 @@ class PointSettings:
     value of the ranks. decode: who decodes. leader_computes: rank 0 takes segments as well.
     leader_encodes: it encodes what it has time for. digest: hash all frames. watch_threads: measure
     the processor time of rank 0's threads. real: the stages compute instead of sleeping for their
-    costs.
+    costs. bands: in which the temporal pass takes a frame, None for what suits its size.
     """
 
     clip: str
@@ -79,6 +81,7 @@ class PointSettings:
     digest: bool = True
     watch_threads: bool = False
     real: bool = False
+    bands: int | None = None
 
     def options(self) -> StylizeOptions:
         """The options of the job."""
@@ -160,6 +163,8 @@ def run_point(settings: PointSettings) -> int:
     try:
         leads = comm.rank == 0
         take_priority(settings.nice - _LEADER_NICE if leads and settings.nice else settings.nice)
+        if settings.bands is not None:
+            mock.patch.object(bands, "band_stops", partial(_band_stops, settings.bands)).start()
         speeds = rank_speeds(comm.size, settings.slow)
         make_stages = partial(_stages, settings, speeds[comm.rank])
         began, cpu_before = time.monotonic(), _cpu_seconds()
@@ -181,6 +186,10 @@ def run_point(settings: PointSettings) -> int:
         sys.stderr.write(f"rank {comm.rank}: {traceback.format_exc()}")
         comm.abort(1)
     return 0
+
+
+def _band_stops(count: int, height: int, width: int) -> list[int]:
+    return [height * (number + 1) // count for number in range(count)]
 
 
 def _stages(settings: PointSettings, speed: float, setup: JobSetup) -> Stages[Any]:

@@ -160,7 +160,7 @@ class Coordinator:
                     break
                 segment, styles = self._awaiting
                 self._awaiting = None
-                boundary = segment_messages.Boundary(segment.index, image, styles)
+                boundary = segment_messages.Boundary(segment.index, image, styles=styles)
                 self._boundaries[segment.index] = boundary
                 self._announce(segment)
             elif not self._segments.ready() or self._enough_ready():

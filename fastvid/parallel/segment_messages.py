@@ -84,21 +84,25 @@ class Coming(Body, kind=Kind.COMING):
 class Boundary(Body, kind=Kind.BOUNDARY):
     """Rank -> rank: the finished frame before your segment, (styles, H, W, 3) uint8 RGB.
 
-    styles: those in the image. Where some are named, the frame as a whole comes from elsewhere, and
-    these are to be taken from here; this is sent before the segment. Empty for all.
+    first, height: where a frame of that height comes in parts, in order, the image is its rows from
+    the first one on; 0 and 0 for all of a frame. styles: those in the image. Where some are named,
+    the frame as a whole comes from elsewhere, and these are to be taken from here; this is sent
+    before the segment. Empty for all.
     """
 
     segment: int
     image: np.ndarray
+    first: int = 0
+    height: int = 0
     styles: tuple[int, ...] = ()
 
     def pack(self) -> Content:
-        return Content((self.segment, *self.styles), (self.image,))
+        return Content((self.segment, self.first, self.height, *self.styles), (self.image,))
 
     @classmethod
     def unpack(cls, content: Content) -> Self:
-        segment, *styles = content.header
-        return cls(segment, content.arrays[0], tuple(styles))
+        segment, first, height, *styles = content.header
+        return cls(segment, content.arrays[0], first, height, tuple(styles))
 
 
 @dataclass(frozen=True)

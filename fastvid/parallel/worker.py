@@ -19,7 +19,7 @@ from fastvid.parallel.dispatch import receives
 from fastvid.parallel.encoding_worker import EncodingWorker
 from fastvid.parallel.engine.engine import Engine
 from fastvid.parallel.engine.reading import FoundCuts, SegmentReadingThread
-from fastvid.parallel.engine.task import LastFrame, Place, Task
+from fastvid.parallel.engine.task import LastFrame, LastRows, PartlyFinished, Place, Task
 from fastvid.parallel.engine.threads import Failed
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
@@ -68,8 +68,11 @@ class Worker:
         self._reading_frames = 0
         self._done: dict[int, Task] = {}
         self._successors: dict[int, int] = {}
-        self._last_frames: dict[int, np.ndarray] = {}
+        # The last frames of segments, or parts of them, whose successors are not known yet.
+        self._last_frames: dict[int, list[LastRows]] = {}
+        # The frames before segments that are not here yet, and those of which parts are.
         self._early_boundaries: dict[int, np.ndarray] = {}
+        self._arriving: dict[int, PartlyFinished] = {}
         # Of the segments whose boundary frame is known in part: that part.
         self._known_boundaries: dict[int, segment_messages.Boundary] = {}
         self._present: set[int] = set()
@@ -97,7 +100,9 @@ class Worker:
                 break
             active = True
             if isinstance(event, LastFrame):
-                self._last_frames[event.segment] = event.image
+                event = LastRows(event.segment, 0, event.image, 0)
+            if isinstance(event, LastRows):
+                self._last_frames.setdefault(event.segment, []).append(event)
                 self._hand_over(event.segment)
             elif isinstance(event, Task):
                 self._finish(event)
@@ -170,6 +175,8 @@ class Worker:
         boundary = self._early_boundaries.pop(task.index, None)
         if boundary is not None:
             self._hand_boundary(task.index, boundary)
+        elif task.index in self._arriving:
+            self._hand_rows(task.index)
 
     # -- boundary frames come and go -------------------------------------------------------------
 
@@ -178,11 +185,38 @@ class Worker:
             self._known_boundaries[boundary.segment] = boundary
             return
         self._expects_until = 0.0
-        if boundary.segment in self._present:
-            self._hand_boundary(boundary.segment, boundary.image)
-            self._announce(boundary.segment, 1)
+        segment, image = boundary.segment, boundary.image
+        present = segment in self._present
+        if boundary.height:
+            if not self._add_rows(boundary):
+                if present:
+                    self._hand_rows(segment)
+                return
+            image = self._arriving.pop(segment).image
+        if present:
+            self._hand_boundary(segment, image)
+            self._announce(segment, 1)
         else:
-            self._early_boundaries[boundary.segment] = boundary.image
+            self._early_boundaries[segment] = image
+
+    def _add_rows(self, boundary: segment_messages.Boundary) -> bool:
+        """Adds a part of a frame to what is here of it; whether it is whole now."""
+        styles, count, *rest = boundary.image.shape
+        if boundary.first == 0:
+            whole = np.empty((styles, boundary.height, *rest), boundary.image.dtype)
+            self._arriving[boundary.segment] = PartlyFinished(whole)
+        arriving = self._arriving[boundary.segment]
+        assert arriving.rows == boundary.first
+        stop: int = boundary.first + count
+        arriving.image[:, boundary.first : stop] = boundary.image
+        arriving.rows = stop
+        return stop == boundary.height
+
+    def _hand_rows(self, segment: int) -> None:
+        """Hands what is here of the frame before a segment to the engine, unless some styles come
+        from elsewhere."""
+        if segment not in self._known_boundaries:
+            self._engine.hand_rows(segment, self._arriving[segment])
 
     def _hand_boundary(self, segment: int, image: np.ndarray) -> None:
         """Hands the frame before a segment to the engine; styles of which an earlier run has it
@@ -219,13 +253,18 @@ class Worker:
         self._hand_over(successor.segment)
 
     def _hand_over(self, segment: int) -> None:
-        """Sends the last frame of a segment on, once it is finished and its successor is known."""
+        """Sends what is finished of the last frame of a segment on, if its successor is known."""
         if segment not in self._successors or segment not in self._last_frames:
             return
-        successor = self._successors.pop(segment)
-        image = self._last_frames.pop(segment)
-        if successor != NOBODY:
-            self._comm.send(successor, segment_messages.Boundary(segment + 1, image))
+        successor = self._successors[segment]
+        for rows in self._last_frames.pop(segment):
+            if successor != NOBODY:
+                boundary = segment_messages.Boundary(
+                    segment + 1, rows.image, rows.first, rows.height
+                )
+                self._comm.send(successor, boundary)
+            if rows.first + rows.image.shape[1] == rows.height or not rows.height:
+                del self._successors[segment]
 
     # -- results go out --------------------------------------------------------------------------
 

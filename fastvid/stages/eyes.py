@@ -36,6 +36,23 @@ class EyesStep:
         )
         return self.sphere.joined([step.apply(now, before) for step, now, before in eyes])
 
+    def apply_rows(
+        self,
+        painted: np.ndarray,
+        previous_output: np.ndarray,
+        first: int,
+        stop: int,
+        finished: np.ndarray,
+    ) -> None:
+        """As `TemporalStep.apply_rows`; the eyes lie beside each other, or one below the other, so
+        that the previous frame is needed as a whole, and for the first rows all are made."""
+        if first == 0:
+            finished[...] = self.apply(painted, previous_output)
+
+    def rows_needed(self, first: int, stop: int) -> int:
+        """As `TemporalStep.rows_needed`: all."""
+        return sum(len(step.gate) for step in self.steps)
+
 
 # A painting with eyes that agree, from one whose eyes were painted each on its own.
 Agreeing = Callable[[np.ndarray], np.ndarray]

@@ -73,6 +73,28 @@ class RecurrentStages(Stages[P], Protocol[P]):
         square in 8-bit levels, where the past can be trusted; NaN where that is nowhere."""
 
 
+@runtime_checkable
+class RowStages(Stages[P], Protocol[P]):
+    """Stages whose temporal pass may go through a frame from the top to the bottom, some rows at a
+    time, so that the next frame can be begun before this one is finished."""
+
+    def rows_needed(self, motion: Motion[P], first: int, stop: int) -> int:
+        """Up to which row the finished frame before must be known for the rows [first, stop); all
+        of its rows where it can't be told."""
+
+    def blend_rows(
+        self,
+        painted: np.ndarray,
+        previous: np.ndarray,
+        motion: Motion[P],
+        first: int,
+        stop: int,
+        finished: np.ndarray,
+    ) -> None:
+        """The rows [first, stop) of `blend`, into those of `finished`, of the same shape. Of
+        `previous` the rows before `rows_needed` are there."""
+
+
 def paints_alone(stages: Stages[Any]) -> Callable[[np.ndarray], np.ndarray]:
     """What makes the finished frame of a film image that has no frame before it."""
     return stages.begin if isinstance(stages, RecurrentStages) else stages.paint

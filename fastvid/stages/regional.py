@@ -134,6 +134,28 @@ class RegionalRepaint:
             ]
         )
 
+    def rows_needed(self, motion: Motion[tuple[FilterStep, ...]], first: int, stop: int) -> int:
+        """See `fastvid.stages.interface.RowStages`."""
+        return max((step.rows_needed(first, stop) for step in motion.prepared), default=0)
+
+    def blend_rows(
+        self,
+        painted: np.ndarray,
+        previous: np.ndarray,
+        motion: Motion[tuple[FilterStep, ...]],
+        first: int,
+        stop: int,
+        finished: np.ndarray,
+    ) -> None:
+        """See `fastvid.stages.interface.RowStages`."""
+        if not motion.prepared:
+            finished[:, first:stop] = painted[:, first:stop]
+            return
+        for step, now, before, into in zip(
+            motion.prepared, painted, previous, finished, strict=True
+        ):
+            step.apply_rows(now, before, first, stop, into)
+
     def kept_weights(self, frame: np.ndarray) -> np.ndarray | None:
         """See `fastvid.stages.interface.WeighingStages`."""
         return np.stack(self._parts(frame).weights) if self._keeps_weights else None

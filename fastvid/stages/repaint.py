@@ -96,6 +96,26 @@ class Repaint:
             [step.apply(now, before) for now, before in zip(painted, previous, strict=True)]
         )
 
+    def rows_needed(self, motion: Motion[FilterStep | None], first: int, stop: int) -> int:
+        """See `fastvid.stages.interface.RowStages`."""
+        return 0 if motion.prepared is None else motion.prepared.rows_needed(first, stop)
+
+    def blend_rows(
+        self,
+        painted: np.ndarray,
+        previous: np.ndarray,
+        motion: Motion[FilterStep | None],
+        first: int,
+        stop: int,
+        finished: np.ndarray,
+    ) -> None:
+        """See `fastvid.stages.interface.RowStages`."""
+        if motion.prepared is None:
+            finished[:, first:stop] = painted[:, first:stop]
+            return
+        for now, before, into in zip(painted, previous, finished, strict=True):
+            motion.prepared.apply_rows(now, before, first, stop, into)
+
 
 class PaintedBatch:
     """Frames that are being painted, in each style (see `PendingBatch`)."""

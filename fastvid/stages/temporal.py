@@ -14,7 +14,8 @@ off; if one is, the colours that it brings are wrong as a rule, and the exponent
 
 All that depends on the film alone is put into a `TemporalStep` (the parallel part). Applying the
 step (the serial part) is one warp and one mix in 16-bit integers, exact on every processor but for
-the bilinear sampling itself.
+the bilinear sampling itself. It may be applied some rows at a time, as soon as the rows of the
+previous result that these take are known.
 
 Deblurring. Bilinear sampling between two pixels, at the fraction a, damps a wave of frequency w by
 sqrt(1 - 2x), x = a (1 - a) (1 - cos w). Adding a (1 - a) / 2 times the second difference
@@ -24,6 +25,7 @@ scales that term: 0 is bilinear, 1 is Catmull-Rom. More makes up for the blur of
 nothing moves by a fraction of a pixel nothing is sharpened at all, so a still can't run away.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -138,27 +140,66 @@ class TemporalStep:
         S = A + trunc(gate (W - A) / 128).
         Raises ValueError if a frame is not of the step's size.
         """
+        finished = np.empty_like(painted)
+        self.apply_rows(painted, previous_output, 0, len(self.gate), finished)
+        return finished
+
+    def apply_rows(
+        self,
+        painted: np.ndarray,
+        previous_output: np.ndarray,
+        first: int,
+        stop: int,
+        finished: np.ndarray,
+    ) -> None:
+        """As `apply`, the rows [first, stop) alone, into those of `finished`, (H, W, 3) uint8.
+
+        Of `previous_output` the rows before `rows_needed` must be there.
+        """
         expected = (*self.gate.shape, 3)
         for name, image in (("painted", painted), ("previous", previous_output)):
             if image.shape != expected or image.dtype != np.uint8:
                 raise ValueError(
                     f"the {name} frame is {image.shape} {image.dtype}, not {expected} uint8"
                 )
-        moved = self._deblur(sample(previous_output, self.positions, wrap=self.wrap))
-        moved -= painted
-        moved *= _on_channels(self.gate)
+        rows = slice(first, stop)
+        moved = self._moved(previous_output, first, stop)
+        moved -= painted[rows]
+        moved *= _on_channels(self.gate[rows])
         # An arithmetic shift rounds down; 127 more under a negative product makes it truncate.
         moved += (moved >> 15) & (_ONE - 1)
         moved >>= _FRACTION_BITS
-        moved += painted
-        return moved.astype(np.uint8)
+        moved += painted[rows]
+        np.copyto(finished[rows], moved, casting="unsafe")
 
-    def _deblur(self, moved: np.ndarray) -> np.ndarray:
-        """W of `apply` from B: (H, W, 3) uint8 to int16 within 0..255."""
+    def rows_needed(self, first: int, stop: int) -> int:
+        """Up to which row the previous result must be known for the rows [first, stop)."""
+        height = len(self.gate)
+        above, below = max(0, first - 1), min(height, stop + 1)
+        # What no pixel keeps anything of may be anything; a pixel's deblurring takes its
+        # neighbours' samples.
+        keeps = np.zeros((below - above, self.gate.shape[1]), np.uint8)
+        keeps[first - above : stop - above] = self.gate[first:stop] > 0
+        keeps = cv2.dilate(keeps, np.ones((3, 3), np.uint8))
+        if self.wrap:
+            keeps[:, [0, -1]] = 1
+        # cv2 takes the maximum under a mask many times as fast as numpy.
+        lowest = cv2.minMaxLoc(np.ascontiguousarray(self.positions[above:below, :, 1]), mask=keeps)[
+            1
+        ]
+        # 0 where nothing is kept.
+        return min(height, max(0, math.floor(lowest) + 2))
+
+    def _moved(self, previous_output: np.ndarray, first: int, stop: int) -> np.ndarray:
+        """W of `apply` in the rows [first, stop): (rows, W, 3) int16 within 0..255."""
+        above, below = max(0, first - 1), min(len(self.gate), stop + 1)
+        rows, inner = slice(first, stop), slice(first - above, stop - above)
+        around = sample(previous_output, self.positions[above:below], wrap=self.wrap)
+        moved = around[inner]
         sharp = _second_difference(moved, _SECOND_DIFFERENCE, _IDENTITY, self.wrap)
-        sharp *= _on_channels(self.deblur_x)
-        along_y = _second_difference(moved, _IDENTITY, _SECOND_DIFFERENCE)
-        along_y *= _on_channels(self.deblur_y)
+        sharp *= _on_channels(self.deblur_x[rows])
+        along_y = _second_difference(around, _IDENTITY, _SECOND_DIFFERENCE)[inner]
+        along_y *= _on_channels(self.deblur_y[rows])
         sharp += along_y
         sharp += _ONE // 2
         sharp >>= _FRACTION_BITS

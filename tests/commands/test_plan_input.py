@@ -104,7 +104,10 @@ def test_ranks_that_decode_for_themselves(
     assert own.rank_bytes > for_all.rank_bytes
     assert "decoding: rank 0 for all\n" in format_plan(for_all, options)
     text = format_plan(own, local)
-    assert f"decoding: every rank its own frames (decoded for each that is used: {1 + once_more} at 1" in text
+    assert (
+        f"decoding: every rank its own frames (decoded for each that is used: {1 + once_more} at 1"
+        in text
+    )
 
 
 def test_auto_reckons_for_each_number_of_ranks(

@@ -120,6 +120,7 @@ EXAMPLES: list[Body] = [
     segment_messages.Coming(5, 2),
     segment_messages.Boundary(6, image(3, (2, 5, 7, 3))),
     segment_messages.Boundary(6, image(3, (1, 5, 7, 3)), styles=(1,)),
+    segment_messages.Boundary(6, image(3, (2, 5, 7, 3)), first=10, height=60),
     segment_messages.Finished(7),
     segment_messages.Fetch(8),
     *(

@@ -100,10 +100,10 @@ def test_no_rank_has_more_than_its_part_of_what_is_left(
 
 def test_many_ranks_hand_over_less_often() -> None:
     """On 64 ranks the boundary frames would be the limit: never less than three frames of six."""
-    frames = [(Frame(i, _IMAGE, pts=10 * i, duration=10), i == 0) for i in range(1000)]
-    found = list(cut_into_segments(frames, SegmentLengths(6, 1000, 64)))
+    frames = [(Frame(i, _IMAGE, pts=10 * i, duration=10), i == 0) for i in range(2000)]
+    found = list(cut_into_segments(frames, SegmentLengths(6, 2000, 64)))
     assert {len(one) for one in found[:-1] if one.start >= 5 * 128} == {6, 5, 4, 3}
-    found = list(cut_into_segments(frames, SegmentLengths(2, 1000, 64)))
+    found = list(cut_into_segments(frames, SegmentLengths(2, 2000, 64)))
     assert {len(one) for one in found if one.start >= 128} == {2}
 
 

@@ -12,7 +12,7 @@ from fastvid.parallel.dealer import NOBODY
 from fastvid.parallel.dispatch import Dispatcher
 from fastvid.parallel.encoders import EncodingRanks, Lender
 from fastvid.parallel.engine.engine import Engine
-from fastvid.parallel.engine.task import LastFrame, Place, Task
+from fastvid.parallel.engine.task import LastFrame, LastRows, Place, Task
 from fastvid.parallel.engine.threads import Failed
 from fastvid.parallel.heartbeat import Heartbeats
 from fastvid.parallel.mpi.communicator import Communicator
@@ -155,6 +155,65 @@ def test_a_boundary_frame_finds_its_segment(rank: Rank, early: bool) -> None:
         rank.hear(source, body)
     (task,) = rank.engine.tasks
     assert task.boundary is boundary.image and task.halo is segment.images[0]
+
+
+def test_the_last_frame_may_go_in_parts(rank: Rank) -> None:
+    """Those that were finished before its successor was known, and the others as they come."""
+    finished, height = tall(50, 60), HEIGHT
+    for first, stop in ((0, 3), (3, 4), (4, height)):
+        rank.engine.events.put(LastRows(4, first, finished[:, first:stop], height))
+        rank.worker.step()
+        if first == 3:
+            assert boundaries(rank.comm.said()) == []
+            rank.hear(0, segment_messages.Successor(4, 2))
+    sent = [body for dest, body in rank.comm.said() if isinstance(body, segment_messages.Boundary)]
+    assert [(body.segment, body.first, body.height) for body in sent] == [
+        (5, 0, height),
+        (5, 3, height),
+        (5, 4, height),
+    ]
+    assert np.array_equal(np.concatenate([body.image for body in sent], axis=1), finished)
+
+
+@pytest.mark.parametrize("parts_before", [0, 1, 2, 3])
+@pytest.mark.parametrize("known", [(), (1,)])
+def test_a_boundary_frame_may_come_in_parts(
+    rank: Rank, known: tuple[int, ...], parts_before: int
+) -> None:
+    """Before the segment or after it; parts are not used where a style comes from elsewhere."""
+    finished, height = tall(50, 60), HEIGHT
+    if known:
+        rank.hear(0, segment_messages.Boundary(4, tall(70), styles=known))
+    for number, (first, stop) in enumerate(((0, 3), (3, 4), (4, height))):
+        if number == parts_before:
+            take_on(rank)
+        part = segment_messages.Boundary(4, finished[:, first:stop].copy(), first, height)
+        rank.hear(2, part)
+        if number == 1 and parts_before <= 1:
+            (task,) = rank.engine.tasks
+            assert task.boundary is None and (task.arriving is None) == bool(known)
+            assert known or (task.arriving and task.arriving.rows == 4)
+    if parts_before == 3:
+        take_on(rank)
+    (task,) = rank.engine.tasks
+    assert task.boundary is not None
+    if known:
+        finished[1] = tall(70)[0]
+    assert np.array_equal(task.boundary, finished)
+
+
+HEIGHT = 6
+
+
+def tall(*values: int) -> np.ndarray:
+    """A finished frame in some styles; no two of its rows are alike."""
+    rows = [[row + value] * 6 for value in values for row in range(HEIGHT)]
+    return np.array(rows, np.uint8).reshape(len(values), HEIGHT, 2, 3)
+
+
+def take_on(rank: Rank) -> None:
+    place = Place(4, 8, 9, has_halo=True, group=4)
+    rank.hear(0, segment_messages.Segment(place, (image(1), image(2))))
 
 
 @pytest.mark.parametrize("early", [True, False])

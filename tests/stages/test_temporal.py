@@ -91,6 +91,31 @@ def test_the_step_is_exactly_its_definition(shape: tuple[int, int], sharpen: flo
     assert np.array_equal(painted, inputs[0]) and np.array_equal(previous, inputs[1])
 
 
+@pytest.mark.parametrize("wrap", [False, True])
+@pytest.mark.parametrize("reach_px", [0.0, 3.0, 40.0])
+@pytest.mark.parametrize("rows", [1, 7, 36])
+def test_some_rows_at_a_time_are_the_same(rows: int, reach_px: float, wrap: bool) -> None:
+    """Whatever lies below the rows of the past that are needed; some pixels keep nothing."""
+    painted, previous, backward, gate = random_step((37, 53), 4)
+    backward *= np.float32(reach_px / 3)
+    gate[10:20] = 0
+    gate[:, 30:] *= np.random.default_rng(1).random((37, 23)) > 0.5
+    step = plan_step(backward, gate, wrap=wrap)
+    expected, found = step.apply(painted, previous), np.empty_like(painted)
+    needs = []
+    for first in range(0, 37, rows):
+        stop = min(37, first + rows)
+        needs.append(step.rows_needed(first, stop))
+        known = previous.copy()
+        known[needs[-1] :] = 255 - known[needs[-1] :]
+        step.apply_rows(painted, known, first, stop, found)
+    assert np.array_equal(found, expected)
+    if reach_px < 10 and rows < 36:
+        assert needs[0] < 37 and max(needs) == 37
+    if rows == 1 and not wrap:
+        assert needs[12] == 2  # nothing of the past is kept there: two rows are the least
+
+
 def test_extreme_colours_stay_within_16_bits() -> None:
     """Checkerboards of black and white have the largest second differences there are."""
     board = np.indices((24, 24)).sum(axis=0) % 2 * np.uint8(255)

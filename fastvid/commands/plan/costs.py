@@ -62,7 +62,8 @@ class Dealing:
     heavy step (motion, paint) at work, as the program does, instead of waiting for its end.
     overlap: how shots are cut into stretches, None if they are not. part_frames: the length of the
     parts in which the film is encoded. shorter_at_end: whether segments become shorter towards the
-    end of the film, as in the program."""
+    end of the film, as in the program. bands: of a frame, of which the temporal pass takes one at a
+    time."""
 
     segment_length: int
     lookahead: int
@@ -71,6 +72,7 @@ class Dealing:
     overlap: Overlap | None = None
     part_frames: int = PART_FRAMES
     shorter_at_end: bool = True
+    bands: int = 1
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from fastvid.encode.plan import OutputPlan
 from fastvid.errors import InputError
 from fastvid.job.estimate import encoder_bytes, rank0_extra_bytes, rank_bytes, run_file_bytes
 from fastvid.job.options import StylizeOptions
+from fastvid.parallel.engine.bands import band_stops
 from fastvid.parallel.mpi.peer import Peer
 from fastvid.parallel.mpi.waiting import LEADER_SLEEP_S
 from fastvid.stages.settings import PictureSettings
@@ -117,7 +118,8 @@ def make_plan(options: StylizeOptions, ranks: Sequence[int]) -> JobPlan:
     reckoning = _Reckoning(
         shots, measurement.costs, settings.threads, start_s, decoded, options.cuts != "auto"
     )
-    dealing = _dealing(options, job.recurrent, info.width * info.height, frames)
+    bands = 1 if job.recurrent else len(band_stops(info.height, info.width))
+    dealing = _dealing(options, job.recurrent, info.width * info.height, frames, bands)
     cores = usable_cores()
     each = rank_bytes(info, options, job.paint_bytes, job.recurrent)
     # Ranks without room for an encoder would do without.
@@ -165,14 +167,17 @@ def _gpus(settings: PictureSettings) -> int:
     return gpu_count(settings.device)
 
 
-def _dealing(options: StylizeOptions, recurrent: bool, pixels: int, frames: int) -> Dealing:
+def _dealing(
+    options: StylizeOptions, recurrent: bool, pixels: int, frames: int, bands: int
+) -> Dealing:
     """How segments are dealt, and what a frame takes from one rank to another."""
     return Dealing(
         options.segment_length,
         options.held_at_most(recurrent),
-        LEADER_SLEEP_S + 3 * pixels / _NETWORK_BYTES_PER_S,
+        LEADER_SLEEP_S + 3 * pixels / bands / _NETWORK_BYTES_PER_S,
         overlap=options.stretches,
         part_frames=part_frames_of(frames),
+        bands=bands,
     )
 
 

@@ -25,17 +25,57 @@ class Segment:
 
 @dataclass
 class Task:
-    """A segment at work; how many of its frames have come how far."""
+    """A segment at work; how many of its frames have come how far.
+
+    bands: of a frame, of which the temporal pass takes one at a time. known: those of the frame
+    before the segment that are here, all of them where it takes none. begun: how many are finished
+    of each of the frames behind the finished ones.
+    """
 
     segment: Segment
-    has_boundary: bool
+    bands: int
+    known: int
     moved: int = 0
     painted: int = 0
     finished: int = 0
+    begun: list[int] = field(default_factory=list)
 
-    def can_blend(self) -> bool:
-        """Whether its next frame can be finished: painted, and the one before is known."""
-        return self.finished < self.painted and (self.finished > 0 or self.has_boundary)
+    def next_band(self) -> int | None:
+        """The place, among the frames that are not finished, of the one whose next band can be: the
+        last of all (see `fastvid.parallel.engine.bands`). None if there is none.
+
+        A band takes the one below it, too: things move by less than that.
+        """
+        ready = self.painted - self.finished
+        for place in reversed(range(min(len(self.begun) + 1, ready))):
+            done = self.begun[place] if place < len(self.begun) else 0
+            if self._before(place) >= min(done + 2, self.bands):
+                return place
+        return None
+
+    def _before(self, place: int) -> int:
+        """How many bands are finished of the frame before that place."""
+        if place:
+            return self.begun[place - 1]
+        return self.bands if self.finished else self.known
+
+    def finish_band(self, place: int) -> bool:
+        """Counts the next band of the frame at a place; whether it was one of the last frame's."""
+        if place == len(self.begun):
+            self.begun.append(0)
+        last = self.finished + place == self.segment.length - 1
+        self.begun[place] += 1
+        if self.begun[0] == self.bands:
+            del self.begun[0]
+            self.finished += 1
+        return last
+
+    def last_bands(self) -> int:
+        """How many bands of the last frame are finished."""
+        if self.finished == self.segment.length:
+            return self.bands
+        place = self.segment.length - 1 - self.finished
+        return self.begun[place] if place < len(self.begun) else 0
 
 
 @dataclass

@@ -53,8 +53,10 @@ class _Simulation:
         self._own_request = False
         self._side_s = self._own_encoding_s = self._stored_until = 0.0
         self._successors: dict[int, int] = {}
-        self._ended: set[int] = set()
-        self._early: set[int] = set()
+        # How many bands of the last frame of a segment are finished, and how many of them have
+        # come to the next one.
+        self._ended: dict[int, int] = {}
+        self._early: dict[int, int] = {}
         self._encoding = SimulatedEncoding(
             sum(shots),
             cluster.dealing.part_frames,
@@ -183,8 +185,9 @@ class _Simulation:
     def _take(self, rank: Rank, segment: Segment) -> None:
         rank.asked = False
         rank.held += 1
-        has_boundary = segment.begins_shot or segment.index in self._early
-        rank.tasks.append(Task(segment, has_boundary))
+        bands = self._cluster.dealing.bands
+        known = bands if segment.begins_shot else self._early.get(segment.index, 0)
+        rank.tasks.append(Task(segment, bands, known))
         self._ask(rank)
         self._compute(rank)
 
@@ -192,31 +195,37 @@ class _Simulation:
         """Begins the most urgent step, if the rank may begin one."""
         if rank.blending:
             return
-        urgent = next((task for task in rank.tasks if task.can_blend()), None)
-        if urgent is not None and (rank.heavy is None or self._cluster.dealing.preempts):
-            self._blend(rank, urgent)
-            return
+        if rank.heavy is None or self._cluster.dealing.preempts:
+            for task in rank.tasks:
+                place = task.next_band()
+                if place is not None:
+                    self._blend(rank, task, place)
+                    return
         if rank.heavy is None:
             rank.heavy = self._next_heavy(rank)
         if rank.heavy is not None and rank.heavy.paused:
             self._resume(rank, rank.heavy)
 
-    def _blend(self, rank: Rank, task: Task) -> None:
+    def _blend(self, rank: Rank, task: Task, place: int) -> None:
         if rank.heavy is not None:
             rank.heavy.left_s = rank.heavy.ends_s - self._now
             rank.heavy.paused = True
         rank.blending = True
-        first = task.finished == 0 and task.segment.begins_shot
+        first = task.finished + place == 0 and task.segment.begins_shot
+        seconds = 0.0 if first else self._costs.blend / task.bands / rank.speed
 
         def done() -> None:
             rank.blending = False
-            task.finished += 1
+            if task.finish_band(place):
+                self._ended[task.segment.index] = task.last_bands()
+                if task.segment.index in self._successors:
+                    self._hand_over(task.segment.index)
             if task.finished == task.segment.length:
                 self._complete(rank, task)
             self._ask(rank)
             self._compute(rank)
 
-        self._after(0.0 if first else self._costs.blend / rank.speed, done)
+        self._after(seconds, done)
 
     def _next_heavy(self, rank: Rank) -> Step | None:
         """The next heavy step, with what rank 0 owes to its own work on top."""
@@ -269,10 +278,6 @@ class _Simulation:
 
     def _complete(self, rank: Rank, task: Task) -> None:
         rank.tasks.remove(task)
-        index = task.segment.index
-        self._ended.add(index)
-        if index in self._successors:
-            self._hand_over(index)
         hop = self._hop(rank.number)
 
         def fetched() -> None:  # rank 0 was told, asked for it, and it is on its way
@@ -288,15 +293,17 @@ class _Simulation:
             self._hand_over(hand_over.segment)
 
     def _hand_over(self, segment: int) -> None:
-        successor = self._successors.pop(segment)
-        self._ended.discard(segment)
+        successor, bands = self._successors[segment], self._ended[segment]
+        if bands == self._cluster.dealing.bands:
+            del self._successors[segment], self._ended[segment]
         if successor != NOBODY:
             rank = self._ranks[successor]
-            self._after(self._cluster.dealing.hop_s, lambda: self._boundary(rank, segment + 1))
+            hop_s = self._cluster.dealing.hop_s
+            self._after(hop_s, lambda: self._boundary(rank, segment + 1, bands))
 
-    def _boundary(self, rank: Rank, segment: int) -> None:
-        self._early.add(segment)
+    def _boundary(self, rank: Rank, segment: int, bands: int) -> None:
+        self._early[segment] = bands
         for task in rank.tasks:
             if task.segment.index == segment:
-                task.has_boundary = True
+                task.known = bands
         self._compute(rank)

@@ -20,7 +20,7 @@ import numpy as np
 from fastvid.parallel.engine.batches import BatchSchedule
 from fastvid.parallel.engine.recurrent import RecurrentSchedule, StretchSchedule
 from fastvid.parallel.engine.schedule import Schedule
-from fastvid.parallel.engine.task import LastFrame, Task
+from fastvid.parallel.engine.task import LastFrame, LastRows, PartlyFinished, Task
 from fastvid.parallel.engine.threads import (
     HEAVY_NICE,
     WAITING,
@@ -35,7 +35,7 @@ from fastvid.stages.overlap import Overlap
 # A step of a large frame takes seconds; a thread that is still at it then is left behind.
 _STOP_PATIENCE_S = 2.0
 
-Event = LastFrame | Task | Failed
+Event = LastFrame | LastRows | Task | Failed
 
 
 class Engine:
@@ -107,6 +107,12 @@ class Engine:
         """Delivers the finished frame before `segment`."""
         with self._condition:
             self._schedule.hand_boundary(segment, image)
+            self._condition.notify_all()
+
+    def hand_rows(self, segment: int, arriving: PartlyFinished) -> None:
+        """Delivers a part of the finished frame before `segment`: so many rows are known now."""
+        with self._condition:
+            self._schedule.hand_rows(segment, arriving)
             self._condition.notify_all()
 
     def heavy_frames_left(self) -> int:

@@ -14,11 +14,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastvid.parallel.engine.task import LastFrame, Task
+from fastvid.parallel.engine.bands import BandedPass
+from fastvid.parallel.engine.task import LastFrame, LastRows, PartlyFinished, Task
 from fastvid.parallel.engine.threads import Step
-from fastvid.stages.interface import Motion, Stage, Stages, WeighingStages
+from fastvid.stages.interface import (
+    Motion,
+    RecurrentStages,
+    RowStages,
+    Stage,
+    Stages,
+    WeighingStages,
+)
 
-Report = Callable[[LastFrame | Task], None]
+Report = Callable[[LastFrame | LastRows | Task], None]
 
 
 class Schedule:
@@ -38,6 +46,10 @@ class Schedule:
         self.prefetch_frames = 1
         self._stages = stages
         self._weighing = stages if isinstance(stages, WeighingStages) else None
+        # A recurrent model takes frames as a whole.
+        self._banded: BandedPass | None = None
+        if isinstance(stages, RowStages) and not isinstance(stages, RecurrentStages):
+            self._banded = BandedPass(stages)
         self._lock = lock
         self._report = report
         self._tasks: list[Task] = []
@@ -50,7 +62,13 @@ class Schedule:
         """Delivers the finished frame before `segment`."""
         for task in self._tasks:
             if task.index == segment:
-                task.boundary = image
+                task.boundary, task.arriving = image, None
+
+    def hand_rows(self, segment: int, arriving: PartlyFinished) -> None:
+        """Delivers a part of the finished frame before `segment`."""
+        for task in self._tasks:
+            if task.index == segment:
+                task.arriving = arriving
 
     def heavy_frames_left(self) -> int:
         """How many frames still need motion or paint, the one at work included."""
@@ -78,8 +96,12 @@ class Schedule:
     def next_blend(self) -> Step | None:
         """The next step of the temporal pass, None if there is none yet."""
         for task in self._tasks:
-            if task.can_blend():
-                return _step(Stage.BLEND, task, len(task.finished), self._blend)
+            if self._banded is None:
+                if task.can_blend():
+                    return _step(Stage.BLEND, task, len(task.finished), self._blend)
+            elif (position := self._banded.next_frame(task)) is not None:
+                blends = self._blend_band if task.needs[position] else self._blend
+                return _step(Stage.BLEND, task, position, blends)
         return None
 
     # -- what the kinds of schedules do each in their own way ----------------------------------
@@ -102,7 +124,8 @@ class Schedule:
         """Reports a segment whose frames are all finished."""
         with self._lock:
             self._tasks.remove(task)
-        self._report(LastFrame(task.index, task.finished[-1]))
+        if not (task.needs and task.needs[-1]):  # else its bands were reported
+            self._report(LastFrame(task.index, task.finished[-1]))
         self._report(task)
 
     # -- the steps -----------------------------------------------------------------------------
@@ -116,6 +139,9 @@ class Schedule:
             if previous is not None:
                 motion = self._stages.motion(task.frames[position], previous, task.start + position)
             weights = self._weighing.kept_weights(task.frames[position]) if self._weighing else None
+            if self._banded is not None:
+                needs = motion and self._banded.needs(motion, *task.frames[position].shape[:2])
+                task.needs.append(needs or ())
         if weights is not None:
             task.weights.append(weights)
         task.motions.append(motion)
@@ -133,6 +159,20 @@ class Schedule:
         if task.complete():
             self._deliver(task)
 
+    def _blend_band(self, task: Task, position: int) -> None:
+        assert self._banded is not None
+        with task.times[Stage.BLEND].measure():
+            first, frame = self._banded.step(task, position)
+        height = frame.image.shape[1]
+        if position == len(task.frames) - 1:
+            rows = frame.image[:, first : frame.rows]
+            self._report(LastRows(task.index, first, rows, height))
+        if frame.rows == height:
+            del task.begun[0]
+            self._note_finished(task, position, frame.image, math.nan)
+            if task.complete():
+                self._deliver(task)
+
     def _finish_frame(self, task: Task, position: int) -> None:
         painted, motion = task.painted[position], task.motions[position]
         assert painted is not None
@@ -142,9 +182,14 @@ class Schedule:
             assert previous is not None
             finished = self._stages.blend(painted, previous, motion)
             error = self._temporal_error(finished, previous, motion)
-            if not task.warm_up:
-                # The gate and the warp are not needed again.
-                task.motions[position] = replace(motion, prepared=None)
+        self._note_finished(task, position, finished, error)
+
+    def _note_finished(self, task: Task, position: int, finished: np.ndarray, error: float) -> None:
+        """Notes a frame with its temporal error."""
+        motion = task.motions[position]
+        if motion is not None and not task.warm_up:
+            # The gate and the warp are not needed again.
+            task.motions[position] = replace(motion, prepared=None)
         task.errors.append(error)
         task.painted[position] = None
         task.finished.append(finished)

@@ -71,12 +71,34 @@ class LastFrame:
     image: np.ndarray
 
 
+@dataclass(frozen=True)
+class LastRows:
+    """So much of the last frame of a segment is finished: rows from `first` on, (styles, rows, W,
+    3). They come in order; height: of the whole frame."""
+
+    segment: int
+    first: int
+    image: np.ndarray
+    height: int
+
+
+@dataclass
+class PartlyFinished:
+    """A finished frame, as far as it is: (styles, H, W, 3), of which so many rows count."""
+
+    image: np.ndarray
+    rows: int = 0
+
+
 @dataclass
 class Task:
     """A segment at work on a rank.
 
     frames: its input images. halo: the input image before them, None where the segment begins its
-    shot. boundary: the finished frame before the segment, once it is there. warm_up: so many of the
+    shot. boundary: the finished frame before the segment, once it is there; arriving: as long as
+    only some of its rows are. needs: of each frame with a motion, how many rows of the frame before
+    its bands take; none where the temporal pass takes frames as a whole. begun: the frames behind
+    those that are finished, which are so in part. warm_up: so many of the
     frames come before the segment, for it to warm up without its past, and the segment waits for
     its correction; `start` is the first of all frames. group: segments of one stretch have the
     same. weights: of the regions of its frames, if they are kept. errors: temporal errors of the
@@ -88,8 +110,11 @@ class Task:
     frames: Sequence[np.ndarray]
     halo: np.ndarray | None
     boundary: np.ndarray | None = None
+    arriving: PartlyFinished | None = None
     warm_up: int = 0
     group: int = -1
+    needs: list[tuple[int, ...]] = field(default_factory=list)
+    begun: list[PartlyFinished] = field(default_factory=list)
     motions: list[Motion[Any] | None] = field(default_factory=list)
     weights: list[np.ndarray] = field(default_factory=list)
     painted: list[np.ndarray | None] = field(default_factory=list)

@@ -2,11 +2,15 @@
 
     mpirun -n 3 python several_jobs.py JOBS.json       # a list of lists of arguments
 
+With FASTVID_TEST_BAND_PX the temporal pass takes bands of so many pixels, as it does in large
+frames.
+
 Starting Python and torch on every rank takes longer than these small jobs. Painting takes a random
 time here, other on every rank, so that the segments are finished in many orders.
 """
 
 import json
+import os
 import random
 import sys
 import time
@@ -15,6 +19,7 @@ from typing import Any
 
 from fastvid.commands.cli import run_command_line
 from fastvid.commands.serve import serve
+from fastvid.parallel.engine import bands
 from fastvid.parallel.mpi.lifetime import connect
 from fastvid.parallel.mpi.message import Quit
 from fastvid.stages.recurrent import RecurrentRepaint
@@ -36,6 +41,7 @@ def _slow_down(owner: type, stage: str, delays: random.Random) -> None:
 def main() -> int:
     comm = connect()
     delays = random.Random(comm.rank)
+    bands._BAND_PX = int(os.environ.get("FASTVID_TEST_BAND_PX", bands._BAND_PX))
     _slow_down(Repaint, "paint", delays)
     _slow_down(RecurrentRepaint, "blend", delays)
     if comm.rank != 0:
