@@ -19,13 +19,11 @@ from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.same_input import ranks_that_differ
 from fastvid.regions.planes import FramePlanes
 
-# What a rank may decode for each frame that it uses before `auto` leaves it to rank 0: at any size
-# less than 5 % of what painting takes with the bundled styles (docs/performance.md).
-AUTO_MAX_DECODED = 10.0
-# More where rank 0 could not keep up. What it does for a frame takes it as long as to decode 3.5;
-# painting takes a rank as long as to decode 200. R ranks that decode D each get on by R / (200 + D)
-# frames, where rank 0 decodes by 1 / 3.5 at most.
-_RANK0_DECODES, _PAINTING_DECODES = 3.5, 200.0
+# `auto` leaves the film to rank 0 as long as that keeps up: what it does for a frame takes as long
+# as to decode 3.5, what the ranks do as long as to decode 80 to 140, with the bundled styles, the
+# less the larger the frame (docs/performance.md). R ranks that decode D frames for each that they
+# use get on by R / (80 + D) frames, rank 0 by 1 / 3.5 at most.
+_RANK0_DECODES, _COMPUTING_DECODES = 3.5, 80.0
 _RANKS_TRIED = 8
 # `auto` goes on without waiting for ranks that are slow to start.
 _AUTO_PATIENCE_S = 30.0
@@ -67,7 +65,8 @@ def choose_decoding(
 
 def rank0_decodes(options: StylizeOptions, ranks: int) -> bool:
     """Whether rank 0 is to decode for so many ranks, whatever the film is like."""
-    return options.decode == "rank0" or (options.decode == "auto" and ranks == 1)
+    few = ranks == 1 or _may_decode(ranks) < 1
+    return options.decode == "rank0" or (options.decode == "auto" and few)
 
 
 def leave_to_rank0(options: StylizeOptions, error: Exception) -> str:
@@ -161,13 +160,14 @@ def decoded_a_frame(
 
 
 def _may_decode(ranks: int) -> float:
-    """How many frames each of so many ranks may decode for each that it uses."""
-    return max(AUTO_MAX_DECODED, _RANK0_DECODES * ranks - _PAINTING_DECODES)
+    """How many frames each of so many ranks may decode for each that it uses, and they are still
+    faster than where rank 0 decodes for all."""
+    return _RANK0_DECODES * ranks - _COMPUTING_DECODES
 
 
 def check_cost(options: StylizeOptions, index: SourceIndex, ranks: int) -> None:
-    """Raises NotSeekable if `auto` leaves the film to rank 0, because the ranks would mostly decode
-    frames that they do not use."""
+    """Raises NotSeekable if `auto` leaves the film to rank 0, because the ranks would spend too
+    much time on decoding frames that they do not use."""
     if options.decode != "auto":
         return
     decoded = decoded_by_ranks(index, options, ranks)

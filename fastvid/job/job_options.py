@@ -42,9 +42,10 @@ class JobOptions:
         in_script=False,
     )
     decode: str = option(
-        "rank0",
-        "rank 0 decodes for all; local: every rank reads its own frames from the input, which all "
-        "must see; auto: that, where it can be exact and is cheap (default: {default})",
+        "auto",
+        "rank0: rank 0 decodes for all; local: every rank reads its own frames from the input, "
+        "which all must see; auto: that, for so many ranks that rank 0 could not keep up, where "
+        "it can be exact (default: {default})",
         group=JOB,
         choices=("rank0", "local", "auto"),
     )

@@ -65,7 +65,12 @@ def all_runs(
             made[ranks, decode] = folder
             return folder
         (folder / "jobs.json").write_text(json.dumps(jobs))
-        finished = run_program([PROGRAMS / "several_jobs.py"], [folder / "jobs.json"], ranks=ranks)
+        finished = run_program(
+            [PROGRAMS / "several_jobs.py"],
+            [folder / "jobs.json"],
+            ranks=ranks,
+            env={"FASTVID_TEST_AUTO": "1"},
+        )
         assert finished.status == 0, finished.stderr
         (folder / "stderr").write_text(finished.stderr)
         made[ranks, decode] = folder

@@ -125,6 +125,7 @@ def test_auto_goes_on_with_rank_0_where_a_frame_can_not_be_read_by_itself(
             "--cuts",
             "none",
             source=str(film),
+            program=("own_eyes.py", "0", "nothing"),
             ranks=2,
         )
         results[decode] = finished.status, finished.stderr, output

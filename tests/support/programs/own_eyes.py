@@ -1,8 +1,8 @@
 """fastvid on ranks of which one sees another input:  own_eyes.py RANK WHAT ARGUMENTS...
 
-WHAT: "other" (another file under the same name), "none" (no such file), "late" (says nothing), or
-"drift" (decodes other pixels, as another library might; every rank then takes its time to paint,
-so that all get something to do).
+`--decode auto` is for few ranks, too. WHAT: "nothing", "other" (another file under the same name),
+"none" (no such file), "late" (says nothing), or "drift" (decodes other pixels, as another library
+might; every rank then takes its time to paint, so that all get something to do).
 """
 
 import os
@@ -14,6 +14,7 @@ import numpy as np
 
 from fastvid.__main__ import run
 from fastvid.decode import random_access
+from fastvid.job import decoding
 from fastvid.parallel import same_input
 from fastvid.parallel.mpi.launch import launched_rank
 from fastvid.stages.repaint import Repaint
@@ -50,7 +51,8 @@ if __name__ == "__main__":
     del sys.argv[1:3]
     if what == "drift":
         mock.patch.object(Repaint, "paint", _paint_slowly).start()
-    if launched_rank(os.environ) == int(rank):
+    mock.patch.object(decoding, "_COMPUTING_DECODES", 0.0).start()
+    if launched_rank(os.environ) == int(rank) and what != "nothing":
         if what == "drift":
             mock.patch.object(random_access.FilmReader, "read", _drift).start()
         else:
