@@ -169,10 +169,10 @@ def test_segments_never_cross_a_cut_and_none_is_dropped() -> None:
     assert found == [(0, 4, True), (4, 1, False), (5, 1, True), (6, 4, True)]
 
 
-def test_segments_are_as_short_at_the_end_as_they_are_dealt() -> None:
-    """Two ranks: a third of what is left, rounded down."""
+def test_segments_are_as_short_as_they_are_dealt() -> None:
+    """Two ranks: longer by one every four frames; at the end a third of what is left."""
     lengths = [one.length for one in dealt_segments([12, 1, 9], SegmentLengths(4, 22, 2))]
-    assert lengths == [4, 4, 4, 1, 3, 2, 1, 1, 1, 1]
+    assert lengths == [1, 1, 1, 1, 2, 2, 3, 1, 1, 3, 2, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
