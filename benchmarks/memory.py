@@ -1,6 +1,7 @@
 """Memory and processor time of the ranks: both must not depend on the length of the video.
 
     python benchmarks/memory.py --json memory.json
+    python benchmarks/memory.py --parts sleeping --size 3840x2160 --discard-frames
 
 Real frames of 1280x720 travel, computing is sleeping. The same once for real, at a small size. Then
 one rank computes while others wait. The method is in benchmarks/README.md.
@@ -11,12 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.arguments import numbers_of
-from harness.clips import make_clip
+from harness.arguments import numbers_of, size_of, words_among
+from harness.clips import make_clip, repeated
 from harness.emulation import COSTS_FORM, Costs, costs_of
 from harness.point import PointSettings, start_point
 from harness.result import Bar, Figure, add_json_option, measured, write_result
 
+PARTS = ("sleeping", "computing", "waiting")
 SIZE = (1280, 720)
 REAL_SIZE = (160, 90)
 # One segment: one rank computes for about so long, all others wait.
@@ -31,21 +33,12 @@ def main() -> int:
     parsed = _parse()
     figures = [
         figure
-        for name, size in (("sleeping", SIZE), ("computing", REAL_SIZE))
+        for name, size in (("sleeping", parsed.size), ("computing", REAL_SIZE))
+        if name in parsed.parts
         for figure in _peaks(parsed, name, size)
     ]
-    waiting = _waiting(parsed)
-    sys.stdout.write(
-        f"share of a core that a waiting rank uses (bar {WAITING_BAR:.0%}): "
-        + ", ".join(f"{share:.2%}" for share in waiting)
-        + "\n"
-    )
-    figures += [
-        Figure(
-            "waiting", share, "of a core", {"waiting rank": number}, bar=Bar(at_most=WAITING_BAR)
-        )
-        for number, share in enumerate(waiting, start=1)
-    ]
+    if "waiting" in parsed.parts:
+        figures += _shares_of_waiting(parsed)
     write_result(parsed.json, measured("memory", parsed, figures))
     return 0
 
@@ -88,6 +81,22 @@ def _peaks(parsed: argparse.Namespace, how: str, size: tuple[int, int]) -> list[
     ]
 
 
+def _shares_of_waiting(parsed: argparse.Namespace) -> list[Figure]:
+    """Measures what waiting takes and prints it."""
+    waiting = _waiting(parsed)
+    sys.stdout.write(
+        f"share of a core that a waiting rank uses (bar {WAITING_BAR:.0%}): "
+        + ", ".join(f"{share:.2%}" for share in waiting)
+        + "\n"
+    )
+    return [
+        Figure(
+            "waiting", share, "of a core", {"waiting rank": number}, bar=Bar(at_most=WAITING_BAR)
+        )
+        for number, share in enumerate(waiting, start=1)
+    ]
+
+
 def _waiting(parsed: argparse.Namespace) -> list[float]:
     """The share of a core of each rank that has nothing to do but wait, rank 0 left out."""
     costs = Costs(0.0, _WAIT_S / _WAIT_FRAMES, 0.0)
@@ -99,7 +108,9 @@ def _waiting(parsed: argparse.Namespace) -> list[float]:
 def _point(
     parsed: argparse.Namespace, size: tuple[int, int], frames: int, costs: Costs, real: bool = False
 ) -> dict[str, Any]:
-    clip = make_clip(size, frames)
+    shortest = min(parsed.frames[0], frames)
+    # As long as it takes, of the frames of the shortest one: large ones take long to make.
+    clip = repeated(make_clip(size, shortest), frames // shortest)
     return start_point(
         PointSettings(
             clip=str(clip),
@@ -112,6 +123,7 @@ def _point(
             leader_computes=real,
             digest=False,
             real=real,
+            discard=parsed.discard_frames,
         ),
         parsed.ranks,
     )
@@ -120,6 +132,15 @@ def _point(
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ranks", type=int, default=4)
+    parser.add_argument(
+        "--parts", type=words_among(PARTS), default=list(PARTS), help=f"of {','.join(PARTS)}"
+    )
+    parser.add_argument(
+        "--size", type=size_of, default=SIZE, metavar="WxH", help="of frames without computing"
+    )
+    parser.add_argument(
+        "--discard-frames", action="store_true", help="as the job's option: less room is needed"
+    )
     parser.add_argument(
         "--frames",
         type=numbers_of,

@@ -41,6 +41,32 @@ def make_clip(size: tuple[int, int], frames: int, key_interval: int = _KEY_INTER
     return part.rename(path)
 
 
+def repeated(clip: Path, times: int) -> Path:
+    """The same film so many times in a row, its packets copied; made once and kept."""
+    import av
+
+    if times == 1:
+        return clip
+    path = clip.with_stem(f"{clip.stem}-x{times}")
+    if path.exists():
+        return path
+    part = path.with_suffix(".part.mp4")
+    with av.open(str(part), "w") as container:
+        stream, shift = None, 0
+        for _ in range(times):
+            with av.open(str(clip)) as source:
+                film = source.streams.video[0]
+                stream = stream or container.add_stream_from_template(film)
+                for packet in source.demux(film):
+                    if packet.pts is None or packet.dts is None:
+                        continue
+                    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                    packet.stream = stream
+                    container.mux(packet)
+                shift += film.duration or 0
+    return part.rename(path)
+
+
 def demo_clip(size: str, frames: int) -> Path:
     """The program's own generated clip, WIDTHxHEIGHT; made once and kept."""
     path = CACHE / f"demo-{size}-{frames}.mp4"

@@ -62,6 +62,7 @@ class PointSettings:
     leader_encodes: it encodes what it has time for. digest: hash all frames. watch_threads: measure
     the processor time of rank 0's threads. real: the stages compute instead of sleeping for their
     costs. bands: in which the temporal pass takes a frame, None for what suits its size.
+    discard: frames are freed once they are encoded.
     """
 
     clip: str
@@ -82,6 +83,7 @@ class PointSettings:
     watch_threads: bool = False
     real: bool = False
     bands: int | None = None
+    discard: bool = False
 
     def options(self) -> StylizeOptions:
         """The options of the job."""
@@ -102,6 +104,7 @@ class PointSettings:
             preset=self.preset,
             decode=self.decode,
             threads=1,
+            discard_frames=self.discard,
             restart=True,
             overwrite=True,
             **chosen,
