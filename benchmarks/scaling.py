@@ -16,76 +16,24 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fastvid.parallel.mpi.launch import launched_rank, launched_size
-from fastvid.stages.overlap import Overlap
 from harness.arguments import numbers_of, size_of, sizes_of, words_among
 from harness.carry import CARRIED_SIZES, PRESETS, WAYS, How, carry_figures, print_table
 from harness.clips import make_clip
-from harness.emulation import COSTS_FORM, Costs, costs_of, uneven_cuts
+from harness.emulation import COSTS_FORM, costs_of, uneven_cuts
 from harness.network_hosts import HostsUnavailable, NetworkHosts
 from harness.point import PointSettings, read_point, run_point, start_point
 from harness.result import Bar, Figure, add_json_option, measured, write_result
+from harness.scaling_cases import CASES, DEFAULT_CASES
 from harness.scaling_report import check_can_draw, format_row, heading, plot_efficiency
 from harness.spans import draw_timeline, shares
 
 _SIZE = "640x360"
 _FRAMES_MAX = 1920
-_FRAMES_A_RANK = 60
-# A recurrent model of Fast Artistic Videos at 640x360: everything is in the recursion.
-_RECURRENT = Costs(0.0, 0.0, 1.9)
-_DEFAULT_COSTS = Costs()
-
-
-@dataclass(frozen=True)
-class Case:
-    """A kind of video on a kind of cluster. bars: number of ranks to the efficiency wanted.
-    pipeline: of a recurrent model, None for a frame model."""
-
-    title: str
-    bars: dict[int, float]
-    costs: Costs = _DEFAULT_COSTS
-    shots: int = 1
-    slow: bool = False
-    pipeline: str | None = None
-    frames_a_rank: int = _FRAMES_A_RANK
-
-
-CASES = {
-    "uncut": Case("one uncut shot", {16: 0.90, 64: 0.80}),
-    "shots": Case("26 shots of uneven length", {16: 0.90, 64: 0.80}, shots=26),
-    "slow": Case("uncut, one rank in four at half speed", {16: 0.85, 64: 0.75}, slow=True),
-    "light": Case(
-        "uncut, the bundled styles' costs", {16: 0.88, 64: 0.70}, costs=Costs(0.08, 0.24, 0.004)
-    ),
-    # 12 times as fast as one rank. One stretch a rank, of the default length.
-    "recurrent": Case(
-        "uncut, a recurrent model, --pipeline overlap",
-        {16: 12 / 16},
-        costs=_RECURRENT,
-        pipeline="overlap",
-        frames_a_rank=Overlap.segment,
-    ),
-    "recurrent-shots": Case(
-        "26 shots, a recurrent model, --pipeline exact",
-        {},
-        costs=_RECURRENT,
-        shots=26,
-        pipeline="exact",
-    ),
-    "recurrent-exact": Case(
-        "uncut, a recurrent model, --pipeline exact",
-        {},
-        costs=_RECURRENT,
-        pipeline="exact",
-        frames_a_rank=4,
-    ),
-}
-# The others take half an hour and more.
-_DEFAULT_CASES = [name for name, case in CASES.items() if case.pipeline is None]
 
 
 def main() -> int:
@@ -159,7 +107,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ranks", type=numbers_of, default=[2, 4, 8, 16, 32, 64])
     parser.add_argument(
-        "--cases", type=words_among(CASES), default=_DEFAULT_CASES, help=f"of {','.join(CASES)}"
+        "--cases", type=words_among(CASES), default=DEFAULT_CASES, help=f"of {','.join(CASES)}"
     )
     parser.add_argument(
         "--cost",
@@ -181,6 +129,17 @@ def _parse() -> argparse.Namespace:
         help="sizes for which it is measured how many frames a "
         "second rank 0 alone can carry ('' for none)",
     )
+    _add_how(parser)
+    add_json_option(parser)
+    parser.add_argument("--plot", type=Path, help="a .png file")
+    parser.add_argument(
+        "--timeline", type=Path, help="a .png file; case and number of ranks are added to its name"
+    )
+    return parser.parse_args()
+
+
+def _add_how(parser: argparse.ArgumentParser) -> None:
+    """The options of where and how the job is run."""
     parser.add_argument(
         "--hosts",
         type=int,
@@ -213,12 +172,6 @@ def _parse() -> argparse.Namespace:
         help="nice value of the ranks; below 0 (as "
         "root) they need not wait for what else runs on this machine",
     )
-    add_json_option(parser)
-    parser.add_argument("--plot", type=Path, help="a .png file")
-    parser.add_argument(
-        "--timeline", type=Path, help="a .png file; case and number of ranks are added to its name"
-    )
-    return parser.parse_args()
 
 
 def _carried(parsed: argparse.Namespace) -> list[dict[str, Any]]:

@@ -10,16 +10,15 @@ import queue
 import time
 from collections.abc import Sequence
 
-import numpy as np
-
 from fastvid.decode.film_index import SourceIndex
 from fastvid.parallel import messages, segment_messages
+from fastvid.parallel.boundaries import Incoming, Outgoing
 from fastvid.parallel.dealer import NOBODY
 from fastvid.parallel.dispatch import receives
 from fastvid.parallel.encoding_worker import EncodingWorker
 from fastvid.parallel.engine.engine import Engine
 from fastvid.parallel.engine.reading import FoundCuts, SegmentReadingThread
-from fastvid.parallel.engine.task import LastFrame, LastRows, PartlyFinished, Place, Task
+from fastvid.parallel.engine.task import LastFrame, LastRows, Place, Task
 from fastvid.parallel.engine.threads import Failed
 from fastvid.parallel.mpi.communicator import Communicator
 from fastvid.parallel.mpi.waiting import LONGEST_SLEEP_S, TRANSFER_SLEEP_S
@@ -67,14 +66,7 @@ class Worker:
         self._reading: SegmentReadingThread | None = None
         self._reading_frames = 0
         self._done: dict[int, Task] = {}
-        self._successors: dict[int, int] = {}
-        # The last frames of segments, or parts of them, whose successors are not known yet.
-        self._last_frames: dict[int, list[LastRows]] = {}
-        # The frames before segments that are not here yet, and those of which parts are.
-        self._early_boundaries: dict[int, np.ndarray] = {}
-        self._arriving: dict[int, PartlyFinished] = {}
-        # Of the segments whose boundary frame is known in part: that part.
-        self._known_boundaries: dict[int, segment_messages.Boundary] = {}
+        self._incoming, self._outgoing = Incoming(engine), Outgoing(comm)
         self._present: set[int] = set()
         self._expects_until = 0.0
         self._encoding = EncodingWorker(comm, engine)
@@ -83,7 +75,7 @@ class Worker:
             receives(messages.FindCuts, self._find_cuts),
             receives(segment_messages.Segment, self._take_on),
             receives(segment_messages.Read, self._read),
-            receives(segment_messages.Successor, self._note_successor),
+            receives(segment_messages.Successor, self._outgoing.note_successor),
             receives(segment_messages.Coming, self._expect_boundary),
             receives(segment_messages.Boundary, self._take_boundary),
             receives(segment_messages.Fetch, self._deliver),
@@ -99,11 +91,8 @@ class Worker:
             except queue.Empty:
                 break
             active = True
-            if isinstance(event, LastFrame):
-                event = LastRows(event.segment, 0, event.image, 0)
-            if isinstance(event, LastRows):
-                self._last_frames.setdefault(event.segment, []).append(event)
-                self._hand_over(event.segment)
+            if isinstance(event, LastFrame | LastRows):
+                self._outgoing.finished(event)
             elif isinstance(event, Task):
                 self._finish(event)
             else:
@@ -172,60 +161,16 @@ class Worker:
     def _begin(self, task: Task) -> None:
         self._present.add(task.index)
         self._engine.add(task)
-        boundary = self._early_boundaries.pop(task.index, None)
-        if boundary is not None:
-            self._hand_boundary(task.index, boundary)
-        elif task.index in self._arriving:
-            self._hand_rows(task.index)
+        self._incoming.begin(task.index)
 
     # -- boundary frames come and go -------------------------------------------------------------
 
     def _take_boundary(self, boundary: segment_messages.Boundary) -> None:
-        if boundary.styles:
-            self._known_boundaries[boundary.segment] = boundary
-            return
-        self._expects_until = 0.0
-        segment, image = boundary.segment, boundary.image
-        present = segment in self._present
-        if boundary.height:
-            if not self._add_rows(boundary):
-                if present:
-                    self._hand_rows(segment)
-                return
-            image = self._arriving.pop(segment).image
-        if present:
-            self._hand_boundary(segment, image)
-            self._announce(segment, 1)
-        else:
-            self._early_boundaries[segment] = image
-
-    def _add_rows(self, boundary: segment_messages.Boundary) -> bool:
-        """Adds a part of a frame to what is here of it; whether it is whole now."""
-        styles, count, *rest = boundary.image.shape
-        if boundary.first == 0:
-            whole = np.empty((styles, boundary.height, *rest), boundary.image.dtype)
-            self._arriving[boundary.segment] = PartlyFinished(whole)
-        arriving = self._arriving[boundary.segment]
-        assert arriving.rows == boundary.first
-        stop: int = boundary.first + count
-        arriving.image[:, boundary.first : stop] = boundary.image
-        arriving.rows = stop
-        return stop == boundary.height
-
-    def _hand_rows(self, segment: int) -> None:
-        """Hands what is here of the frame before a segment to the engine, unless some styles come
-        from elsewhere."""
-        if segment not in self._known_boundaries:
-            self._engine.hand_rows(segment, self._arriving[segment])
-
-    def _hand_boundary(self, segment: int, image: np.ndarray) -> None:
-        """Hands the frame before a segment to the engine; styles of which an earlier run has it
-        take that one."""
-        known = self._known_boundaries.pop(segment, None)
-        if known is not None:
-            image = image.copy()  # its owner delivers it as it is
-            image[list(known.styles)] = known.image
-        self._engine.hand_boundary(segment, image)
+        present = boundary.segment in self._present
+        if not boundary.styles:
+            self._expects_until = 0.0
+        if self._incoming.take(boundary, present) and present:
+            self._announce(boundary.segment, 1)
 
     def _expect_boundary(self, coming: segment_messages.Coming) -> None:
         self._expects_until = time.monotonic() + _EXPECT_S
@@ -237,7 +182,7 @@ class Worker:
 
         hops: how many hand-overs away that frame is.
         """
-        successor = self._successors.get(segment, NOBODY)
+        successor = self._outgoing.successor(segment)
         if self._comm.rung_by_all:
             return
         if (
@@ -247,24 +192,6 @@ class Worker:
             and self._engine.only_blends_left(segment)
         ):
             self._comm.send(successor, segment_messages.Coming(segment + 1, hops + 1))
-
-    def _note_successor(self, successor: segment_messages.Successor) -> None:
-        self._successors[successor.segment] = successor.rank
-        self._hand_over(successor.segment)
-
-    def _hand_over(self, segment: int) -> None:
-        """Sends what is finished of the last frame of a segment on, if its successor is known."""
-        if segment not in self._successors or segment not in self._last_frames:
-            return
-        successor = self._successors[segment]
-        for rows in self._last_frames.pop(segment):
-            if successor != NOBODY:
-                boundary = segment_messages.Boundary(
-                    segment + 1, rows.image, rows.first, rows.height
-                )
-                self._comm.send(successor, boundary)
-            if rows.first + rows.image.shape[1] == rows.height or not rows.height:
-                del self._successors[segment]
 
     # -- results go out --------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ files             files that are whole or not there, one message where a disk is
                   sends what was written on its way to the disk
 staging           a film copied to the disk of a host
 log_file          a log that nobody has to wait for
+job_script        what the script that has started the job is told
 streams           output that does not end a run when its reader goes away
 threads           a channel and a thread; `readahead`: an iterator that runs ahead in one
 ending, awake     leaving a block in time whatever hangs; time without that of a suspended host

@@ -69,16 +69,20 @@ def test_killed_near_the_end_and_continued_by_others(
 
 
 @pytest.mark.parametrize("ranks", [1, 3])
-def test_segments_are_shorter_at_the_end(
+def test_segments_are_shorter_at_the_beginning_and_the_end(
     ranks: int, cut_clip: Clip, tiny_style: Path, expected: np.ndarray, tmp_path: Path
 ) -> None:
-    """On three ranks a 4.5th of what is left, at most five and within shots of 12, 1 and 17."""
+    """On three ranks longer by one every six frames, then a 4.5th of what is left, at most five and
+    within shots of 12, 1 and 17."""
     words = command(cut_clip, tiny_style, tmp_path / "out.mkv", "--codec", "ffv1")
     finished = run_fastvid(*words, ranks=ranks)
     assert finished.status == 0, finished.stderr
     frames, rows = frames_and_rows(tmp_path / "out.h5")
-    lengths = {1: [5, 5, 2, 1, 5, 5, 5, 2], 3: [5, 5, 2, 1, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1]}[ranks]
-    stops = list(accumulate(lengths))
+    lengths = {
+        1: [5, 5, 2, 1, 5, 5, 5, 2],
+        3: [*[1] * 6, 2, 2, 2, 1, 3, 3, 2, 2, *[1] * 7],
+    }
+    stops = list(accumulate(lengths[ranks]))
     assert rows == list(zip([0, *stops[:-1]], stops, strict=True))
     assert np.array_equal(frames, expected)
 

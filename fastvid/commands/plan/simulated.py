@@ -1,11 +1,15 @@
 """What moves in a job that is played through: segments, tasks, steps and ranks."""
 
-from collections.abc import Iterable, Iterator
+import heapq
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
 from fastvid.decode.frame import NO_IMAGE, Frame
+from fastvid.job.load import COMPUTE_BELOW_LOAD, ENCODE_BELOW_LOAD, RANKS_ENCODE_ALONE
 from fastvid.parallel.segments import SegmentLengths, cut_into_segments
+
+_LOAD_SINCE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,47 @@ class Rank:
     def heavy_frames_left(self) -> int:
         """Frames that are still to be painted."""
         return sum(task.segment.length - task.painted for task in self.tasks)
+
+
+class Clock:
+    """What happens when. now: seconds since the beginning."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._order = count()
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+
+    def after(self, seconds: float, event: Callable[[], None]) -> None:
+        """Calls `event` so much later; those of one moment in the order in which they came."""
+        heapq.heappush(self._due, (self.now + seconds, next(self._order), event))
+
+    def run(self) -> None:
+        """Until nothing is due any more."""
+        while self._due:
+            self.now, _, event = heapq.heappop(self._due)
+            event()
+
+
+@dataclass
+class OwnWork:
+    """What rank 0 of so many ranks does besides computing (see `fastvid.job.load`), so far.
+
+    seconds: of all of it; encoding_s: of encoding what others could encode.
+    """
+
+    ranks: int
+    seconds: float = 0.0
+    encoding_s: float = 0.0
+
+    def may_compute(self, now: float) -> bool:
+        """Whether it may be dealt a segment."""
+        return self.ranks == 1 or self.seconds / max(now, _LOAD_SINCE_S) < COMPUTE_BELOW_LOAD
+
+    def may_encode(self, now: float) -> bool:
+        """Whether it may begin a part of the video while frames are still to come."""
+        besides_s = self.seconds - self.encoding_s
+        few = self.ranks < RANKS_ENCODE_ALONE
+        return few and besides_s / max(now, _LOAD_SINCE_S) < ENCODE_BELOW_LOAD
 
 
 def dealt_segments(shots: Iterable[int], lengths: SegmentLengths) -> list[Segment]:

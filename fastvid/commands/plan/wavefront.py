@@ -6,22 +6,27 @@ besides (decode, store, encode, pass on frames) takes its time from rank 0's ste
 spare.
 """
 
-import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from itertools import count
 
 from fastvid.commands.plan.costs import Cluster, FrameCosts
 from fastvid.commands.plan.encoding import SimulatedEncoding
-from fastvid.commands.plan.simulated import PartTask, Rank, Segment, Step, Task, dealt_segments
-from fastvid.job.load import COMPUTE_BELOW_LOAD, ENCODE_BELOW_LOAD, RANKS_ENCODE_ALONE
+from fastvid.commands.plan.simulated import (
+    Clock,
+    OwnWork,
+    PartTask,
+    Rank,
+    Segment,
+    Step,
+    Task,
+    dealt_segments,
+)
 from fastvid.parallel.dealer import NOBODY, Dealer, HandOver
 
 # These mirror the program: see `parallel.worker`, `parallel.coordinator` and `job`.
 _PREFETCH_FRAMES = 1
 # The read-ahead and the segments that are announced beyond those that were asked for.
 _AHEAD_SEGMENTS = 6
-_LOAD_SINCE_S = 1.0
 # What painting gets of a core for what encoding gets (`parallel.engine.threads.ENCODING_NICE`).
 _PAINTS_BESIDES = 3.0
 
@@ -35,23 +40,23 @@ def simulate(shots: Sequence[int], costs: FrameCosts, cluster: Cluster) -> float
 
 
 class _Simulation:
-    """The state of the job at `self.now`; events are functions that are called when due."""
+    """The state of the job; events are functions that are called when due."""
 
     def __init__(self, shots: Sequence[int], costs: FrameCosts, cluster: Cluster) -> None:
         self._costs = costs
         self._cluster = cluster
         self._segments = dealt_segments(shots, cluster.segment_lengths(sum(shots)))
         self._ranks = [Rank(number, speed) for number, speed in enumerate(cluster.speeds)]
-        self._now = 0.0
-        self._order = count()
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._clock = Clock()
+        self._after = self._clock.after
         self._dealer = Dealer()
         self._decoded = 0
         self._decoding = False
         self._dealt = 0
         self._hungry = 0
         self._own_request = False
-        self._side_s = self._own_encoding_s = self._stored_until = 0.0
+        self._own = OwnWork(cluster.ranks)
+        self._stored_until = 0.0
         self._successors: dict[int, int] = {}
         # How many bands of the last frame of a segment are finished, and how many of them have
         # come to the next one.
@@ -62,7 +67,7 @@ class _Simulation:
             cluster.dealing.part_frames,
             costs.encode,
             after=self._after,
-            may_begin=self._may_encode_here,
+            may_begin=lambda: self._own.may_encode(self._clock.now),
             encodes=self._encode_here,
             shared=costs.shares_encoding and cluster.ranks > 1,
         )
@@ -71,19 +76,14 @@ class _Simulation:
         for rank in self._ranks:
             self._ask(rank)
         self._decode()
-        while self._due:
-            self._now, _, event = heapq.heappop(self._due)
-            event()
-        return max(self._now, self._side_s * self._cluster.side_share)
-
-    def _after(self, seconds: float, event: Callable[[], None]) -> None:
-        heapq.heappush(self._due, (self._now + seconds, next(self._order), event))
+        self._clock.run()
+        return max(self._clock.now, self._own.seconds * self._cluster.side_share)
 
     def _hop(self, rank: int) -> float:
         return self._cluster.dealing.hop_s if rank else 0.0
 
     def _side_work(self, seconds: float) -> None:
-        self._side_s += seconds
+        self._own.seconds += seconds
         self._ranks[0].owed_s += seconds * self._cluster.side_share
 
     # -- rank 0: decode, deal, gather ------------------------------------------------------------
@@ -117,19 +117,8 @@ class _Simulation:
         self._deal()
         self._decode()
 
-    def _may_compute_here(self) -> bool:
-        if self._cluster.ranks == 1:
-            return True
-        return self._side_s / max(self._now, _LOAD_SINCE_S) < COMPUTE_BELOW_LOAD
-
-    def _may_encode_here(self) -> bool:
-        if self._cluster.ranks >= RANKS_ENCODE_ALONE:
-            return False
-        besides_s = self._side_s - self._own_encoding_s
-        return besides_s / max(self._now, _LOAD_SINCE_S) < ENCODE_BELOW_LOAD
-
     def _encode_here(self) -> float:
-        self._own_encoding_s += self._costs.encode
+        self._own.encoding_s += self._costs.encode
         self._side_work(self._costs.encode)
         paints = self._ranks[0].heavy is not None
         return 1.0 + paints * _PAINTS_BESIDES * self._cluster.side_share
@@ -148,7 +137,7 @@ class _Simulation:
 
     def _deal(self) -> None:
         self._lend_parts()
-        if self._own_request and self._may_compute_here():
+        if self._own_request and self._own.may_compute(self._clock.now):
             self._own_request = False
             self._dealer.request(0)
             self._hungry += 1
@@ -165,8 +154,8 @@ class _Simulation:
     def _gather(self, segment: Segment) -> None:
         costs = self._costs
         self._side_work(segment.length * (costs.fetch + costs.store))
-        self._stored_until = max(self._stored_until, self._now) + segment.length * costs.store
-        self._after(self._stored_until - self._now, lambda: self._store(segment))
+        self._stored_until = max(self._stored_until, self._clock.now) + segment.length * costs.store
+        self._after(self._stored_until - self._clock.now, lambda: self._store(segment))
         self._deal()
 
     def _store(self, segment: Segment) -> None:
@@ -208,7 +197,7 @@ class _Simulation:
 
     def _blend(self, rank: Rank, task: Task, place: int) -> None:
         if rank.heavy is not None:
-            rank.heavy.left_s = rank.heavy.ends_s - self._now
+            rank.heavy.left_s = rank.heavy.ends_s - self._clock.now
             rank.heavy.paused = True
         rank.blending = True
         first = task.finished + place == 0 and task.segment.begins_shot
@@ -248,7 +237,7 @@ class _Simulation:
 
     def _resume(self, rank: Rank, step: Step) -> None:
         step.paused = False
-        step.ends_s = self._now + step.left_s
+        step.ends_s = self._clock.now + step.left_s
         ends_s = step.ends_s
 
         def done() -> None:
