@@ -213,6 +213,30 @@ def lent_by(shared: SharedEncoding) -> list[tuple[int, int]]:
     return parts
 
 
+@pytest.mark.parametrize("has_time", [False, True])
+def test_rank_0_begins_a_part_once_it_is_said_to_have_time(
+    has_time: bool, plan: OutputPlan, tmp_path: Path
+) -> None:
+    """Not even the first one before: beside painting it may take until the end of the job."""
+    writer = RunWriter.create(tmp_path / "out.h5", 48, 64, {"settings": "{}"}, (), "none")
+    mine = EncodedParts(plan, PART_FRAMES)
+    gatherer = Gatherer([(writer, mine)], 1, discard=False, wake=lambda: None, may_share=True)
+    gatherer.start()
+    shared = gatherer.shared[0]
+    if has_time:
+        gatherer.leave_parts(False)
+    gatherer.expect()
+    gatherer.put(whole_film(), [frame(i)[np.newaxis] for i in range(COUNT)], [], [])
+    until(lambda: bool(writer.stored))
+    parts: list[tuple[int, int]] = []
+    deadline = time.monotonic() + TIMEOUT_S
+    while len(parts) < 2 and time.monotonic() < deadline:
+        parts += lent_by(shared)
+        time.sleep(0.01)
+    assert parts[0] == ((5, 10) if has_time else (0, 5))
+    gatherer.cancel()
+
+
 def test_rank_0_encodes_what_does_not_come_back(plan: OutputPlan, tmp_path: Path) -> None:
     """One part comes whole, one is given back after some bytes, in an order that is not theirs."""
     writer = RunWriter.create(tmp_path / "out.h5", 48, 64, {"settings": "{}"}, (), "none")
