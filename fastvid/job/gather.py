@@ -87,8 +87,7 @@ class Gatherer:
             for style, feed in enumerate(self._feeds)
             if may_share and not outputs[style][1].plan.is_folder
         }
-        # Until somebody says that the encoders here have time: a part that they have begun nobody
-        # else can take.
+        # Until it is said that there is time: what the encoders here have begun nobody can take.
         for style in self.shared:
             self._feeds[style].leave_parts(True)
 
