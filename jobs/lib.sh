@@ -179,13 +179,15 @@ _watch_launcher() {
         sleep 1
         [[ ! -s $FASTVID_MET ]] || continue
         if ((SECONDS - asked >= MEET_S)); then
-            _ask_hosts
-            [[ ! -s $_lost || ! -s $_answered ]] || break
-            : >"$_lost"
+            _ask_hosts "$_state/watch"
+            if [[ -s $_state/watch.lost && -s $_state/watch.answered ]]; then
+                echo "$_state/watch" >"$_state/known"
+                break
+            fi
             asked=$SECONDS
         fi
     done
-    [[ -s $_lost ]] || sleep "$LAUNCHER_S"
+    [[ -s $_state/known ]] || sleep "$LAUNCHER_S"
     kill -s KILL "$launcher" 2>/dev/null || true
 }
 
@@ -196,7 +198,7 @@ _run() {
     child=$!
     if [[ -n ${FASTVID_LEFT:-} ]]; then
         local file
-        for file in "$FASTVID_LEFT" "$FASTVID_MET" "$_lost"; do : >"$file"; done
+        for file in "$FASTVID_LEFT" "$FASTVID_MET" "$_state/known"; do : >"$file"; done
         _watch_launcher "$child" &
         watcher=$!
     fi
@@ -241,14 +243,14 @@ _answers() {
     fi </dev/null >/dev/null 2>&1
 }
 
-# Asks all hosts at a time whether they answer; the files $_answered and $_lost then have a
-# HOST:RANKS a line.
+# _ask_hosts FILES: asks all hosts at a time whether they answer; FILES.answered and FILES.lost then
+# have a HOST:RANKS a line.
 _ask_hosts() {
     local spec each asking=()
-    : >"$_answered"
-    : >"$_lost"
+    : >"$1.answered"
+    : >"$1.lost"
     for spec in ${hosts//,/ }; do
-        if _answers "${spec%:*}"; then echo "$spec" >>"$_answered"; else echo "$spec" >>"$_lost"; fi &
+        if _answers "${spec%:*}"; then echo "$spec" >>"$1.answered"; else echo "$spec" >>"$1.lost"; fi &
         asking+=("$!")
     done
     for each in ${asking[@]+"${asking[@]}"}; do
@@ -260,29 +262,31 @@ _ask_hosts() {
 # Takes hosts off the job that do not answer any more. Fails if none does; if all do it was something
 # else, unless a rank was silent: a network may come back.
 _drop_lost_hosts() {
-    # The watch may have asked them.
-    [[ -s $_lost ]] || _ask_hosts
-    [[ $hosts == *,* && -s $_answered && (-s $_lost || $status == "$EX_SILENT") ]] || return 1
-    local spec left='' lost='' ranks=0
+    local spec left='' lost='' ranks=0 files
+    # The watch may know already.
+    files=$(<"$_state/known")
+    if [[ -z $files ]]; then
+        files=$_state/after
+        _ask_hosts "$files"
+    fi
+    [[ $hosts == *,* && -s $files.answered ]] || return 1
+    [[ -s $files.lost || $status == "$EX_SILENT" ]] || return 1
     for spec in ${hosts//,/ }; do # in their order: rank 0 stays where it was
-        if grep -qxF "$spec" "$_answered"; then
+        if grep -qxF "$spec" "$files.answered"; then
             left+=${left:+,}$spec
             ranks=$((ranks + ${spec##*:}))
         else
             lost+=${lost:+, }${spec%:*}
         fi
     done
-    [[ -n $lost ]] || lost='a rank, though all hosts answer'
+    local how="$ranks ranks on the other hosts"
+    [[ -n $lost ]] || lost='a rank, though all hosts answer' how="the same $ranks"
     if ((losses >= ${FASTVID_MAX_LOSSES:-10})); then
         say "lost $lost; not going on after $losses losses (FASTVID_MAX_LOSSES)."
         return 1
     fi
     losses=$((losses + 1))
-    if [[ -s $_lost ]]; then
-        say "lost $lost; going on with $ranks ranks on the other hosts."
-    else
-        say "lost $lost; going on with the same $ranks."
-    fi
+    say "lost $lost; going on with $how."
     launch_ranks "$ranks" "$left"
 }
 
@@ -317,11 +321,10 @@ run_fastvid() {
     _listen
     local losses=0
     if _several_hosts; then
-        _folder_of_job=$(mktemp -d -t fastvid-job.XXXXXX) || exit
-        trap 'rm -rf "$_folder_of_job"' EXIT
+        _state=$(mktemp -d -t fastvid-job.XXXXXX) || exit
+        trap 'rm -rf "$_state"' EXIT
         [[ -n $hosts || -z ${SLURM_TASKS_PER_NODE:-} ]] || _hosts_of_slurm
-        _answered=$_folder_of_job/answered _lost=$_folder_of_job/lost
-        export FASTVID_LEFT=$_folder_of_job/left FASTVID_MET=$_folder_of_job/met
+        export FASTVID_LEFT=$_state/left FASTVID_MET=$_state/met
     fi
     while :; do
         arguments=()
