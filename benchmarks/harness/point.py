@@ -167,7 +167,11 @@ def run_point(settings: PointSettings) -> int:
         leads = comm.rank == 0
         take_priority(settings.nice - _LEADER_NICE if leads and settings.nice else settings.nice)
         if settings.bands is not None:
-            mock.patch.object(bands, "band_stops", partial(_band_stops, settings.bands)).start()
+            count = settings.bands
+            chosen = mock.patch.object(
+                bands, "band_stops", lambda height, width: bands.equal_stops(height, count)
+            )
+            chosen.start()
         speeds = rank_speeds(comm.size, settings.slow)
         make_stages = partial(_stages, settings, speeds[comm.rank])
         began, cpu_before = time.monotonic(), _cpu_seconds()
@@ -189,10 +193,6 @@ def run_point(settings: PointSettings) -> int:
         sys.stderr.write(f"rank {comm.rank}: {traceback.format_exc()}")
         comm.abort(1)
     return 0
-
-
-def _band_stops(count: int, height: int, width: int) -> list[int]:
-    return [height * (number + 1) // count for number in range(count)]
 
 
 def _stages(settings: PointSettings, speed: float, setup: JobSetup) -> Stages[Any]:

@@ -36,28 +36,38 @@ class EyesStep:
         )
         return self.sphere.joined([step.apply(now, before) for step, now, before in eyes])
 
-    def apply_rows(
-        self,
-        painted: np.ndarray,
-        previous_output: np.ndarray,
-        first: int,
-        stop: int,
-        finished: np.ndarray,
-    ) -> None:
-        """As `TemporalStep.apply_rows`; the eyes lie beside each other, or one below the other, so
-        that the previous frame is needed as a whole, and for the first rows all are made."""
-        if first == 0:
-            finished[...] = self.apply(painted, previous_output)
-
-    def rows_needed(self, first: int, stop: int) -> int:
-        """As `TemporalStep.rows_needed`: all."""
-        return sum(len(step.gate) for step in self.steps)
-
 
 # A painting with eyes that agree, from one whose eyes were painted each on its own.
 Agreeing = Callable[[np.ndarray], np.ndarray]
 # What a frame's pass takes: of one picture, or of two eyes.
 FilterStep = TemporalStep | EyesStep
+
+
+def rows_needed(steps: Sequence[FilterStep], first: int, stop: int) -> int | None:
+    """As `TemporalStep.rows_needed`, for all of these; None if there are eyes, which lie beside
+    each other, or one below the other: they take frames as a whole."""
+    flat = [step for step in steps if isinstance(step, TemporalStep)]
+    if len(flat) < len(steps):
+        return None
+    return max((step.rows_needed(first, stop) for step in flat), default=0)
+
+
+def apply_rows(
+    steps: Sequence[FilterStep],
+    painted: np.ndarray,
+    previous_output: np.ndarray,
+    first: int,
+    stop: int,
+    finished: np.ndarray,
+) -> None:
+    """As `TemporalStep.apply_rows`, in each style: (styles, H, W, 3) uint8 RGB. steps: one for
+    each, none where nothing is kept of the past."""
+    if not steps:
+        finished[:, first:stop] = painted[:, first:stop]
+        return
+    for step, now, before, into in zip(steps, painted, previous_output, finished, strict=True):
+        assert isinstance(step, TemporalStep)  # `rows_needed` has told
+        step.apply_rows(now, before, first, stop, into)
 
 
 def plan_filter(

@@ -78,9 +78,9 @@ class RowStages(Stages[P], Protocol[P]):
     """Stages whose temporal pass may go through a frame from the top to the bottom, some rows at a
     time, so that the next frame can be begun before this one is finished."""
 
-    def rows_needed(self, motion: Motion[P], first: int, stop: int) -> int:
-        """Up to which row the finished frame before must be known for the rows [first, stop); all
-        of its rows where it can't be told."""
+    def rows_needed(self, motion: Motion[P], first: int, stop: int) -> int | None:
+        """Up to which row the finished frame before must be known for the rows [first, stop); None
+        where the frame must be taken as a whole, by `blend`."""
 
     def blend_rows(
         self,

@@ -12,7 +12,7 @@ from fastvid.regions.compose import compose, dampened, same_look
 from fastvid.regions.looks import Layout, Look, lay_out
 from fastvid.regions.planes import split
 from fastvid.sphere.projection import Sphere
-from fastvid.stages.eyes import EyesStep, FilterStep, weights_of_eyes
+from fastvid.stages.eyes import EyesStep, FilterStep, apply_rows, rows_needed, weights_of_eyes
 from fastvid.stages.interface import Motion, PendingBatch
 from fastvid.stages.repaint import Repaint
 from fastvid.stages.settings import PictureSettings, eye_to_eye
@@ -134,9 +134,11 @@ class RegionalRepaint:
             ]
         )
 
-    def rows_needed(self, motion: Motion[tuple[FilterStep, ...]], first: int, stop: int) -> int:
+    def rows_needed(
+        self, motion: Motion[tuple[FilterStep, ...]], first: int, stop: int
+    ) -> int | None:
         """See `fastvid.stages.interface.RowStages`."""
-        return max((step.rows_needed(first, stop) for step in motion.prepared), default=0)
+        return rows_needed(motion.prepared, first, stop)
 
     def blend_rows(
         self,
@@ -148,13 +150,7 @@ class RegionalRepaint:
         finished: np.ndarray,
     ) -> None:
         """See `fastvid.stages.interface.RowStages`."""
-        if not motion.prepared:
-            finished[:, first:stop] = painted[:, first:stop]
-            return
-        for step, now, before, into in zip(
-            motion.prepared, painted, previous, finished, strict=True
-        ):
-            step.apply_rows(now, before, first, stop, into)
+        apply_rows(motion.prepared, painted, previous, first, stop, finished)
 
     def kept_weights(self, frame: np.ndarray) -> np.ndarray | None:
         """See `fastvid.stages.interface.WeighingStages`."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastvid.motion.source import MotionSource
 from fastvid.sphere.painting import painter_of
-from fastvid.stages.eyes import EyeToEye, FilterStep, plan_filter
+from fastvid.stages.eyes import EyeToEye, FilterStep, apply_rows, plan_filter, rows_needed
 from fastvid.stages.interface import Motion
 from fastvid.stages.settings import PictureSettings, estimated_motion, eye_to_eye
 from fastvid.style.looks import keep_colors, mix
@@ -96,9 +96,9 @@ class Repaint:
             [step.apply(now, before) for now, before in zip(painted, previous, strict=True)]
         )
 
-    def rows_needed(self, motion: Motion[FilterStep | None], first: int, stop: int) -> int:
+    def rows_needed(self, motion: Motion[FilterStep | None], first: int, stop: int) -> int | None:
         """See `fastvid.stages.interface.RowStages`."""
-        return 0 if motion.prepared is None else motion.prepared.rows_needed(first, stop)
+        return rows_needed([] if motion.prepared is None else [motion.prepared], first, stop)
 
     def blend_rows(
         self,
@@ -110,11 +110,8 @@ class Repaint:
         finished: np.ndarray,
     ) -> None:
         """See `fastvid.stages.interface.RowStages`."""
-        if motion.prepared is None:
-            finished[:, first:stop] = painted[:, first:stop]
-            return
-        for now, before, into in zip(painted, previous, finished, strict=True):
-            motion.prepared.apply_rows(now, before, first, stop, into)
+        steps = [] if motion.prepared is None else [motion.prepared] * len(painted)
+        apply_rows(steps, painted, previous, first, stop, finished)
 
 
 class PaintedBatch:

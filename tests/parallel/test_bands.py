@@ -32,7 +32,7 @@ class Falling:
         self.blend_rows(painted, previous, motion, 0, HEIGHT, finished)
         return finished
 
-    def rows_needed(self, motion: Motion[int], first: int, stop: int) -> int:
+    def rows_needed(self, motion: Motion[int], first: int, stop: int) -> int | None:
         return stop + motion.prepared
 
     def blend_rows(
@@ -126,3 +126,19 @@ def test_a_shot_of_one_frame_is_handed_over_as_a_whole() -> None:
     schedule, events = begun(task)
     assert take(schedule.next_blend) == ["7"]
     assert isinstance(events[0], LastFrame) and events[1:] == [task]
+
+
+def test_what_can_not_go_by_rows_is_taken_as_a_whole() -> None:
+    class Eyes(Falling):
+        def rows_needed(self, motion: Motion[int], first: int, stop: int) -> int | None:
+            return None
+
+    events: list[Any] = []
+    film = frames(3)
+    task = Task(0, 0, film, None)
+    schedule = Schedule(Eyes(), Condition(), events.append)
+    schedule.add(task)
+    take(schedule.next_heavy)
+    assert take(schedule.next_blend) == ["0", "1", "2"]
+    assert all(np.array_equal(*pair) for pair in zip(task.finished, expected(film), strict=True))
+    assert [type(event) for event in events] == [LastFrame, Task]

@@ -9,12 +9,11 @@ bands, several ranks at it, where one frame after the other would take each rank
 Bands of one frame are finished in order, and so are frames. The bytes are those of whole frames.
 """
 
-from bisect import bisect_right
 from typing import Any
 
 import numpy as np
 
-from fastvid.parallel.engine.task import PartlyFinished, Task
+from fastvid.parallel.engine.task import Band, PartlyFinished, Task
 from fastvid.stages.interface import Motion, RowStages
 
 # A band takes as long as some messages: less would not be worth them.
@@ -24,7 +23,11 @@ _MOST_BANDS = 32
 
 def band_stops(height: int, width: int) -> list[int]:
     """The rows behind each band of a frame; one for small frames."""
-    count = min(max(1, height * width // _BAND_PX), _MOST_BANDS)
+    return equal_stops(height, min(max(1, height * width // _BAND_PX), _MOST_BANDS))
+
+
+def equal_stops(height: int, count: int) -> list[int]:
+    """The rows behind each of so many bands, which are of one size but for a row."""
     return [height * (number + 1) // count for number in range(count)]
 
 
@@ -34,18 +37,17 @@ class BandedPass:
     def __init__(self, stages: RowStages[Any]) -> None:
         self._stages = stages
 
-    def needs(self, motion: Motion[Any], height: int, width: int) -> tuple[int, ...]:
-        """How many rows of the frame before each band takes; the last one all, so that frames are
-        finished in order. Empty for frames of one band."""
-        stops = band_stops(height, width)
-        if len(stops) == 1:
-            return ()
-        firsts = [0, *stops[:-1]]
-        needed = [
-            min(height, self._stages.rows_needed(motion, first, stop))
-            for first, stop in zip(firsts, stops, strict=True)
-        ]
-        return (*needed[:-1], height)
+    def bands(self, motion: Motion[Any], height: int, width: int) -> tuple[Band, ...]:
+        """The bands of a frame; the last one takes all of the frame before, so that frames are
+        finished in order. Empty for a frame that is taken as a whole."""
+        *stops, last = band_stops(height, width)
+        found = []
+        for first, stop in zip([0, *stops], stops, strict=False):
+            needed = self._stages.rows_needed(motion, first, stop)
+            if needed is None:
+                return ()
+            found.append(Band(stop, min(height, needed)))
+        return (*found, Band(last, height)) if found else ()
 
     @staticmethod
     def next_frame(task: Task) -> int | None:
@@ -54,12 +56,11 @@ class BandedPass:
         finished = len(task.finished)
         ready = min(len(task.motions), len(task.painted))
         for position in reversed(range(finished, min(finished + len(task.begun) + 1, ready))):
-            needs = task.needs[position]
-            if not needs:
+            if not task.bands[position]:
                 if position == finished and not task.begun and task.past_is_known():
                     return position
                 continue
-            if _known_rows(task, position - 1) >= needs[_band(task, position)]:
+            if _known_rows(task, position - 1) >= _next_band(task, position).needed:
                 return position
         return None
 
@@ -72,22 +73,18 @@ class BandedPass:
             task.begun.append(PartlyFinished(np.empty_like(painted)))
         frame = task.begun[place]
         first = frame.rows
-        stop = band_stops(*painted.shape[1:3])[_band(task, position)]
+        stop = _next_band(task, position).stop
         previous = _image(task, position - 1)
         self._stages.blend_rows(painted, previous, motion, first, stop, frame.image)
         frame.rows = stop
         return first, frame
 
 
-def _band(task: Task, position: int) -> int:
-    """The number of a frame's next band."""
+def _next_band(task: Task, position: int) -> Band:
+    """The first band of a frame that is not finished."""
     place = position - len(task.finished)
     rows = task.begun[place].rows if place < len(task.begun) else 0
-    painted = task.painted[position]
-    assert painted is not None
-    height, width = painted.shape[1:3]
-    band: int = bisect_right(band_stops(height, width), rows)
-    return band
+    return next(band for band in task.bands[position] if band.stop > rows)
 
 
 def _known_rows(task: Task, position: int) -> int:

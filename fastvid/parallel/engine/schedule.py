@@ -100,7 +100,7 @@ class Schedule:
                 if task.can_blend():
                     return _step(Stage.BLEND, task, len(task.finished), self._blend)
             elif (position := self._banded.next_frame(task)) is not None:
-                blends = self._blend_band if task.needs[position] else self._blend
+                blends = self._blend_band if task.bands[position] else self._blend
                 return _step(Stage.BLEND, task, position, blends)
         return None
 
@@ -124,7 +124,7 @@ class Schedule:
         """Reports a segment whose frames are all finished."""
         with self._lock:
             self._tasks.remove(task)
-        if not (task.needs and task.needs[-1]):  # else its bands were reported
+        if not (task.bands and task.bands[-1]):  # else its bands were reported
             self._report(LastFrame(task.index, task.finished[-1]))
         self._report(task)
 
@@ -140,8 +140,8 @@ class Schedule:
                 motion = self._stages.motion(task.frames[position], previous, task.start + position)
             weights = self._weighing.kept_weights(task.frames[position]) if self._weighing else None
             if self._banded is not None:
-                needs = motion and self._banded.needs(motion, *task.frames[position].shape[:2])
-                task.needs.append(needs or ())
+                bands = motion and self._banded.bands(motion, *task.frames[position].shape[:2])
+                task.bands.append(bands or ())
         if weights is not None:
             task.weights.append(weights)
         task.motions.append(motion)

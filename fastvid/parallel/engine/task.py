@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,6 +82,13 @@ class LastRows:
     height: int
 
 
+class Band(NamedTuple):
+    """Some rows of a frame, up to `stop`. needed: so many rows of the frame before it takes."""
+
+    stop: int
+    needed: int
+
+
 @dataclass
 class PartlyFinished:
     """A finished frame, as far as it is: (styles, H, W, 3), of which so many rows count."""
@@ -96,8 +103,8 @@ class Task:
 
     frames: its input images. halo: the input image before them, None where the segment begins its
     shot. boundary: the finished frame before the segment, once it is there; arriving: as long as
-    only some of its rows are. needs: of each frame with a motion, how many rows of the frame before
-    its bands take; none where the temporal pass takes frames as a whole. begun: the frames behind
+    only some of its rows are. bands: of each frame whose motion is known, from the top; none where
+    the temporal pass takes it as a whole. begun: the frames behind
     those that are finished, which are so in part. warm_up: so many of the
     frames come before the segment, for it to warm up without its past, and the segment waits for
     its correction; `start` is the first of all frames. group: segments of one stretch have the
@@ -113,7 +120,7 @@ class Task:
     arriving: PartlyFinished | None = None
     warm_up: int = 0
     group: int = -1
-    needs: list[tuple[int, ...]] = field(default_factory=list)
+    bands: list[tuple[Band, ...]] = field(default_factory=list)
     begun: list[PartlyFinished] = field(default_factory=list)
     motions: list[Motion[Any] | None] = field(default_factory=list)
     weights: list[np.ndarray] = field(default_factory=list)
