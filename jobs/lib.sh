@@ -234,6 +234,10 @@ _hosts_of_slurm() {
     done
 }
 
+_know_hosts() {
+    [[ -n $hosts || -z ${SLURM_TASKS_PER_NODE:-} ]] || _hosts_of_slurm
+}
+
 # _answers HOST: whether a program can be started there, in the way in which ranks are.
 _answers() {
     if [[ -n ${SLURM_JOB_ID:-} ]]; then
@@ -247,6 +251,7 @@ _answers() {
 # have a HOST:RANKS a line.
 _ask_hosts() {
     local spec each asking=()
+    _know_hosts
     : >"$1.answered"
     : >"$1.lost"
     for spec in ${hosts//,/ }; do
@@ -263,6 +268,7 @@ _ask_hosts() {
 # else, unless a rank was silent: a network may come back.
 _drop_lost_hosts() {
     local spec left='' lost='' ranks=0 files
+    _know_hosts
     # The watch may know already.
     files=$(<"$_state/known")
     if [[ -z $files ]]; then
@@ -323,7 +329,6 @@ run_fastvid() {
     if _several_hosts; then
         _state=$(mktemp -d -t fastvid-job.XXXXXX) || exit
         trap 'rm -rf "$_state"' EXIT
-        [[ -n $hosts || -z ${SLURM_TASKS_PER_NODE:-} ]] || _hosts_of_slurm
         export FASTVID_LEFT=$_state/left FASTVID_MET=$_state/met
     fi
     while :; do
