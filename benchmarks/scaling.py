@@ -32,7 +32,7 @@ from harness.scaling_cases import CASES, DEFAULT_CASES
 from harness.scaling_report import check_can_draw, format_row, heading, plot_efficiency
 from harness.spans import draw_timeline, shares
 
-_SIZE = "640x360"
+_SIZE = (640, 360)
 _FRAMES_MAX = 1920
 
 
@@ -146,9 +146,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         help="network namespaces as hosts, with TCP between them, in place of one host; as root",
     )
     parser.add_argument("--rate", type=int, help="Mbit/s that each of them sends at most")
-    parser.add_argument(
-        "--size", type=size_of, default=size_of(_SIZE), metavar="WxH", help="of the frames"
-    )
+    parser.add_argument("--size", type=size_of, default=_SIZE, metavar="WxH", help="of the frames")
     parser.add_argument(
         "--bands",
         type=int,

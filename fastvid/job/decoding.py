@@ -65,8 +65,7 @@ def choose_decoding(
 
 def rank0_decodes(options: StylizeOptions, ranks: int) -> bool:
     """Whether rank 0 is to decode for so many ranks, whatever the film is like."""
-    few = ranks == 1 or _may_decode(ranks) < 1
-    return options.decode == "rank0" or (options.decode == "auto" and few)
+    return options.decode == "rank0" or (options.decode == "auto" and _may_decode(ranks) < 1)
 
 
 def leave_to_rank0(options: StylizeOptions, error: Exception) -> str:

@@ -51,9 +51,11 @@ class Rank0Load:
 
     def may_encode(self) -> bool:
         """Whether rank 0 may begin another part of the video; asked in its main thread."""
-        if self._alone or self._many:
-            return self._alone
-        return self._share(self._gatherer.storing_cpu_seconds()) < self._encode_below
+        if self._many:
+            return False
+        return self._alone or (
+            self._share(self._gatherer.storing_cpu_seconds()) < self._encode_below
+        )
 
     def _share(self, gathering_s: float) -> float:
         """What decoding, messages and so much of the gatherer's work take of rank 0's cores. By the

@@ -55,18 +55,19 @@ class CutSearch:
         while self._done:
             lender.give_back(self._done.pop())
         ahead = self._needed + _AHEAD_A_RANK * self._comm.size * self._part_frames
-        for rank in lender.waiting_ranks():
-            start = self._next_start
-            if start >= min(ahead, self._frame_count):
-                break
-            stop = min(start + self._part_frames, self._frame_count)
-            first = max(0, start - FRAMES_BEFORE)
-            end = min(self._frame_count, stop + FRAMES_BEHIND)
-            lender.borrow(rank)
-            self._comm.send(rank, messages.FindCuts(CutsRequest(start, stop, first, end)))
-            self._next_start = stop
+        while self._next_start < min(ahead, self._frame_count) and (
+            waiting := lender.waiting_ranks()
+        ):
+            lender.borrow(waiting[0])
+            self._comm.send(waiting[0], messages.FindCuts(self._next_part()))
             active = True
         return active
+
+    def _next_part(self) -> CutsRequest:
+        start = self._next_start
+        self._next_start = stop = min(start + self._part_frames, self._frame_count)
+        first = max(0, start - FRAMES_BEFORE)
+        return CutsRequest(start, stop, first, min(self._frame_count, stop + FRAMES_BEHIND))
 
     def _take_found(self, rank: int, found: messages.CutsFound) -> None:
         self._done.append(rank)

@@ -63,23 +63,18 @@ class Task:
             return self.begun[place - 1]
         return self.bands if self.finished else self.known
 
-    def finish_band(self, place: int) -> bool:
-        """Counts the next band of the frame at a place; whether it was one of the last frame's."""
+    def finish_band(self, place: int) -> int:
+        """Counts the next band of the frame at a place; if that is the segment's last one, how many
+        of its bands are finished now, else 0."""
         if place == len(self.begun):
             self.begun.append(0)
-        last = self.finished + place == self.segment.length - 1
         self.begun[place] += 1
+        last = self.finished + place == self.segment.length - 1
+        done = self.begun[place] if last else 0
         if self.begun[0] == self.bands:
             del self.begun[0]
             self.finished += 1
-        return last
-
-    def last_bands(self) -> int:
-        """How many bands of the last frame are finished."""
-        if self.finished == self.segment.length:
-            return self.bands
-        place = self.segment.length - 1 - self.finished
-        return self.begun[place] if place < len(self.begun) else 0
+        return done
 
 
 @dataclass

@@ -205,8 +205,8 @@ class _Simulation:
 
         def done() -> None:
             rank.blending = False
-            if task.finish_band(place):
-                self._ended[task.segment.index] = task.last_bands()
+            if bands := task.finish_band(place):
+                self._ended[task.segment.index] = bands
                 if task.segment.index in self._successors:
                     self._hand_over(task.segment.index)
             if task.finished == task.segment.length:
